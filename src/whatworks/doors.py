@@ -1,0 +1,27 @@
+"""The only place where a module is imported late.
+
+Two reasons allow it: an engine that takes seconds to load and that most runs do
+not need, and a record that offers a convenience kept by a room further down the
+walk (``estimate.plot()``, ``panel.assess()``). Everything else is imported at the
+top of its file, where the import walls see it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+
+def dowhy() -> ModuleType:
+    """Load the identification and refutation engine, about two seconds, used by two modules on copies."""
+    return import_module("dowhy")
+
+
+def indicators() -> ModuleType:
+    """Load the room that assesses indicators."""
+    return import_module("whatworks.indicators")
+
+
+def report() -> ModuleType:
+    """Load the room that draws and renders."""
+    return import_module("whatworks.report")

@@ -1,0 +1,100 @@
+"""How sure an estimate is, in two forms that answer the same two questions.
+
+``combine(weights)`` gives the uncertainty of linear combinations of terms, and
+``covariance()`` the covariance matrix of the terms. Whatever aggregates effects
+over cohorts, months or types asks nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Uncertainty(Protocol):
+    """What both forms answer."""
+
+    def combine(self, weights: Floats) -> Uncertainty:
+        """Uncertainty of ``weights @ terms``, weights of shape (n_new, n_terms)."""
+        ...
+
+    def covariance(self) -> Floats:
+        """Covariance matrix of the terms, shape (n_terms, n_terms)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Influence:
+    r"""Influence of each cluster on each term: :math:`\hat\theta-\theta \approx \sum_c \psi_c`.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_clusters, n_terms)
+        Cluster sums :math:`\psi_c`, already divided by the sample size.
+    cluster : ndarray of shape (n_clusters,)
+        Cluster labels, increasing, so that influences of two estimates can be aligned.
+    factor : float
+        Small-sample factor on the covariance; 1 for none, :math:`G/(G-1)` and the like.
+
+    Notes
+    -----
+    :math:`\widehat V = f \sum_c \psi_c \psi_c'` (Liang & Zeger 1986, doi:10.1093/biomet/73.1.13).
+    """
+
+    values: Floats
+    cluster: Ints
+    factor: float = 1.0
+
+    def combine(self, weights: Floats) -> Influence:
+        """Influence of linear combinations of terms."""
+        return Influence(
+            values=self.values @ np.asarray(weights, dtype=float).T,
+            cluster=self.cluster,
+            factor=self.factor,
+        )
+
+    def covariance(self) -> Floats:
+        """Sum of outer products of the cluster sums."""
+        return np.asarray(self.factor * (self.values.T @ self.values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covariance:
+    """A covariance matrix known as such.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_terms, n_terms)
+        Symmetric, positive semi-definite.
+    """
+
+    matrix: Floats
+
+    def combine(self, weights: Floats) -> Covariance:
+        """Covariance of linear combinations of terms."""
+        w = np.asarray(weights, dtype=float)
+        return Covariance(matrix=w @ self.matrix @ w.T)
+
+    def covariance(self) -> Floats:
+        """Return the matrix itself."""
+        return self.matrix
+
+
+def cluster_sums(values: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Ints]:
+    """Sum rows of ``values`` (n, k) by label; returns sums (n_clusters, k) and sorted labels.
+
+    >>> sums, labels = cluster_sums(np.array([[1.0], [2.0], [4.0]]), np.array([7, 3, 7]))
+    >>> sums.ravel().tolist(), labels.tolist()
+    ([2.0, 5.0], [3, 7])
+    """
+    names, position = np.unique(labels, return_inverse=True)
+    sums = np.empty((names.size, values.shape[1]))
+    for k in range(values.shape[1]):
+        sums[:, k] = np.bincount(position, weights=values[:, k], minlength=names.size)
+    return sums, names.astype(np.int64)

@@ -1,0 +1,144 @@
+"""Words of the product, each spelled once: columns, kinds of spell, capabilities and verdicts.
+
+Everything a room says to another passes through the names below, so that a
+typo is an ``AttributeError`` here and not an empty column three rooms further.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+# --- columns shared by several products -------------------------------------------------
+PERSON: Final = "person_id"
+MONTH: Final = "month"
+MARKET: Final = "market"
+SOURCE: Final = "source"
+KIND: Final = "kind"
+CODE: Final = "code"
+START: Final = "start"
+END: Final = "end"
+DAYS: Final = "days"
+OPEN: Final = "open_ended"
+
+UNIT: Final = "unit_id"
+TREATED: Final = "treated"
+ENTRY_MONTH: Final = "entry_month"
+WEIGHT: Final = "weight"
+STRATUM: Final = "stratum"
+SATURATION: Final = "saturation"
+TREATED_UNIT: Final = "treated_unit"
+COMPARISON_UNIT: Final = "comparison_unit"
+
+NONE: Final = "none"
+"""State code of a person-month in which a source was read and saw nothing."""
+
+
+class Kind(StrEnum):
+    """What a spell is a spell of. A mapping file assigns one to each source."""
+
+    EMPLOYMENT = "employment"
+    BENEFIT = "benefit"
+    ACCOMPANIMENT = "accompaniment"
+    EDUCATION = "education"
+    JOBLESSNESS = "joblessness"
+
+
+class Accompaniment(StrEnum):
+    """The six types of accompaniment; further levers are declared in the same column."""
+
+    JOB_SEARCH = "job_search"
+    AIDED_CONTRACT = "aided_contract"
+    WORK_INTEGRATION = "work_integration"
+    SOCIAL_PARTICIPATION = "social_participation"
+    ACCESS_TO_RIGHTS = "access_to_rights"
+    INTENSIVE_INTEGRATED = "intensive_integrated"
+
+
+class Versus(StrEnum):
+    """Who the entrants of a month are compared with."""
+
+    NOT_YET_STARTED = "not_yet_started"
+
+
+class Estimand(StrEnum):
+    """Over whom an effect is averaged."""
+
+    ATT = "ATT"
+
+
+class Supply(StrEnum):
+    """What a design can offer to a method. A method lists what it ``needs`` in these words."""
+
+    MATCHES = "matches"
+    PRE_MONTHS = "pre_months"
+    NEVER_TREATED = "never_treated"
+    INDEPENDENT_UNITS = "independent_units"
+    MARKETS = "markets"
+    SATURATION = "saturation"
+
+
+class DesignClass(StrEnum):
+    """How treated and comparison came to differ; sets the most a rating can reach."""
+
+    RANDOMISED = "randomised"
+    PANEL_DIFFERENCE = "panel_difference"
+    MATCHED_LONG_HISTORY = "matched_long_history"
+    MATCHED_SHORT_HISTORY = "matched_short_history"
+    CROSS_SECTION = "cross_section"
+    UNADJUSTED = "unadjusted"
+
+
+class Verdict(StrEnum):
+    """Answer of one check."""
+
+    HOLDS = "holds"
+    STRAINED = "strained"
+    FAILS = "fails"
+    NOT_TESTABLE = "not_testable"
+
+
+class GateVerdict(StrEnum):
+    """Answer of the reliability gate on one indicator."""
+
+    PUBLISHED = "published"
+    WITH_RESERVE = "with_reserve"
+    REFUSED = "refused"
+
+
+class Nature(StrEnum):
+    """What an indicator measures. Only an outcome can be published as a result."""
+
+    OUTCOME = "outcome"
+    ACTIVITY = "activity"
+    INPUT = "input"
+    PROCESS = "process"
+
+
+class Impact(StrEnum):
+    """Dial of impact on the declared primary outcome, read from the interval, not from the point."""
+
+    HIGH = "high"
+    MODERATE = "moderate"
+    LOW = "low"
+    NONE_DETECTED = "none_detected"
+    NEGATIVE = "negative"
+    INCONCLUSIVE = "inconclusive"
+    NOT_MEASURED = "not_measured"
+
+
+class Conclusion(StrEnum):
+    """What may be said aloud once impact and strength of evidence are read together."""
+
+    ESTABLISHED = "established"
+    SUGGESTED = "suggested"
+    NOT_ESTABLISHED = "not_established"
+
+
+def state_column(kind: str, code: str | None = None) -> str:
+    """Name of the panel column that holds one kind of state, or one code of it.
+
+    >>> state_column("employment"), state_column("employment", "cdi")
+    ('employment', 'employment_cdi')
+    """
+    return kind if code is None else f"{kind}_{code}"
