@@ -19,6 +19,8 @@ from whatworks.vocabulary import Kind
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 MonthLabel = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+State = Annotated[str, Field(pattern=r"^([a-z]+:)?[a-z][a-z0-9_]*$")]
+"""``code``, or ``kind:code`` in a source whose rows are of several kinds."""
 OnProblem = Literal["refuse", "count"]
 
 
@@ -59,8 +61,8 @@ class CodeColumn(_Strict):
     """How raw codes become the product's codes."""
 
     column: str | None = None
-    constant: Name | None = None
-    values: dict[str, Name] = Field(default_factory=dict)
+    constant: State | None = None
+    values: dict[str, State] = Field(default_factory=dict)
     none: tuple[str, ...] = ()
     """Raw codes read and understood as *nothing to record*."""
     unmapped: OnProblem = "refuse"

@@ -1,0 +1,68 @@
+"""Exact comparisons: each treated unit against every untreated of the same month and cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from whatworks.design.comparisons.protocol import Chosen, cells
+from whatworks.design.parts import Candidates
+from whatworks.errors import DesignRefused, OptionError, suggestion
+from whatworks.stats.neighbours import nearest_on_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exact:
+    """All comparisons that agree on the named covariates, each with an equal part.
+
+    Parameters
+    ----------
+    on : tuple of str
+        Covariates on which treated and comparison must agree; empty means all of them.
+
+    Raises
+    ------
+    OptionError
+        From ``choose``: when a name is not a covariate of the design.
+    DesignRefused
+        From ``choose``: when no treated unit has a comparison in its cell.
+
+    References
+    ----------
+    Angrist (1998), doi:10.2307/2998558.
+
+    Examples
+    --------
+    >>> Exact(on=("sex", "employment.lag1")).on
+    ('sex', 'employment.lag1')
+    """
+
+    on: tuple[str, ...] = ()
+
+    def choose(self, candidates: Candidates) -> Chosen:
+        """Choose comparisons without seeing any outcome."""
+        known = {name.split("=")[0] for name in candidates.names} | set(candidates.names)
+        unknown = [name for name in self.on if name not in known]
+        if unknown:
+            raise OptionError(
+                what="Exact(on=...)", needed="covariates of the design", found=repr(unknown[0]),
+                remedy=suggestion(unknown[0], known) or "add it to the covariates",
+            )
+        cell = cells(candidates, self.on or candidates.names)
+        treated, others = (np.flatnonzero(arm) for arm in (candidates.treated, ~candidates.treated))
+        # Equal scores within a cell are all ties: everyone in the cell is a match.
+        pairs = nearest_on_line(
+            np.zeros(treated.size), np.zeros(others.size), cell_treated=cell[treated],
+            cell_comparison=cell[others], ratio=1,
+        )
+        if pairs.treated.size == 0:
+            raise DesignRefused(
+                what="exact comparisons", needed="a treated unit with a comparison in its cell",
+                found=f"{treated.size} treated units, each alone in its cell",
+                remedy="match exactly on fewer covariates, or use nearest neighbours",
+            )
+        return Chosen(
+            treated=treated[pairs.treated], comparison=others[pairs.comparison],
+            part=pairs.weight, dropped={"no_comparison": int(pairs.unmatched.size)},
+        )

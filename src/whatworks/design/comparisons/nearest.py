@@ -1,0 +1,143 @@
+"""Nearest neighbours: each treated unit against the untreated most alike that month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from whatworks.design.comparisons.protocol import Chosen, cells
+from whatworks.design.parts import Candidates
+from whatworks.errors import DesignRefused, OptionError, choice, suggestion
+from whatworks.stats.logit import fit_logit
+from whatworks.stats.neighbours import Pairs, nearest_in_space, nearest_on_line, whiten
+
+Floats = NDArray[np.float64]
+Metric = Literal["linear_propensity", "propensity", "mahalanobis"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearestNeighbours:
+    """Nearest comparisons of the same calendar month, with replacement, every tie kept.
+
+    Parameters
+    ----------
+    ratio : int
+        Comparisons per treated unit; more when several are equally near.
+    metric : str
+        ``"linear_propensity"``: log-odds of entering that month, by logistic regression on the
+        covariates with an intercept per month, converged to machine precision;
+        ``"propensity"``: the probability itself; ``"mahalanobis"``: distance under the covariance
+        of all candidates.
+    caliper_sd : float, optional
+        Greatest distance, in standard deviations of the score over all candidates (of the
+        Mahalanobis distance itself when that is the metric). Treated units with nobody within
+        reach are left out and counted.
+    exact : tuple of str
+        Covariates on which treated and comparison must agree.
+
+    Raises
+    ------
+    OptionError
+        On a ratio below 1, a caliper not above 0 or an unknown metric.
+    DesignRefused
+        From ``choose``: when a covariate separates treated from untreated, or nobody is left.
+
+    References
+    ----------
+    Rosenbaum & Rubin (1983), doi:10.1093/biomet/70.1.41; Austin (2011), doi:10.1002/pst.433 for calipers
+    of 0.2 standard deviations of the log-odds.
+
+    Examples
+    --------
+    >>> NearestNeighbours(ratio=3, caliper_sd=0.2).metric
+    'linear_propensity'
+    """
+
+    ratio: int = 1
+    metric: Metric = "linear_propensity"
+    caliper_sd: float | None = None
+    exact: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        choice(self.metric, ("linear_propensity", "propensity", "mahalanobis"), what="metric")
+        if self.ratio < 1 or (self.caliper_sd is not None and not self.caliper_sd > 0):
+            raise OptionError(
+                what="NearestNeighbours", needed="ratio of 1 or more and caliper_sd above 0",
+                found=f"ratio={self.ratio}, caliper_sd={self.caliper_sd}",
+                remedy="write for instance ratio=3, caliper_sd=0.2",
+            )
+
+    def choose(self, candidates: Candidates) -> Chosen:
+        """Choose comparisons without seeing any outcome."""
+        unknown = [
+            name for name in self.exact
+            if not any(n == name or n.startswith(f"{name}=") for n in candidates.names)
+        ]
+        if unknown:
+            raise OptionError(
+                what="exact", needed="covariates of the design", found=repr(unknown[0]),
+                remedy=suggestion(unknown[0], candidates.names) or "add it to the covariates",
+            )
+        cell = cells(candidates, self.exact)
+        treated, others = (np.flatnonzero(arm) for arm in (candidates.treated, ~candidates.treated))
+        propensity = None
+        if self.metric == "mahalanobis":
+            pairs = self._in_space(candidates, cell, treated, others)
+        else:
+            linear = _log_odds(candidates)
+            propensity = expit(linear)
+            score = propensity if self.metric == "propensity" else linear
+            pairs = self._on_line(score, cell, treated, others)
+        if pairs.treated.size == 0:
+            raise DesignRefused(
+                what="nearest neighbours", needed="at least one treated unit with a comparison",
+                found=f"{treated.size} treated units, none with a comparison within reach",
+                remedy="widen the caliper or match exactly on fewer covariates",
+            )
+        reason = "no_comparison" if self.caliper_sd is None else "no_match_in_caliper"
+        return Chosen(
+            treated=treated[pairs.treated], comparison=others[pairs.comparison],
+            part=pairs.weight, propensity=propensity,
+            dropped={reason: int(pairs.unmatched.size)},
+        )
+
+    def _on_line(
+        self, score: Floats, cell: NDArray[np.int64], treated: NDArray[np.int64],
+        others: NDArray[np.int64],
+    ) -> Pairs:
+        reach = np.inf if self.caliper_sd is None else self.caliper_sd * float(score.std(ddof=1))
+        return nearest_on_line(
+            score[treated], score[others], cell_treated=cell[treated],
+            cell_comparison=cell[others], ratio=self.ratio, caliper=reach,
+        )
+
+    def _in_space(
+        self, candidates: Candidates, cell: NDArray[np.int64], treated: NDArray[np.int64],
+        others: NDArray[np.int64],
+    ) -> Pairs:
+        points = whiten(candidates.covariates, weight=candidates.weight)
+        return nearest_in_space(
+            points[treated], points[others], cell_treated=cell[treated],
+            cell_comparison=cell[others], ratio=self.ratio,
+            caliper=np.inf if self.caliper_sd is None else self.caliper_sd,
+        )
+
+
+def _log_odds(candidates: Candidates) -> Floats:
+    """Log-odds of treatment, a month's intercept included."""
+    month = np.unique(candidates.cell, return_inverse=True)[1].astype(np.int64)
+    fitted = fit_logit(
+        candidates.covariates, candidates.treated, group=month, weight=candidates.weight
+    )
+    if fitted.separated or not fitted.converged:
+        raise DesignRefused(
+            what="the propensity of treatment",
+            needed="treated and untreated units that covariates cannot tell apart without error",
+            found="a fitted probability of 0 or 1, which a covariate (or several) predicts perfectly",
+            remedy="leave out the covariate that defines the treatment, or merge its rare levels",
+        )
+    return fitted.linear

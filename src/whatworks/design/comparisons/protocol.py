@@ -1,0 +1,59 @@
+"""What every way of choosing comparisons answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatworks.design.parts import Candidates
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Who is compared with whom, as positions among the candidates.
+
+    Parameters
+    ----------
+    treated, comparison : ndarray of int, shape (n_pairs,)
+    part : ndarray of shape (n_pairs,)
+        Sums to one over the pairs of a treated unit.
+    propensity : ndarray of shape (n_candidates,) or None
+        Between 0 and 1, when one was fitted.
+    dropped : mapping of reason to count
+        Treated units left without comparison.
+    """
+
+    treated: Ints
+    comparison: Ints
+    part: Floats
+    propensity: Floats | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+class Comparison(Protocol):
+    """Frozen options and one act."""
+
+    def choose(self, candidates: Candidates) -> Chosen:
+        """Choose comparisons without seeing any outcome."""
+        ...
+
+
+def cells(candidates: Candidates, exact: tuple[str, ...]) -> Ints:
+    """Number of the cell of each candidate: its month, crossed with the covariates matched exactly."""
+    keys = [candidates.cell.astype(float)]
+    for name in exact:
+        keys += [
+            candidates.covariates[:, k]
+            for k, label in enumerate(candidates.names)
+            if label == name or label.startswith(f"{name}=")
+        ]
+    if len(keys) == 1:
+        return np.unique(candidates.cell, return_inverse=True)[1].astype(np.int64)
+    return np.unique(np.column_stack(keys), axis=0, return_inverse=True)[1].astype(np.int64)

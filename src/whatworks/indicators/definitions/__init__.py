@@ -1,0 +1,1 @@
+"""One file per family of indicators; each ends with ``INDICATORS``."""

@@ -1,0 +1,187 @@
+"""Words and typography of one language: the only reader of the catalogues.
+
+A key that a catalogue lacks raises: a page is complete or it is not written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Final
+
+from babel import Locale
+from babel.dates import format_date
+from babel.lists import format_list
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+
+from whatworks.errors import choice
+from whatworks.months import to_index
+from whatworks.report.numbers import SHARE_DECIMALS, Scale, rounded
+
+LANGUAGES: Final = ("fr", "en")
+
+NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
+FIXED: Final = "\N{NO-BREAK SPACE}"
+MINUS: Final = "\N{MINUS SIGN}"
+
+_NO_FACTS: Final[Mapping[str, str]] = MappingProxyType({})
+_UNIT_KEYS: Final = {
+    "pp": "unit.pp",
+    "months": "unit.months",
+    "EUR/month": "unit.eur_month",
+    "USD": "unit.usd",
+    "": "unit.none",
+}
+_VERY_SMALL: Final = 0.001
+
+
+class MissingText(KeyError):
+    """A text, or a fact a text calls for, does not exist."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """Everything one language needs to speak.
+
+    Parameters
+    ----------
+    lang : str
+        ``"fr"`` or ``"en"``.
+    texts : mapping of key to text
+        Facts stand in braces; spaces are already those of the language's typography.
+    """
+
+    lang: str
+    texts: Mapping[str, str]
+
+    def text(self, key: str, facts: Mapping[str, str] = _NO_FACTS) -> str:
+        """Text of a key, its facts filled in.
+
+        Raises
+        ------
+        MissingText
+            When the catalogue has no such key, or the text needs a fact that was not given.
+        """
+        if key not in self.texts:
+            raise MissingText(f"catalogue {self.lang!r} has no text {key!r}")
+        try:
+            return self.texts[key].format_map(facts)
+        except KeyError as missing:
+            raise MissingText(
+                f"text {key!r} needs the fact {missing.args[0]!r}; given {sorted(facts)}"
+            ) from missing
+
+    def knows(self, key: str) -> bool:
+        """Whether the catalogue has the key: only to tell our words from a user's."""
+        return key in self.texts
+
+    def number(self, value: float, decimals: int = 0, *, signed: bool = False) -> str:
+        """Localised number with fixed decimals and a true minus sign; NaN is a dash."""
+        if value != value:
+            return self.text("number.undefined")
+        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+        text = str(format_decimal(abs(value), format=pattern, locale=self.lang))
+        if rounded(value, decimals) == 0:
+            return text
+        return (MINUS if value < 0 else "+" if signed else "") + text
+
+    def count(self, value: float) -> str:
+        """Localised whole number."""
+        return self.number(value)
+
+    def amount(self, value: float, scale: Scale, *, signed: bool = False) -> str:
+        """Number with its unit: ``3,2 points``, ``−1,1 point``; never a percentage."""
+        shown = self.number(value, scale.decimals, signed=signed)
+        if value != value:
+            return shown
+        form = Locale(self.lang).plural_form(_visible(value, scale.decimals))
+        number = "one" if form == "one" else "other"
+        return self.text(f"{unit_key(scale.unit)}.{number}", {"n": shown})
+
+    def span(self, low: float, high: float, scale: Scale) -> str:
+        """Interval in words: ``de −1,1 à 7,5 points``."""
+        if low != low or high != high:
+            return self.text("interval.undefined")
+        return self.text(
+            "interval.span",
+            {"low": self.number(low, scale.decimals), "high": self.amount(high, scale)},
+        )
+
+    def axis(self, unit: str) -> str:
+        """Name of a unit on an axis or at the head of a column."""
+        return self.text(f"{unit_key(unit)}.axis")
+
+    def share(self, value: float) -> str:
+        """A share as a percentage with one decimal; for shares only, never for differences."""
+        if value != value:
+            return self.text("number.undefined")
+        pattern = "#,##0.0" + (NARROW if self.lang == "fr" else "") + "%"
+        return str(
+            format_percent(rounded(value, SHARE_DECIMALS), format=pattern, locale=self.lang)
+        )
+
+    def p_value(self, value: float) -> str:
+        """A p-value with three decimals, or that it is smaller."""
+        if value < _VERY_SMALL:
+            return self.text("number.below", {"bound": self.number(_VERY_SMALL, 3)})
+        return self.number(value, 3)
+
+    def month(self, label: str) -> str:
+        """Calendar month in words, from ``YYYY-MM``."""
+        index = to_index(label)
+        day = date(index // 12, index % 12 + 1, 1)
+        return str(format_date(day, "MMMM y", locale=self.lang))
+
+    def listing(self, items: Sequence[str]) -> str:
+        """Items joined as in a sentence."""
+        return str(format_list(list(items), locale=self.lang))
+
+
+@cache
+def words(lang: str) -> Words:
+    """Words of a language, read once.
+
+    Raises
+    ------
+    OptionError
+        When there is no catalogue for it.
+    """
+    choice(lang, LANGUAGES, what="lang")
+    raw = files("whatworks.report").joinpath("catalogue", f"{lang}.po")
+    with raw.open("rb") as lines:
+        catalogue = read_po(lines, locale=lang, abort_invalid=True)
+    texts = {str(m.id): typeset(str(m.string), lang) for m in catalogue if m.id and m.string}
+    return Words(lang=lang, texts=MappingProxyType(texts))
+
+
+def unit_key(unit: str) -> str:
+    """Catalogue prefix of a unit; a unit of the user's own is shown without a name."""
+    return _UNIT_KEYS.get(unit, "unit.none")
+
+
+def typeset(text: str, lang: str) -> str:
+    """Put the spaces French typography asks for where the catalogue has plain ones.
+
+    >>> typeset("vu : « oui » ; 12 %", "fr") == "vu\\u00a0: «\\u00a0oui\\u00a0»\\u202f; 12\\u202f%"
+    True
+    """
+    if lang != "fr":
+        return text
+    text = re.sub(r" ([;!?%])", NARROW + r"\1", text)
+    text = re.sub(r" ([:»])", FIXED + r"\1", text)
+    return text.replace("« ", "«" + FIXED)
+
+
+def _visible(value: float, decimals: int) -> Decimal:
+    """Magnitude with the decimals a reader sees, which decide the plural."""
+    return Decimal(f"{abs(value):.{decimals}f}")
