@@ -123,6 +123,7 @@ class Impact(StrEnum):
     LOW = "low"
     NONE_DETECTED = "none_detected"
     NEGATIVE = "negative"
+    POSITIVE_UNGRADED = "positive_ungraded"
     INCONCLUSIVE = "inconclusive"
     NOT_MEASURED = "not_measured"
 

@@ -2,72 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whatworks.design.choosing import chosen_rows, frame_of_units, keep_chosen
+from whatworks.design.comparisons.protocol import Comparison
+from whatworks.design.parts import Candidates, Outcomes, Population, population
 from whatworks.design.question import Question
+from whatworks.design.schemas import check_units
+from whatworks.design.table import Columns, Tabled, as_names, read_cross_section, read_panel
+from whatworks.errors import DesignRefused
 from whatworks.ledger import Ledger
-from whatworks.vocabulary import DesignClass, Supply
-
-if TYPE_CHECKING:
-    from whatworks.design.comparisons.protocol import Comparison
+from whatworks.vocabulary import ENTRY_MONTH, MARKET, PERSON, TREATED, WEIGHT, DesignClass, Supply
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcomes:
-    """Outcomes of units by month since entry.
-
-    Parameters
-    ----------
-    name : str
-        Identifier of the outcome.
-    unit : str
-        Unit of values and effects: ``"pp"`` (0 or 100 for a person), ``"months"``, ``"EUR/month"``
-        or an empty string.
-    months : tuple of int
-        Months since entry, increasing; negative before entry.
-    values : ndarray of shape (n_units, n_months)
-        NaN where not observed.
-    """
-
-    name: str
-    unit: str
-    months: tuple[int, ...]
-    values: Floats
-
-    def at(self, month: int) -> Floats:
-        """Column of one month, shape (n_units,)."""
-        return np.asarray(self.values[:, self.months.index(month)])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Population:
-    """Everyone the comparison was chosen from, as moments: what balance was before choosing.
-
-    Parameters
-    ----------
-    moments : DataFrame
-        ``covariate, mean_treated, mean_comparison, var_treated, var_comparison``.
-    score_bins : ndarray of shape (n_bins + 1,)
-        Edges of the propensity histogram; empty when no score was fitted.
-    score_treated, score_comparison : ndarray of shape (n_bins,)
-        Weighted shares of each arm per bin.
-    n_treated, n_comparison : int
-        Units before choosing.
-    """
-
-    moments: pd.DataFrame
-    score_bins: Floats
-    score_treated: Floats
-    score_comparison: Floats
-    n_treated: int
-    n_comparison: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,3 +55,153 @@ class Design:
     population: Population
     ledger: Ledger
     history_months: int = 0
+
+    def __post_init__(self) -> None:
+        check_units(self.units, covariates=self.covariates, n_outcomes=len(self.outcomes.values))
+
+    @classmethod
+    def from_cross_section(  # noqa: PLR0913 - each argument names the part one column plays
+        cls, table: pd.DataFrame, *, treatment: str, outcome: str, covariates: Sequence[str] = (),
+        person: str | None = None, weight: str | None = None, market: str | None = None,
+        stratum: str | None = None, saturation: str | None = None, unit: str = "",
+        randomised: bool = False,
+    ) -> Design:
+        """Design from a table with one row per person and one outcome.
+
+        Parameters
+        ----------
+        table : DataFrame
+        treatment, outcome : str
+            Columns; the treatment is 0 or 1.
+        covariates : sequence of str
+            Columns known before treatment; text columns become indicators.
+        person, weight : str, optional
+            Column that ties rows of one person, and sampling weights.
+        market, stratum, saturation : str, optional
+            Labour market, randomisation stratum, and the share of the market assigned by design.
+        unit : str
+            Unit of the outcome, e.g. ``"USD"``.
+        randomised : bool
+            True when treatment was drawn at random.
+
+        Returns
+        -------
+        Design
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"treat": [1, 0, 1, 0], "y": [3.0, 1.0, 4.0, 2.0]})
+        >>> Design.from_cross_section(table, treatment="treat", outcome="y").outcomes.months
+        (0,)
+        """
+        columns = Columns(
+            treatment=treatment, outcome=outcome, covariates=as_names(covariates), person=person,
+            weight=weight, market=market, stratum=stratum, saturation=saturation,
+        )
+        tabled = read_cross_section(table, columns, unit=unit)
+        supplies = {Supply.MARKETS} if market else set()
+        if tabled.saturation is not None and market:
+            supplies.add(Supply.SATURATION)
+        if np.unique(tabled.person).size == tabled.person.size:
+            supplies.add(Supply.INDEPENDENT_UNITS)
+        return cls._of(
+            tabled, treatment=treatment, supplies=frozenset(supplies),
+            design_class=DesignClass.RANDOMISED if randomised else DesignClass.UNADJUSTED,
+        )
+
+    @classmethod
+    def from_panel(
+        cls, table: pd.DataFrame, *, unit: str, period: str, first_treated: str, outcome: str,
+        weight: str | None = None, market: str | None = None, outcome_unit: str = "",
+    ) -> Design:
+        """Design from a table of units × periods with staggered first treatment.
+
+        Parameters
+        ----------
+        table : DataFrame
+            One row per unit and period.
+        unit, period, first_treated, outcome : str
+            Columns. Periods are whole numbers; ``first_treated`` is 0 or missing for units never
+            treated. A unit first treated after the last period counts as never treated.
+        weight, market : str, optional
+            Sampling weights and the market, read from a unit's first row.
+        outcome_unit : str
+
+        Returns
+        -------
+        Design
+            Units stacked by cohort: each never-treated unit once per cohort.
+        """
+        tabled = read_panel(
+            table, unit=unit, period=period, first_treated=first_treated, outcome=outcome,
+            weight=weight, market=market, outcome_unit=outcome_unit,
+        )
+        supplies = {Supply.PRE_MONTHS, Supply.NEVER_TREATED} | ({Supply.MARKETS} if market else set())
+        if min(tabled.outcomes.months) >= 0:
+            supplies.discard(Supply.PRE_MONTHS)
+        return cls._of(
+            tabled, treatment=first_treated, supplies=frozenset(supplies),
+            design_class=DesignClass.PANEL_DIFFERENCE,
+        )
+
+    @classmethod
+    def _of(
+        cls, tabled: Tabled, *, treatment: str, supplies: frozenset[Supply],
+        design_class: DesignClass,
+    ) -> Design:
+        horizon = tuple(m for m in tabled.outcomes.months if m > 0) or (1,)
+        return cls(
+            question=Question(treatment=treatment, outcome=tabled.outcomes.name, months=horizon),
+            units=frame_of_units(
+                tabled.candidates, person=tabled.person, market=tabled.market,
+                stratum=tabled.stratum, saturation=tabled.saturation,
+            ),
+            covariates=tabled.candidates.names, matches=None, outcomes=tabled.outcomes,
+            supplies=supplies, design_class=design_class,
+            population=population(tabled.candidates, None), ledger=tabled.ledger,
+        )
+
+    def candidates(self) -> Candidates:
+        """Units as a comparison sees them: no outcome among them."""
+        return Candidates(
+            treated=self.units[TREATED].to_numpy(), cell=self.units[ENTRY_MONTH].to_numpy(),
+            covariates=self.units[list(self.covariates)].to_numpy(dtype=float),
+            names=self.covariates, weight=self.units[WEIGHT].to_numpy(),
+        )
+
+    def matched(self, *, using: Comparison) -> Design:
+        """Design in which each treated unit has its comparisons.
+
+        Parameters
+        ----------
+        using : Comparison
+            `NearestNeighbours` or `Exact`.
+
+        Raises
+        ------
+        DesignRefused
+            When the design is matched already, or nobody can be matched.
+        """
+        if self.matches is not None:
+            raise DesignRefused(
+                what="matching", needed="a design not matched yet", found="a matched one",
+                remedy="match the design you started from, with the options you want",
+            )
+        candidates = self.candidates()
+        chosen = using.choose(candidates)
+        rows = chosen_rows(candidates, chosen)
+        units, matches, ledger = keep_chosen(
+            candidates, chosen, self.ledger, person=self.units[PERSON].to_numpy(),
+            market=self.units[MARKET].to_numpy(dtype=object),
+        )
+        kept = self.supplies - {Supply.SATURATION, Supply.NEVER_TREATED}
+        cross_section = self.design_class in (DesignClass.RANDOMISED, DesignClass.UNADJUSTED)
+        return replace(
+            self, units=units, matches=matches, ledger=ledger,
+            outcomes=replace(self.outcomes, values=self.outcomes.values[rows]),
+            supplies=kept | {Supply.MATCHES},
+            design_class=DesignClass.CROSS_SECTION
+            if cross_section and self.design_class is DesignClass.UNADJUSTED
+            else self.design_class,
+            population=population(candidates, chosen.propensity),
+        )

@@ -13,9 +13,14 @@ import pandas as pd
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
+from whatworks.indicators import Refusal
 from whatworks.vocabulary import Conclusion, DesignClass, Impact, Verdict
 
 Facts = Mapping[str, str | int | float]
+
+__all__ = [
+    "Benchmark", "Deduction", "Displacement", "Evidence", "Facts", "Finding", "Rating", "Refusal",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,20 +86,6 @@ class Displacement:
     code: str
     facts: Facts = field(default_factory=dict)
     effects: pd.DataFrame | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Something asked for and not answered (catalogue ``refusal.<code>.*``).
-
-    Says four things: ``what`` was asked, ``where`` (source, months), what was ``found`` against what
-    was ``needed``, and the ``remedy``; each a fact of the sentence.
-    """
-
-    code: str
-    what: str
-    where: str
-    facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,9 +104,11 @@ class Words:
         shown = self.number(value, scale.decimals, signed=signed)
         if value != value:
             return shown
+        if scale.unit not in _UNIT_KEYS:
+            return f"{shown}{FIXED}{scale.unit}"
         form = Locale(self.lang).plural_form(_visible(value, scale.decimals))
         number = "one" if form == "one" else "other"
-        return self.text(f"{unit_key(scale.unit)}.{number}", {"n": shown})
+        return self.text(f"{_UNIT_KEYS[scale.unit]}.{number}", {"n": shown})
 
     def span(self, low: float, high: float, scale: Scale) -> str:
         """Interval in words: ``de −1,1 à 7,5 points``."""
@@ -118,11 +120,11 @@ class Words:
         )
 
     def axis(self, unit: str) -> str:
-        """Name of a unit on an axis or at the head of a column."""
-        return self.text(f"{unit_key(unit)}.axis")
+        """Name of a unit on an axis or at the head of a column; a user's own is printed as it is."""
+        return self.text(f"{_UNIT_KEYS[unit]}.axis") if unit in _UNIT_KEYS else unit
 
     def share(self, value: float) -> str:
-        """A share as a percentage with one decimal; for shares only, never for differences."""
+        """Share as a percentage with one decimal; for shares only, never for differences."""
         if value != value:
             return self.text("number.undefined")
         pattern = "#,##0.0" + (NARROW if self.lang == "fr" else "") + "%"
@@ -130,8 +132,13 @@ class Words:
             format_percent(rounded(value, SHARE_DECIMALS), format=pattern, locale=self.lang)
         )
 
+    def percent_tick(self, value: float) -> str:
+        """Share on an axis, whose ticks are round: a percentage without decimals."""
+        pattern = "#,##0" + (NARROW if self.lang == "fr" else "") + "%"
+        return str(format_percent(value, format=pattern, locale=self.lang))
+
     def p_value(self, value: float) -> str:
-        """A p-value with three decimals, or that it is smaller."""
+        """Probability with three decimals, or that it is smaller."""
         if value < _VERY_SMALL:
             return self.text("number.below", {"bound": self.number(_VERY_SMALL, 3)})
         return self.number(value, 3)
@@ -162,11 +169,6 @@ def words(lang: str) -> Words:
         catalogue = read_po(lines, locale=lang, abort_invalid=True)
     texts = {str(m.id): typeset(str(m.string), lang) for m in catalogue if m.id and m.string}
     return Words(lang=lang, texts=MappingProxyType(texts))
-
-
-def unit_key(unit: str) -> str:
-    """Catalogue prefix of a unit; a unit of the user's own is shown without a name."""
-    return _UNIT_KEYS.get(unit, "unit.none")
 
 
 def typeset(text: str, lang: str) -> str:

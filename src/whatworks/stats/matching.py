@@ -101,8 +101,8 @@ def matched_effect(
     donors = w < 0
     slope, intercept, factor = _regression(y[donors], x[donors], -w[donors])
     residual = y - intercept - x @ slope
-    raw = w @ y
-    effect = w @ residual if bias_adjust else raw
+    residual[np.abs(residual) < 1e-12 * np.abs(y).max(axis=0, initial=0.0)] = 0.0
+    effect = w @ residual if bias_adjust else w @ y
     centred = residual.copy()
     shares = np.where(donors, 0.0, w)
     centred[~donors] -= shares[~donors] @ residual[~donors]

@@ -1,0 +1,191 @@
+"""One verb, `compare`: the only place where a table of the engine becomes arrays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import ibis
+import numpy as np
+import pandas as pd
+from ibis import _
+from numpy.typing import NDArray
+
+from whatworks.design.choosing import keep_chosen
+from whatworks.design.cohorts import RiskSets, risk_sets
+from whatworks.design.comparisons.nearest import NearestNeighbours
+from whatworks.design.comparisons.protocol import Comparison
+from whatworks.design.covariates import LONG_HISTORY
+from whatworks.design.parts import Candidates, Outcomes, encode, population
+from whatworks.design.question import Question
+from whatworks.design.record import Design
+from whatworks.indicators import Indicator, assess, lookup
+from whatworks.panel.record import Panel
+from whatworks.vocabulary import MARKET, MONTH, PERSON, WEIGHT, DesignClass, Supply
+
+Floats = NDArray[np.float64]
+
+_DEFAULT = NearestNeighbours(ratio=3, caliper_sd=0.2)
+
+
+def compare(panel: Panel, question: Question, *, using: Comparison = _DEFAULT) -> Design:
+    """Choose, for everyone who entered, the persons they are compared with.
+
+    Outcomes are read from the panel last, and only for the units chosen: no choice can depend
+    on them.
+
+    Parameters
+    ----------
+    panel : Panel
+    question : Question
+    using : Comparison
+        How comparisons are chosen: `NearestNeighbours` or `Exact`.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    IndicatorRefused
+        When the outcome may not be published from this panel.
+    OptionError
+        When the question names a treatment, state or covariate the panel lacks.
+    DesignRefused
+        When nobody can be compared.
+    """
+    assess(panel, question.outcome).raise_if_refused()
+    indicator = lookup(question.outcome)
+    risk = risk_sets(panel, question, indicator)
+    people = panel.persons.order_by(PERSON).execute()
+    attributes = _attributes(people, risk)
+    values, names, complete = encode(attributes, [t.name for t in risk.attribute_terms])
+    risk, values, ledger = _complete_only(risk, values, complete)
+    weight = _survey_weight(people, risk)
+    candidates = Candidates(
+        treated=risk.treated, cell=risk.entry, weight=weight,
+        covariates=np.column_stack([risk.history, values]),
+        names=(*(t.name for t in risk.history_terms), *names),
+    )
+    chosen = using.choose(candidates)
+    markets = people[MARKET].to_numpy() if MARKET in people else None
+    units, matches, ledger = keep_chosen(
+        candidates, chosen, ledger,
+        person=risk.person, market=None if markets is None else markets[risk.person],
+    )
+    outcomes = _outcomes(panel, question, indicator, units)
+    history = _history_months(panel, question, risk)
+    return Design(
+        question=question, units=units, covariates=candidates.names, matches=matches,
+        outcomes=outcomes, supplies=_supplies(units, outcomes),
+        design_class=(
+            DesignClass.MATCHED_LONG_HISTORY if history >= LONG_HISTORY
+            else DesignClass.MATCHED_SHORT_HISTORY
+        ),
+        population=population(candidates, chosen.propensity),
+        ledger=panel.ledger + ledger, history_months=history,
+    )
+
+
+def _history_months(panel: Panel, question: Question, risk: RiskSets) -> int:
+    """Months before entry on which arms were aligned, or held against each other as a placebo."""
+    available = risk.first - panel.first
+    looked_back = [available if t.act == "since_start" else t.k for t in risk.history_terms]
+    if question.placebo_months is not None:
+        looked_back.append(-question.placebo_months[0])
+    return min(max(looked_back, default=0), available)
+
+
+def _attributes(people: pd.DataFrame, risk: RiskSets) -> pd.DataFrame:
+    """Attribute terms of each unit at risk, ages at entry."""
+    columns = {}
+    for term in risk.attribute_terms:
+        column = people[term.base].iloc[risk.person].reset_index(drop=True)
+        columns[term.name] = (risk.entry - column) / 12 if term.act == "age" else column
+    return pd.DataFrame(columns, index=pd.RangeIndex(risk.person.size))
+
+
+def _complete_only(
+    risk: RiskSets, values: Floats, complete: NDArray[np.bool_]
+) -> tuple[RiskSets, Floats, Ledger]:
+    """Leave out, and count, units with a missing attribute."""
+    lost = int((risk.treated & ~complete).sum()), int((~risk.treated & ~complete).sum())
+    ledger = risk.ledger
+    for name, arm, n in zip(
+        ("entrants", "comparisons"), (risk.treated, ~risk.treated), lost, strict=True
+    ):
+        if n:
+            unit = "persons" if name == "entrants" else "person_months"
+            ledger = ledger.add(
+                "design", name, unit=unit, before=int(arm.sum()), dropped={"missing_covariate": n}
+            )
+    if not any(lost):
+        return risk, values, ledger
+    kept = replace(
+        risk, person=risk.person[complete], entry=risk.entry[complete],
+        treated=risk.treated[complete], history=risk.history[complete],
+    )
+    return kept, values[complete], ledger
+
+
+def _survey_weight(people: pd.DataFrame, risk: RiskSets) -> Floats:
+    if WEIGHT not in people:
+        return np.ones(risk.person.size)
+    return people[WEIGHT].to_numpy(dtype=float)[risk.person]
+
+
+def _outcomes(
+    panel: Panel, question: Question, indicator: Indicator, units: pd.DataFrame
+) -> Outcomes:
+    """Outcomes of the chosen units by month since entry, from before entry to the last horizon."""
+    entry = units["entry_month"].to_numpy()
+    earliest = int(entry.min()) - panel.first
+    reach = -question.placebo_months[0] if question.placebo_months else LONG_HISTORY
+    months = np.arange(-min(earliest, max(reach, 1)), question.months[-1] + 1)
+    persons, place = np.unique(units["person_id"].to_numpy(), return_inverse=True)
+    monthly = _monthly(panel, indicator, persons)
+    position = entry[:, None] - panel.first + months[None, :]
+    inside = (position >= 0) & (position < monthly.shape[1])
+    safe = np.clip(position, 0, monthly.shape[1] - 1)
+    values = np.where(inside, monthly[place[:, None], safe], np.nan)
+    if indicator.accumulates:
+        values = _accumulate(values, months)
+    scale = 100.0 if indicator.unit == "pp" else 1.0
+    return Outcomes(
+        name=indicator.id, unit=indicator.unit, months=tuple(int(m) for m in months),
+        values=values * scale,
+    )
+
+
+def _monthly(panel: Panel, indicator: Indicator, persons: NDArray[np.int64]) -> Floats:
+    """The indicator by person (rows, in the order given) and month of the panel (columns)."""
+    if indicator.monthly is None:
+        raise AssertionError(f"outcome {indicator.id} has no monthly expression")
+    wanted = ibis.memtable(pd.DataFrame({PERSON: persons, "row": np.arange(persons.size)}))
+    values = panel.table.select(PERSON, MONTH, value=indicator.monthly(panel))
+    rows = values.join(wanted, PERSON).filter(_.value.notnull())
+    columns = rows.select("row", MONTH, "value").to_pyarrow()
+    matrix = np.full((persons.size, panel.last - panel.first + 1), np.nan)
+    matrix[columns["row"].to_numpy(), columns[MONTH].to_numpy() - panel.first] = columns[
+        "value"
+    ].to_numpy()
+    return matrix
+
+
+def _accumulate(values: Floats, months: NDArray[np.int64]) -> Floats:
+    """Months accumulated from entry on, and before entry over the months that lead to it."""
+    result = np.zeros_like(values)
+    after, before = months > 0, months < 0
+    result[:, after] = np.cumsum(values[:, after], axis=1)
+    result[:, before] = np.cumsum(values[:, before][:, ::-1], axis=1)[:, ::-1]
+    return result
+
+
+def _supplies(units: pd.DataFrame, outcomes: Outcomes) -> frozenset[Supply]:
+    supplies = {Supply.MATCHES}
+    if outcomes.months[0] < 0:
+        supplies.add(Supply.PRE_MONTHS)
+    if units["market"].nunique() > 1:
+        supplies.add(Supply.MARKETS)
+    if units["person_id"].is_unique:
+        supplies.add(Supply.INDEPENDENT_UNITS)
+    return frozenset(supplies)

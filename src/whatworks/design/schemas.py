@@ -1,0 +1,36 @@
+"""The door of the room: what the units of a design must look like. An outcome cannot slip in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from whatworks.vocabulary import (
+    ENTRY_MONTH, MARKET, PERSON, SATURATION, STRATUM, TREATED, UNIT, WEIGHT,
+)
+
+_ROLES = {
+    UNIT: pa.Column("int64", unique=True),
+    PERSON: pa.Column("int64"),
+    TREATED: pa.Column("bool"),
+    ENTRY_MONTH: pa.Column("int64"),
+    WEIGHT: pa.Column("float64", pa.Check.gt(0)),
+    STRATUM: pa.Column("object", nullable=True),
+    MARKET: pa.Column("object", nullable=True),
+    SATURATION: pa.Column("float64", nullable=True),
+}
+
+
+def check_units(units: pd.DataFrame, *, covariates: tuple[str, ...], n_outcomes: int) -> None:
+    """Raise when units carry anything but their roles and covariates known before entry."""
+    expected = {**_ROLES, **{name: pa.Column("float64") for name in covariates}}
+    try:
+        pa.DataFrameSchema(expected, strict=True).validate(units)
+    except pa.errors.SchemaError as error:
+        # The library's message shows data; ours says which column broke which rule.
+        column = getattr(error.schema, "name", None)
+        message = f"units of a design: column {column!r} breaks {error.check!r}"
+        raise AssertionError(message) from None
+    if len(units) != n_outcomes or not np.array_equal(units[UNIT], np.arange(len(units))):
+        raise AssertionError("units of a design and its outcomes are not aligned")

@@ -1,0 +1,48 @@
+"""What every estimator is: frozen options, what it needs, one act."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from whatworks.design.record import Design
+from whatworks.errors import DesignRefused
+from whatworks.estimate.record import Estimate
+from whatworks.vocabulary import Supply
+
+
+class Estimator(Protocol):
+    """Options in the constructor, and ``fit``. Nothing else."""
+
+    needs: ClassVar[frozenset[Supply]]
+
+    def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
+        """Estimate on a design; ``rng`` serves methods that draw at random."""
+        ...
+
+
+_LIFTED_BY = {
+    Supply.MATCHES: "match the design first: compare(panel, question, using=...) or design.matched(using=...)",
+    Supply.PRE_MONTHS: "bring outcomes of the months before entry",
+    Supply.NEVER_TREATED: "bring units never treated",
+    Supply.INDEPENDENT_UNITS: "choose errors='person': the same persons appear in several units",
+    Supply.MARKETS: "name the column of the labour market",
+    Supply.SATURATION: "name the column of the share assigned by design in each market",
+}
+
+
+def require(design: Design, needs: frozenset[Supply], *, method: str) -> None:
+    """Raise when a design lacks what a method needs, naming it and what would bring it.
+
+    Raises
+    ------
+    DesignRefused
+    """
+    missing = sorted(needs - design.supplies)
+    if missing:
+        raise DesignRefused(
+            what=method, needed=f"a design that supplies {missing[0]}",
+            found="one that supplies " + (", ".join(sorted(design.supplies)) or "none of these"),
+            remedy=_LIFTED_BY[missing[0]],
+        )

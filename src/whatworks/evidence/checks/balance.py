@@ -1,0 +1,79 @@
+"""Are the arms alike in what was known before entry?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from whatworks.design.record import Design
+from whatworks.estimate.record import Estimate
+from whatworks.evidence.record import Finding
+from whatworks.stats.balance import moments, standardised_difference
+from whatworks.vocabulary import TREATED, WEIGHT, Verdict
+
+HOLDS_BELOW: Final = 0.10
+FAILS_ABOVE: Final = 0.25
+REFERENCE: Final = "Stuart (2010), doi:10.1214/09-STS313; What Works Clearinghouse, baseline equivalence"
+
+
+def balance_table(design: Design) -> pd.DataFrame:
+    """Standardised differences before and after choosing, one row per covariate.
+
+    Returns
+    -------
+    DataFrame
+        ``covariate, mean_treated, mean_comparison, smd_before, smd_after, variance_ratio``.
+    """
+    before = design.population.moments
+    values = design.units[list(design.covariates)].to_numpy(dtype=float)
+    treated = design.units[TREATED].to_numpy()
+    weight = design.units[WEIGHT].to_numpy()
+    one = moments(values[treated], weight=weight[treated])
+    zero = moments(values[~treated], weight=weight[~treated])
+    spread = before["var_treated"].to_numpy()
+    ratio = np.divide(
+        one.variance, zero.variance, out=np.full(spread.size, np.nan), where=zero.variance > 0
+    )
+    return pd.DataFrame(
+        {
+            "covariate": before["covariate"], "mean_treated": one.mean,
+            "mean_comparison": zero.mean,
+            "smd_before": standardised_difference(
+                before["mean_treated"].to_numpy(), before["mean_comparison"].to_numpy(),
+                variance_treated=spread,
+            ),
+            "smd_after": standardised_difference(one.mean, zero.mean, variance_treated=spread),
+            "variance_ratio": ratio,
+        }
+    )
+
+
+def run(
+    design: Design, estimates: Sequence[Estimate], *, rng: np.random.Generator  # noqa: ARG001 - one signature for all checks
+) -> Finding | None:
+    """Largest standardised difference after choosing: below 0.10 holds, above 0.25 fails."""
+    if not design.covariates:
+        return Finding(
+            check="balance", verdict=Verdict.NOT_TESTABLE, statistic=float("nan"),
+            threshold=HOLDS_BELOW, reference=REFERENCE,
+        )
+    table = balance_table(design)
+    size = table["smd_after"].abs()
+    # A covariate constant among the treated but not among comparisons has no spread to divide by.
+    worst = int(size.fillna(np.inf).to_numpy().argmax())
+    value = float(size.fillna(np.inf).iloc[worst])
+    verdict = (
+        Verdict.HOLDS if value <= HOLDS_BELOW
+        else Verdict.STRAINED if value <= FAILS_ABOVE else Verdict.FAILS
+    )
+    return Finding(
+        check="balance", verdict=verdict, statistic=value, threshold=HOLDS_BELOW, table=table,
+        reference=REFERENCE,
+        facts={
+            "covariate": str(table["covariate"].iloc[worst]), "smd": value,
+            "n_above": int((size.fillna(np.inf) > HOLDS_BELOW).sum()), "n": len(table),
+        },
+    )

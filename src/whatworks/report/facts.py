@@ -1,0 +1,123 @@
+"""Facts of findings, deductions and refusals, each formatted by what its name means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from whatworks.evidence.record import Deduction, Facts, Finding, Refusal
+from whatworks.report import names
+from whatworks.report.language import Words
+from whatworks.report.numbers import SMD_DECIMALS, Scale
+
+Formatter = Callable[[Words, Scale, str | int | float], str]
+
+
+def _share(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.share(float(value))
+
+
+def _smd(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.number(float(value), SMD_DECIMALS)
+
+
+def _p_value(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.p_value(float(value))
+
+
+def _effect(words: Words, scale: Scale, value: str | int | float) -> str:
+    return words.amount(float(value), scale)
+
+
+def _count(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.count(float(value))
+
+
+def _distance(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.count(abs(float(value)))
+
+
+def _covariate(words: Words, _: Scale, value: str | int | float) -> str:
+    return names.covariate(words, str(value))
+
+
+def _covariates(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.listing([names.covariate(words, n.strip()) for n in str(value).split(",")])
+
+
+def _outcomes(words: Words, _: Scale, value: str | int | float) -> str:
+    labels = [names.outcome(words, n.strip(), "label") for n in str(value).split(",")]
+    return words.listing([words.text("quoted", {"words": label}) for label in labels])
+
+
+def _states(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.listing([names.state(words, n.strip()) for n in str(value).split(",")])
+
+
+def _check(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.text(f"check.{value}.label")
+
+
+def _nature(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.text(f"nature.{value}")
+
+
+KINDS: Final[Mapping[str, Formatter]] = {
+    "smd": _smd,
+    "n_above": _count,
+    "worst": _covariate,
+    "matched_share": _share,
+    "share": _share,
+    "measured": _share,
+    "threshold": _share,
+    "ess": _count,
+    "n": _count,
+    "months": _count,
+    "strength": _count,
+    "first": _distance,
+    "last": _distance,
+    "estimate": _effect,
+    "placebo_effect": _effect,
+    "reference": _effect,
+    "difference": _effect,
+    "mde": _effect,
+    "low": _effect,
+    "high": _effect,
+    "p_value": _p_value,
+    "check": _check,
+    "nature": _nature,
+    "alternatives": _outcomes,
+}
+"""Every number a sentence may carry. A fact of another name is text and printed as it is."""
+
+
+def finding(words: Words, scale: Scale, found: Finding) -> str:
+    """Sentence of one check's answer."""
+    facts = _filled(words, scale, found.facts, missing=_covariates)
+    return words.text(f"finding.{found.check}.{found.verdict}", facts)
+
+
+def deduction(words: Words, scale: Scale, lost: Deduction, part: str) -> str:
+    """Sentence of a deduction: ``text``, or ``lifted_by``."""
+    facts = _filled(words, scale, lost.facts, missing=_covariates)
+    return words.text(f"deduction.{lost.code}.{part}", facts)
+
+
+def refusal(words: Words, scale: Scale, refused: Refusal, part: str) -> str:
+    """Sentence of a refusal: ``title``, ``what``, ``why``, ``where`` or ``remedy``."""
+    facts = _filled(words, scale, refused.facts, missing=_states)
+    facts["what"] = names.outcome(words, refused.what, "label")
+    facts["where"] = refused.where
+    return words.text(f"refusal.{refused.code}.{part}", facts)
+
+
+def _filled(words: Words, scale: Scale, facts: Facts, *, missing: Formatter) -> dict[str, str]:
+    """Facts as text. ``missing`` lists covariates of an identification, states of a refusal."""
+    out = {}
+    for name, value in facts.items():
+        kind = missing if name == "missing" else KINDS.get(name)
+        if kind is None:
+            out[name] = value if isinstance(value, str) else words.number(float(value), 3)
+        else:
+            out[name] = kind(words, scale, value)
+    return out

@@ -1,0 +1,44 @@
+"""Where the two arms stand on the probability of entering: treated above, comparison below."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from whatworks.report.figures.style import BLUE, INK, ORANGE, plain_ticks
+from whatworks.report.language import Words
+
+
+def draw_overlap(overlap: pd.DataFrame, ax: Axes, *, words: Words) -> None:
+    """Two histograms back to back.
+
+    Parameters
+    ----------
+    overlap : DataFrame
+        ``score_from, score_to, treated, comparison``; shares of each arm per bin.
+    ax : Axes
+    words : Words
+    """
+    left = overlap["score_from"].to_numpy(float)
+    width = overlap["score_to"].to_numpy(float) - left
+    top, bottom = (overlap[arm].to_numpy(float) for arm in ("treated", "comparison"))
+    shape = {"align": "edge", "edgecolor": "white", "linewidth": 1.0}
+    ax.bar(left, top, width, color=BLUE, label=words.text("graph.treated"), **shape)
+    ax.bar(
+        left, -bottom, width, color=ORANGE, hatch="/", label=words.text("graph.comparison"),
+        **shape,
+    )
+    ax.axhline(0, color=INK, linewidth=1.4)
+    edge = 1.08 * max(np.max(top, initial=0.0), np.max(bottom, initial=0.0), 0.01)
+    ax.set_ylim(-edge, edge)
+    ax.set_xlabel(words.text("graph.score"))
+    ax.set_title(words.text("graph.share_of_group"), loc="left")
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_formatter(plain_ticks(words))
+    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.percent_tick(abs(y))))
+    ax.legend(
+        ncols=2, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), handlelength=1.2,
+    )

@@ -1,0 +1,120 @@
+"""The same rounded numbers as CSV, Parquet and JSON, each as the bytes of a file."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from whatworks.evidence.record import Evidence
+from whatworks.report import facts, frames, wording
+from whatworks.report.figures.svg import Drawing
+from whatworks.report.language import Words
+from whatworks.report.page import refused
+
+SCHEMA: Final = 1
+_CSV: Final = {
+    "fr": {"sep": ";", "decimal": ",", "encoding": "utf-8-sig"},
+    "en": {"sep": ",", "decimal": ".", "encoding": "utf-8"},
+}
+
+
+def csv(frame: pd.DataFrame, lang: str) -> bytes:
+    """Table as the language's spreadsheets open it: French with ``;`` and decimal comma."""
+    way = _CSV[lang]
+    text = frame.to_csv(index=False, sep=way["sep"], decimal=way["decimal"], lineterminator="\r\n")
+    return text.encode(way["encoding"])
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    """Table with its types."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def as_json(value: object) -> bytes:
+    """Text of a JSON document, readable, its undefined numbers null."""
+    text = json.dumps(_defined(value), ensure_ascii=False, indent=2, allow_nan=False)
+    return (text + "\n").encode()
+
+
+def _defined(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _defined(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(v) for v in value]
+    if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as plain Python values."""
+    return [dict(row) for row in frame.astype(object).to_dict("records")]
+
+
+def tables(words: Words, evidence: Evidence) -> dict[str, bytes]:
+    """Effects, findings, flow and refusals, by file name."""
+    scale = frames.common_scale(evidence)
+    effects = frames.effects(evidence)
+    findings = frames.findings(evidence).assign(
+        sentence=[facts.finding(words, scale, f) for f in evidence.findings]
+    )
+    refusals = []
+    for refusal in evidence.refusals:
+        said = refused(words, scale, refusal)
+        four = {"what": said.what, "where": said.where, "why": said.why, "remedy": said.remedy}
+        refusals.append({"code": refusal.code, "indicator": refusal.what, "title": said.title} | four)
+    out = {
+        "effects.csv": csv(effects, words.lang),
+        "effects.parquet": parquet(effects),
+        "effects.json": as_json(_strand(words, evidence, effects)),
+        "findings.csv": csv(findings, words.lang),
+        "flow.csv": csv(frames.ledger(evidence).frame(), words.lang),
+        "refusals.json": as_json(refusals),
+    }
+    if evidence.benchmarks:
+        out["benchmarks.csv"] = csv(frames.benchmarks(evidence), words.lang)
+    return out
+
+
+def figures(drawings: tuple[Drawing, ...], lang: str) -> dict[str, bytes]:
+    """Each figure as an SVG file with the table of its numbers."""
+    out = {}
+    for drawn in drawings:
+        out[f"figures/{drawn.name}.svg"] = drawn.file().encode()
+        out[f"figures/{drawn.name}.csv"] = csv(drawn.data, lang)
+    return out
+
+
+def _strand(words: Words, evidence: Evidence, effects: pd.DataFrame) -> dict[str, object]:
+    """Machine reading of the page: the dials beside the effects they are read from."""
+    asked = evidence.design.question
+    rating, displacement = evidence.rating, evidence.displacement
+    return {
+        "schema": SCHEMA,
+        "lang": words.lang,
+        "question": wording.question(words, evidence),
+        "treatment": asked.treatment,
+        "outcome": asked.outcome,
+        "estimand": str(asked.estimand),
+        "primary_month": frames.primary_month(evidence),
+        "verdict": wording.verdict(words, evidence),
+        "impact": str(evidence.impact),
+        "conclusion": str(evidence.conclusion),
+        "conclusion_reasons": [r.code for r in evidence.conclusion_reasons],
+        "strength": rating.strength,
+        "strength_cap": rating.cap,
+        "strength_deductions": [{"code": d.code, "points": d.points} for d in rating.deductions],
+        "design_class": str(rating.design_class),
+        "cost": None,
+        "displacement": {"measured": displacement.measured, "code": displacement.code},
+        "benchmarks": records(frames.benchmarks(evidence)),
+        "effects": records(effects),
+        "provenance": dict(evidence.provenance),
+    }

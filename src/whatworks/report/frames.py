@@ -1,0 +1,205 @@
+"""Evidence as tables of rounded numbers: what the page, the figures and every file share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from whatworks.design.record import Design, Population
+from whatworks.estimate.record import Estimate
+from whatworks.evidence.record import Benchmark, Evidence, Finding
+from whatworks.ledger import Ledger
+from whatworks.report.numbers import (
+    BIN_DECIMALS,
+    SHARE_DECIMALS,
+    SMD_DECIMALS,
+    STATISTIC_DECIMALS,
+    Scale,
+    rounded,
+    rounded_columns,
+    rounded_effects,
+    scale_of,
+)
+from whatworks.stats.balance import moments, standardised_difference
+from whatworks.vocabulary import TREATED, WEIGHT
+
+ALL_COHORTS: Final = -1
+EVERYONE: Final = "all"
+NO_CLOCK: Final = (0,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Effects of one term by month since entry, over all cohorts and everyone.
+
+    Parameters
+    ----------
+    term : str
+    scale : Scale
+    rows : DataFrame
+        Rounded effects, one row per month, months increasing.
+    """
+
+    term: str
+    scale: Scale
+    rows: pd.DataFrame
+
+    @property
+    def months(self) -> tuple[int, ...]:
+        """Months the curve has, in order."""
+        return tuple(int(m) for m in self.rows["month"])
+
+    def at(self, month: int) -> pd.Series:
+        """Row of one month."""
+        row: pd.Series = self.rows.loc[self.rows["month"] == month].iloc[0]
+        return row
+
+    def lock_in(self) -> tuple[int, int] | None:
+        """First and last month of the fall that follows entry, None when there is none.
+
+        The uninterrupted months whose point effect is below zero, counted from entry or from the
+        month after it (the month of entry itself may already be lived elsewhere).
+        """
+        after = self.rows[self.rows["month"] >= 0]
+        below = after.loc[after["estimate"] < 0, "month"].astype(int).tolist()
+        if not below or below[0] > 1:
+            return None
+        last = first = below[0]
+        for month in after.loc[after["month"] > first, "month"].astype(int):
+            if month not in below:
+                break
+            last = month
+        return first, last
+
+
+def effects(evidence: Evidence) -> pd.DataFrame:
+    """Effects of every estimate, rounded; ``result`` 1 is the primary one."""
+    scale = common_scale(evidence)
+    parts = [
+        rounded_effects(estimate.effects, scale).assign(result=number, method=estimate.method)
+        for number, estimate in enumerate(evidence.estimates, start=1)
+    ]
+    frame = pd.concat(parts, ignore_index=True)
+    return frame[["result", "method", *evidence.estimates[0].effects.columns]]
+
+
+def common_scale(evidence: Evidence) -> Scale:
+    """Unit and decimals shared by every effect of one evidence."""
+    return effect_scale(evidence.estimates[0])
+
+
+def effect_scale(estimate: Estimate) -> Scale:
+    """Unit and decimals of one estimate's effects."""
+    return scale_of(str(estimate.effects["unit"].iloc[0]), estimate.effects["std_error"])
+
+
+def curve(estimate: Estimate, *, term: str | None = None) -> Curve:
+    """Curve of one term, by default the estimate's first."""
+    scale = effect_scale(estimate)
+    rows = rounded_effects(estimate.effects, scale)
+    rows = rows[(rows["cohort"] == ALL_COHORTS) & (rows["group"] == EVERYONE)]
+    term = str(rows["term"].iloc[0]) if term is None else term
+    rows = rows[rows["term"] == term].sort_values("month", ignore_index=True)
+    return Curve(term=term, scale=scale, rows=rows)
+
+
+def primary_month(evidence: Evidence) -> int:
+    """Declared horizon; 0 for a design without a clock."""
+    months = curve(evidence.estimates[0]).months
+    return 0 if months == NO_CLOCK else evidence.design.question.primary
+
+
+def reading_months(evidence: Evidence) -> tuple[int, ...]:
+    """Horizons of the question at which the primary estimate has an effect."""
+    months = curve(evidence.estimates[0]).months
+    asked = NO_CLOCK if months == NO_CLOCK else evidence.design.question.months
+    return tuple(m for m in asked if m in months)
+
+
+def covers(evidence: Evidence, benchmark: Benchmark) -> bool | None:
+    """Whether the primary interval at the benchmark's month contains it; None when it cannot tell."""
+    found = curve(evidence.estimates[0])
+    if benchmark.code == "naive" or benchmark.month not in found.months:
+        return None
+    row = found.at(benchmark.month)
+    if not np.isfinite([row["conf_low"], row["conf_high"]]).all():
+        return None
+    value = rounded(benchmark.value, found.scale.decimals)
+    return bool(row["conf_low"] <= value <= row["conf_high"])
+
+
+def benchmarks(evidence: Evidence) -> pd.DataFrame:
+    """Numbers known from elsewhere beside the estimate of the same month."""
+    found = curve(evidence.estimates[0])
+    names = ["benchmark", "month", "value", "std_error", "estimate", "conf_low", "conf_high"]
+    records = []
+    for known in evidence.benchmarks:
+        row = found.at(known.month) if known.month in found.months else None
+        at = [np.nan] * 3 if row is None else [float(row[c]) for c in names[4:]]
+        numbers = [rounded(v, found.scale.decimals) for v in (known.value, known.std_error)]
+        records.append((known.code, known.month, *numbers, *at, covers(evidence, known)))
+    return pd.DataFrame(records, columns=[*names, "covered"]).astype({"covered": "boolean"})
+
+
+def balance(finding: Finding | None) -> pd.DataFrame:
+    """Standardised differences before and after choosing, rounded; empty when not tested."""
+    names = ["covariate", "smd_before", "smd_after"]
+    if finding is None or finding.table is None:
+        return pd.DataFrame({name: [] for name in names})
+    return rounded_columns(finding.table[names], SMD_DECIMALS, *names[1:])
+
+
+def balance_of(design: Design) -> pd.DataFrame:
+    """Standardised differences of a design, from its population and its weighted units."""
+    names = list(design.covariates)
+    before = design.population.moments.set_index("covariate").loc[names]
+    spread = before["var_treated"].to_numpy(float)
+    treated = design.units[TREATED].to_numpy(bool)
+    values = design.units[names].to_numpy(float)
+    weight = design.units[WEIGHT].to_numpy(float)
+    arms = [moments(values[arm], weight=weight[arm]).mean for arm in (treated, ~treated)]
+    frame = pd.DataFrame(
+        {
+            "covariate": names,
+            "smd_before": standardised_difference(
+                before["mean_treated"].to_numpy(float), before["mean_comparison"].to_numpy(float),
+                variance_treated=spread,
+            ),
+            "smd_after": standardised_difference(*arms, variance_treated=spread),
+        }
+    )
+    return rounded_columns(frame, SMD_DECIMALS, "smd_before", "smd_after")
+
+
+def overlap(population: Population) -> pd.DataFrame:
+    """Histogram of the score in each arm, one row per bin; empty when no score was fitted."""
+    frame = pd.DataFrame(
+        {
+            "score_from": population.score_bins[:-1],
+            "score_to": population.score_bins[1:],
+            "treated": population.score_treated,
+            "comparison": population.score_comparison,
+        }
+    )
+    frame = rounded_columns(frame, BIN_DECIMALS, "score_from", "score_to")
+    return rounded_columns(frame, SHARE_DECIMALS, "treated", "comparison")
+
+
+def findings(evidence: Evidence) -> pd.DataFrame:
+    """One row per check, numbers rounded, words left to the caller."""
+    records = [
+        (f.check, str(f.verdict), f.statistic, f.threshold, f.reference)
+        for f in evidence.findings
+    ]
+    names = ["check", "verdict", "statistic", "threshold", "reference"]
+    frame = pd.DataFrame(records, columns=names)
+    return rounded_columns(frame, STATISTIC_DECIMALS, "statistic", "threshold")
+
+
+def ledger(evidence: Evidence) -> Ledger:
+    """Whole walk: the design's ledger, then what the primary estimate added to it."""
+    before, after = evidence.design.ledger.steps, evidence.estimates[0].ledger.steps
+    return Ledger(after if after[: len(before)] == before else before + after)

@@ -1,0 +1,117 @@
+"""Names of what the user names: outcomes, treatments, covariates, groups, steps.
+
+Words of the product are translated. Words of the user (an attribute, a column of their own table,
+a lever they declared) are printed as they wrote them, between quotation marks where a sentence
+goes on around them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from whatworks.evidence.record import Evidence
+from whatworks.ledger import Step
+from whatworks.report.language import Words
+from whatworks.vocabulary import Kind
+
+_LAG: Final = re.compile(r"(?P<state>\w+)\.lag(?P<months>\d+)")
+_SPENT: Final = re.compile(r"(?P<state>\w+)\.months(?P<months>\d+)")
+_AGE: Final = re.compile(r"(?P<attribute>\w+)\.age")
+_LEVEL: Final = re.compile(r"(?P<attribute>[^=]+)=(?P<value>.+)")
+_READING_ROOM: Final = "sources"
+
+
+def outcome(words: Words, identifier: str, part: str) -> str:
+    """One part (``label``, ``object``, ``state``, ``definition``, ``switches``) of an outcome's name."""
+    if words.knows(f"indicator.{identifier}.{part}"):
+        return words.text(f"indicator.{identifier}.{part}")
+    return words.text(f"indicator.unlisted.{part}", {"code": identifier})
+
+
+def horizon(words: Words, identifier: str, month: int) -> str:
+    """`` à 24 mois``, with its leading space; empty for an outcome without a clock."""
+    if month == 0:
+        return ""
+    key = f"indicator.{identifier}.horizon"
+    key = key if words.knows(key) else "indicator.unlisted.horizon"
+    return " " + words.text(key, {"months": words.count(month)})
+
+
+def treatment(words: Words, code: str, part: str) -> str:
+    """One part (``label``, ``start``, ``persons``) of an accompaniment's name."""
+    if words.knows(f"treatment.{code}.{part}"):
+        return words.text(f"treatment.{code}.{part}")
+    return words.text(f"treatment.unlisted.{part}", {"code": code})
+
+
+def covariate(words: Words, name: str) -> str:
+    """Covariate term in words, read from its parts; a user's attribute is printed as it is.
+
+    ``employment.lag1``, ``employment.months12``, ``birth_month.age``, ``market=ZE01``.
+    """
+    if match := _LAG.fullmatch(name):
+        facts = {"state": state(words, match["state"]), "months": match["months"]}
+        return words.text("covariate.lag", facts)
+    if match := _SPENT.fullmatch(name):
+        facts = {"state": state(words, match["state"]), "months": match["months"]}
+        return words.text("covariate.months", facts)
+    if match := _AGE.fullmatch(name):
+        return words.text("covariate.age")
+    if match := _LEVEL.fullmatch(name):
+        facts = {"attribute": attribute(words, match["attribute"]), "value": match["value"]}
+        return words.text("covariate.level", facts)
+    return attribute(words, name)
+
+
+def attribute(words: Words, name: str) -> str:
+    """Attribute the product itself gives a meaning to, else the user's word."""
+    key = f"attribute.{name}"
+    return words.text(key) if words.knows(key) else name
+
+
+def state(words: Words, name: str) -> str:
+    """Panel state: its kind in words, and the user's code where the catalogue has none."""
+    if words.knows(f"state.{name}"):
+        return words.text(f"state.{name}")
+    kind, _, code = name.partition("_")
+    if kind in tuple(Kind) and code:
+        facts = {"kind": words.text(f"state.{kind}"), "code": code}
+        return words.text("state.coded", facts)
+    return name
+
+
+def group(words: Words, name: str) -> str:
+    """Group of units: everyone, or those living under one share of persons accompanied."""
+    if name == "all":
+        return words.text("group.all")
+    try:
+        saturation = float(name)
+    except ValueError:
+        return name
+    return words.text("group.saturation", {"share": words.share(saturation)})
+
+
+def method(words: Words, identifier: str) -> str:
+    """Estimator of the product in words; one brought by the user under its own name."""
+    key = f"method.{identifier}.label"
+    return words.text(key) if words.knows(key) else identifier
+
+
+def step(words: Words, ledger_step: Step) -> str:
+    """Step of the ledger. In the reading room steps are the user's sources."""
+    if ledger_step.room == _READING_ROOM:
+        return words.text("ledger.reading", {"source": ledger_step.name})
+    return words.text(f"ledger.step.{ledger_step.room}.{ledger_step.name}")
+
+
+def title(words: Words, evidence: Evidence) -> str:
+    """Title of the evaluator, else one made of treatment and outcome."""
+    question = evidence.design.question
+    if question.title:
+        return question.title
+    facts = {
+        "treatment": treatment(words, question.treatment, "label"),
+        "outcome": outcome(words, question.outcome, "label"),
+    }
+    return words.text("page.title", facts)

@@ -1,0 +1,282 @@
+"""The page of one evaluation: everything its template prints, in the order it prints it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from markupsafe import Markup
+
+from whatworks.evidence.record import Deduction, Evidence, Refusal
+from whatworks.report import facts, frames, names, pictures, tables, wording
+from whatworks.report.figures.svg import Drawing
+from whatworks.report.language import Words
+from whatworks.report.numbers import Scale
+from whatworks.report.tables import Table
+from whatworks.vocabulary import DesignClass, Impact
+
+MOST_STRENGTH: Final = 5
+_SYMBOLS: Final = {
+    Impact.HIGH: "▲▲▲", Impact.MODERATE: "▲▲", Impact.LOW: "▲", Impact.NONE_DETECTED: "=",
+    Impact.NEGATIVE: "▼", Impact.INCONCLUSIVE: "?", Impact.NOT_MEASURED: "–",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A figure with its caption and its numbers."""
+
+    key: str
+    svg: Markup
+    caption: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial:
+    """One dial: a shape for the eye, words for everyone. ``filled`` of five squares, or a symbol."""
+
+    name: str
+    value: str
+    meaning: str
+    symbol: str = ""
+    filled: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """A reason, the points of strength it costs, and what would lift it."""
+
+    text: str
+    lifted_by: str
+    points: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The four things a refusal says, under its title."""
+
+    title: str
+    what: str
+    why: str
+    where: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What the template of one evaluation prints; every number already words."""
+
+    title: str
+    question: str
+    verdict: str
+    dials: tuple[Dial, ...]
+    conclusion: str
+    conclusion_meaning: str
+    reasons: tuple[Reason, ...]
+    cap: str
+    deductions: tuple[Reason, ...]
+    displacement_title: str
+    displacement_text: str
+    displacement_table: Table | None
+    effect: Picture
+    lock_in: str
+    effects: Table
+    benchmarks: Table | None
+    compared: tuple[tuple[str, str], ...]
+    balance: Picture | None
+    overlap: Picture | None
+    findings: Table | None
+    flow: Picture | None
+    refusals: tuple[Refused, ...]
+    definitions: tuple[tuple[str, str], ...]
+    provenance: tuple[tuple[str, str], ...]
+    files: tuple[str, ...]
+
+
+def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Page:
+    """Page of one evaluation. ``files`` are those offered for download beside it."""
+    scale = frames.common_scale(evidence)
+    finding = next((f for f in evidence.findings if f.check == "balance"), None)
+    balance = frames.balance(finding)
+    found = frames.curve(evidence.estimates[0])
+    code = evidence.displacement.code
+    return Page(
+        title=names.title(words, evidence),
+        question=wording.question(words, evidence),
+        verdict=wording.verdict(words, evidence),
+        dials=_dials(words, evidence),
+        conclusion=words.text(f"conclusion.{evidence.conclusion}.label"),
+        conclusion_meaning=words.text(f"conclusion.{evidence.conclusion}.meaning"),
+        reasons=tuple(_reason(words, scale, r) for r in evidence.conclusion_reasons),
+        cap=_cap(words, evidence),
+        deductions=tuple(_reason(words, scale, d) for d in evidence.rating.deductions),
+        displacement_title=words.text(f"displacement.{code}.title"),
+        displacement_text=words.text(f"displacement.{code}.text"),
+        displacement_table=tables.displacement(words, evidence),
+        effect=_effect(words, evidence),
+        lock_in="" if found.months == frames.NO_CLOCK else wording.lock_in(words, found),
+        effects=tables.effects(words, evidence),
+        benchmarks=tables.benchmarks(words, evidence),
+        compared=_compared(words, evidence),
+        balance=_picture(
+            words, pictures.balance_drawing(balance, words), tables.balance(words, balance)
+        ),
+        overlap=_picture(
+            words, pictures.overlap_drawing(evidence, words),
+            tables.overlap(words, frames.overlap(evidence.design.population)),
+        ),
+        findings=tables.findings(words, evidence) if evidence.findings else None,
+        flow=_picture(
+            words, pictures.flow_drawing(evidence, words),
+            tables.flow(words, frames.ledger(evidence)),
+        ),
+        refusals=tuple(refused(words, scale, r) for r in evidence.refusals),
+        definitions=_definitions(words, evidence),
+        provenance=_provenance(words, evidence),
+        files=files,
+    )
+
+
+def strength(words: Words, evidence: Evidence) -> str:
+    """Strength as a number out of five and its word."""
+    value = evidence.rating.strength
+    facts_ = {"n": words.count(value), "word": words.text(f"strength.{value}")}
+    return words.text("strength.of_five", facts_)
+
+
+def refused(words: Words, scale: Scale, refusal: Refusal) -> Refused:
+    """Four sentences of a refusal, under its title."""
+    parts = ("title", "what", "why", "where", "remedy")
+    said = [facts.refusal(words, scale, refusal, part) for part in parts]
+    return Refused(title=said[0], what=said[1], why=said[2], where=said[3], remedy=said[4])
+
+
+def _dials(words: Words, evidence: Evidence) -> tuple[Dial, ...]:
+    return (
+        Dial(
+            name=words.text("dial.impact"), value=words.text(f"impact.{evidence.impact}.label"),
+            meaning=words.text(f"impact.{evidence.impact}.meaning"),
+            symbol=_SYMBOLS[evidence.impact],
+        ),
+        Dial(
+            name=words.text("dial.strength"), value=strength(words, evidence),
+            meaning=words.text("dial.strength_meaning"), filled=evidence.rating.strength,
+        ),
+        Dial(
+            name=words.text("dial.cost"), value=words.text("cost.not_measured.label"),
+            meaning=words.text("cost.not_measured.meaning"), symbol="–",
+        ),
+    )
+
+
+def _reason(words: Words, scale: Scale, deduction: Deduction) -> Reason:
+    points = deduction.points
+    return Reason(
+        text=facts.deduction(words, scale, deduction, "text"),
+        lifted_by=facts.deduction(words, scale, deduction, "lifted_by"),
+        points=words.text("strength.points_lost", {"n": words.count(points)}) if points else "",
+    )
+
+
+def _cap(words: Words, evidence: Evidence) -> str:
+    rating = evidence.rating
+    said = {
+        "design": words.text(f"design_class.{rating.design_class}.label"),
+        "cap": words.count(rating.cap),
+    }
+    return words.text("strength.cap", said)
+
+
+def _effect(words: Words, evidence: Evidence) -> Picture:
+    drawn = pictures.effects_drawing(evidence, words)
+    found = frames.curve(evidence.estimates[0])
+    by_month = "month" in drawn.data.columns
+    table = (
+        tables.curve(words, found) if by_month
+        else tables.effect_rows(words, drawn.data, found)
+    )
+    caption = words.text("caption.effects" if by_month else "caption.effects_rows")
+    return Picture(key=drawn.name, svg=Markup(drawn.svg), caption=caption, table=table)  # noqa: S704 drawn by us, text escaped by ElementTree
+
+
+def _picture(words: Words, drawn: Drawing | None, table: Table) -> Picture | None:
+    if drawn is None:
+        return None
+    caption = words.text(f"caption.{drawn.name}")
+    return Picture(key=drawn.name, svg=Markup(drawn.svg), caption=caption, table=table)  # noqa: S704 drawn by us, text escaped by ElementTree
+
+
+def _compared(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
+    design = evidence.design
+    label = words.text(f"design_class.{design.design_class}.label")
+    explained = words.text(f"design_class.{design.design_class}.explanation")
+    rows = [
+        (words.text("compared.design"), f"{label}. {explained}"),
+        (words.text("compared.versus"), _versus(words, evidence)),
+        (words.text("compared.estimand"), words.text(f"estimand.{design.question.estimand.lower()}")),
+        (words.text("compared.who"), _who(words, evidence)),
+    ]
+    if design.history_months:
+        said = {"months": words.count(design.history_months)}
+        rows.append((words.text("compared.history"), words.text("compared.history_text", said)))
+    if design.question.first_entry and design.question.last_entry:
+        said = {
+            "first": words.month(design.question.first_entry),
+            "last": words.month(design.question.last_entry),
+        }
+        rows.append((words.text("compared.entries"), words.text("compared.entries_text", said)))
+    if design.covariates:
+        listed = words.listing([names.covariate(words, c) for c in design.covariates])
+        rows.append((words.text("compared.covariates"), listed))
+    return tuple(rows)
+
+
+def _versus(words: Words, evidence: Evidence) -> str:
+    design = evidence.design
+    clock = design.outcomes.months != frames.NO_CLOCK
+    return words.text(f"versus.{design.question.versus if clock else 'table'}")
+
+
+def _who(words: Words, evidence: Evidence) -> str:
+    design = evidence.design
+    said = {
+        "pool_treated": words.count(design.population.n_treated),
+        "pool_comparison": words.count(design.population.n_comparison),
+    }
+    if design.matches is None:
+        adjusted = design.design_class is not DesignClass.UNADJUSTED
+        return words.text("compared.weighted" if adjusted else "compared.as_they_are", said)
+    said["treated"] = words.count(design.matches["treated_unit"].nunique())
+    said["comparison"] = words.count(design.matches["comparison_unit"].nunique())
+    said["pairs"] = words.count(len(design.matches))
+    return words.text("compared.matched", said)
+
+
+def _definitions(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
+    asked = evidence.design.question
+    rows = [
+        (
+            names.outcome(words, asked.outcome, "label"),
+            names.outcome(words, asked.outcome, "definition"),
+        ),
+        (words.text("definition.switches"), names.outcome(words, asked.outcome, "switches")),
+        (words.text("definition.interval"), words.text("definition.interval_text")),
+        (words.text("definition.smd"), words.text("definition.smd_text")),
+        (words.text("definition.strength"), words.text("definition.strength_text")),
+    ]
+    if evidence.design.outcomes.unit == "pp":
+        rows.insert(2, (words.text("definition.point"), words.text("definition.point_text")))
+    return tuple(rows)
+
+
+def _provenance(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
+    rows = []
+    for key, value in evidence.provenance.items():
+        known = f"provenance.{key}"
+        rows.append((words.text(known) if words.knows(known) else key, value))
+    for estimate in evidence.estimates:
+        options = ", ".join(f"{k}={v!r}" for k, v in estimate.options.items())
+        label = words.text("provenance.estimator")
+        rows.append((label, f"{names.method(words, estimate.method)} ({estimate.method}: {options})"))
+    return tuple(rows)

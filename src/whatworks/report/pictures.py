@@ -1,0 +1,171 @@
+"""Every figure of an evidence, drawn, told in words, with the numbers it draws."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+
+from whatworks.design.record import Design
+from whatworks.estimate.record import Estimate
+from whatworks.evidence.record import Evidence
+from whatworks.report import frames, names, wording
+from whatworks.report.figures import balance, effects, flow, overlap, style
+from whatworks.report.figures.svg import Drawing, drawing
+from whatworks.report.frames import Curve, curve
+from whatworks.report.language import Words, words
+from whatworks.report.numbers import rounded_effects
+
+_ROW: Final = ["label", "mark", "value", "low", "high"]
+_ROW_HEIGHT: Final = 78
+_ROWS_FRAME: Final = 110
+_NAN: Final = float("nan")
+
+
+def plot_effects(estimate: Estimate, *, ax: Axes | None = None, lang: str = "fr") -> Axes:
+    """Effects of an estimate by month since entry, with their 95 % intervals.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    ax : matplotlib Axes, optional
+        By default those of a new figure, at ``ax.figure``, unknown to pyplot.
+    lang : str
+        ``"fr"`` or ``"en"``.
+    """
+    speak, found = words(lang), curve(estimate)
+    with mpl.rc_context(style.look("effects")):
+        if effects.is_curve(found):
+            ax = style.blank() if ax is None else ax
+            effects.draw_curve(found, ax, words=speak)
+        else:
+            rows = effect_rows(estimate.effects, found, speak)
+            ax = style.blank(_rows_height(rows)) if ax is None else ax
+            effects.draw_rows(rows, ax, words=speak, unit=found.scale.unit)
+    return ax
+
+
+def plot_balance(design: Design, *, ax: Axes | None = None, lang: str = "fr") -> Axes:
+    """Love plot of a design: standardised differences before and after choosing comparisons.
+
+    Parameters
+    ----------
+    design : Design
+    ax : matplotlib Axes, optional
+        By default those of a new figure, at ``ax.figure``, unknown to pyplot.
+    lang : str
+        ``"fr"`` or ``"en"``.
+    """
+    table = frames.balance_of(design)
+    with mpl.rc_context(style.look("balance")):
+        ax = style.blank(balance.height(table)) if ax is None else ax
+        balance.draw_balance(table, ax, words=words(lang))
+    return ax
+
+
+def effect_rows(table: pd.DataFrame, found: Curve, speak: Words) -> pd.DataFrame:
+    """Effects one under another: ``label, mark, value, low, high``, rounded."""
+    rounded = rounded_effects(table, found.scale)
+    rounded = rounded[rounded["cohort"] == frames.ALL_COHORTS]
+    records = [
+        (
+            _row_label(row, speak), "estimate", row["estimate"], row["conf_low"], row["conf_high"],
+        )
+        for _, row in rounded.iterrows()
+    ]
+    return pd.DataFrame(records, columns=_ROW)
+
+
+def _row_label(row: pd.Series, speak: Words) -> str:
+    """Term, month and group of one effect, as far as they say something."""
+    label = speak.text(f"term.{row['term']}.short")
+    parts = [label]
+    if row["month"] != 0:
+        parts.append(speak.text("month.at", {"months": speak.count(row["month"])}))
+    if row["group"] != frames.EVERYONE:
+        parts.append(names.group(speak, str(row["group"])))
+    return ", ".join(parts)
+
+
+def effects_drawing(evidence: Evidence, speak: Words) -> Drawing:
+    """Curve by month since entry, or effects and benchmarks one under another."""
+    found = curve(evidence.estimates[0])
+    if not effects.is_curve(found):
+        return _rows_drawing(evidence, speak)
+    with mpl.rc_context(style.look("effects")):
+        ax = style.blank()
+        effects.draw_curve(found, ax, words=speak, benchmarks=evidence.benchmarks)
+    return drawing(
+        ax.figure, name="effects", title=speak.text("figure.effects"),
+        description=wording.effects_told(speak, evidence), data=found.rows,
+    )
+
+
+def _rows_drawing(evidence: Evidence, speak: Words) -> Drawing:
+    estimate = evidence.estimates[0]
+    found = curve(estimate)
+    everyone = estimate.effects[estimate.effects["group"] == frames.EVERYONE]
+    records = effect_rows(everyone, found, speak).to_records(index=False).tolist()
+    rows = pd.DataFrame([*records, *_known(evidence, speak)], columns=_ROW)
+    with mpl.rc_context(style.look("effects")):
+        ax = style.blank(_rows_height(rows))
+        effects.draw_rows(rows, ax, words=speak, unit=found.scale.unit)
+    return drawing(
+        ax.figure, name="effects", title=speak.text("figure.effects"),
+        description=wording.rows_told(speak, rows, found), data=rows.drop(columns="mark"),
+    )
+
+
+def _known(evidence: Evidence, speak: Words) -> list[tuple[str, str, float, float, float]]:
+    known = frames.benchmarks(evidence)
+    return [
+        (speak.text(f"benchmark.{code}.label"), str(code), float(value), _NAN, _NAN)
+        for code, value in zip(known["benchmark"], known["value"], strict=True)
+    ]
+
+
+def _rows_height(rows: pd.DataFrame) -> float:
+    return _ROWS_FRAME + _ROW_HEIGHT * len(rows)
+
+
+def balance_drawing(table: pd.DataFrame, speak: Words) -> Drawing | None:
+    """Love plot, None when balance was not tested."""
+    if table.empty:
+        return None
+    with mpl.rc_context(style.look("balance")):
+        ax = style.blank(balance.height(table))
+        balance.draw_balance(table, ax, words=speak)
+    return drawing(
+        ax.figure, name="balance", title=speak.text("figure.balance"),
+        description=wording.balance_told(speak, table), data=table,
+    )
+
+
+def overlap_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
+    """Histogram of the score, None when no score was fitted."""
+    table = frames.overlap(evidence.design.population)
+    if table.empty:
+        return None
+    with mpl.rc_context(style.look("overlap")):
+        ax = style.blank()
+        overlap.draw_overlap(table, ax, words=speak)
+    return drawing(
+        ax.figure, name="overlap", title=speak.text("figure.overlap"),
+        description=wording.overlap_told(speak, table), data=table,
+    )
+
+
+def flow_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
+    """Flow of persons, None when no step was written."""
+    ledger = frames.ledger(evidence)
+    if not ledger.steps:
+        return None
+    with mpl.rc_context(style.look("flow")):
+        ax = style.blank(flow.height(ledger, speak))
+        flow.draw_flow(ledger, ax, words=speak)
+    return drawing(
+        ax.figure, name="flow", title=speak.text("figure.flow"),
+        description=wording.flow_told(speak, ledger), data=ledger.frame(),
+    )

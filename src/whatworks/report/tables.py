@@ -1,0 +1,227 @@
+"""Tables of the page: rounded numbers turned into words and localised figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from whatworks.evidence.record import Evidence
+from whatworks.ledger import Ledger
+from whatworks.report import facts, frames, names
+from whatworks.report.frames import Curve
+from whatworks.report.language import Words
+from whatworks.report.numbers import (
+    BIN_DECIMALS,
+    SMD_DECIMALS,
+    STATISTIC_DECIMALS,
+    rounded_effects,
+)
+from whatworks.vocabulary import Verdict
+
+SYMBOLS = {
+    Verdict.HOLDS: "●", Verdict.STRAINED: "◐", Verdict.FAILS: "○", Verdict.NOT_TESTABLE: "–",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table ready to be printed.
+
+    Parameters
+    ----------
+    key : str
+        Its id in the page.
+    caption : str
+    head : tuple of str
+    numeric : tuple of bool
+        Columns set flush right.
+    rows : tuple of tuple of str
+        The first cell of each is its header.
+    """
+
+    key: str
+    caption: str
+    head: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def _table(
+    words: Words, key: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]],
+    *, text: Sequence[str] = (),
+) -> Table:
+    """Table whose columns are numeric but for the first and those listed in ``text``."""
+    return Table(
+        key=f"table-{key}",
+        caption=words.text(f"table.{key}"),
+        head=tuple(words.text(f"column.{name}") for name in columns),
+        numeric=tuple(place > 0 and name not in text for place, name in enumerate(columns)),
+        rows=tuple(rows),
+    )
+
+
+def effects(words: Words, evidence: Evidence) -> Table:
+    """Effects of every estimate at the question's months, over everyone."""
+    scale = frames.common_scale(evidence)
+    frame = frames.effects(evidence)
+    frame = frame[(frame["cohort"] == frames.ALL_COHORTS) & (frame["group"] == frames.EVERYONE)]
+    frame = frame[frame["month"].isin(frames.reading_months(evidence))]
+    rows = [
+        (
+            names.method(words, str(row.method)), words.text(f"term.{row.term}.short"),
+            month(words, int(row.month)), words.amount(row.estimate, scale, signed=True),
+            words.span(row.conf_low, row.conf_high, scale),
+            words.count(row.n_treated), words.count(row.n_comparison),
+        )
+        for row in frame.itertuples()
+    ]
+    columns = ["method", "term", "month", "effect", "interval", "n_treated", "n_comparison"]
+    return _table(words, "effects", columns, rows, text=("term", "month"))
+
+
+def curve(words: Words, found: Curve) -> Table:
+    """Numbers of the curve, month by month."""
+    rows = [
+        (
+            words.count(row.month), words.amount(row.estimate, found.scale, signed=True),
+            words.span(row.conf_low, row.conf_high, found.scale),
+            words.count(row.n_treated), words.count(row.n_comparison),
+        )
+        for row in found.rows.itertuples()
+    ]
+    return _table(
+        words, "curve", ["month_since", "effect", "interval", "n_treated", "n_comparison"], rows
+    )
+
+
+def effect_rows(words: Words, rows: pd.DataFrame, found: Curve) -> Table:
+    """Numbers of a figure without a clock: ``label, value, low, high``."""
+    body = [
+        (
+            str(row.label), words.amount(row.value, found.scale, signed=True),
+            words.span(row.low, row.high, found.scale),
+        )
+        for row in rows.itertuples()
+    ]
+    return _table(words, "rows", ["label", "value", "interval"], body)
+
+
+def displacement(words: Words, evidence: Evidence) -> Table | None:
+    """Direct, spillover and total effects, None when displacement was not measured."""
+    table = evidence.displacement.effects
+    if table is None:
+        return None
+    scale = frames.common_scale(evidence)
+    rows = [
+        (
+            words.text(f"term.{row.term}.label"), names.group(words, str(row.group)),
+            month(words, int(row.month)), words.amount(row.estimate, scale, signed=True),
+            words.span(row.conf_low, row.conf_high, scale),
+        )
+        for row in rounded_effects(table, scale).itertuples()
+    ]
+    columns = ["term", "group", "month", "effect", "interval"]
+    return _table(words, "displacement", columns, rows, text=("group", "month"))
+
+
+def benchmarks(words: Words, evidence: Evidence) -> Table | None:
+    """Known numbers beside the estimate, and whether its interval contains them."""
+    frame = frames.benchmarks(evidence)
+    if frame.empty:
+        return None
+    scale = frames.common_scale(evidence)
+    rows = [
+        (
+            words.text(f"benchmark.{row.benchmark}.label"), month(words, int(row.month)),
+            words.amount(row.value, scale, signed=True),
+            words.text("benchmark.exact") if pd.isna(row.std_error)
+            else words.amount(row.std_error, scale),
+            words.amount(row.estimate, scale, signed=True),
+            words.span(row.conf_low, row.conf_high, scale), coverage(words, row.covered),
+        )
+        for row in frame.itertuples()
+    ]
+    columns = ["benchmark", "month", "value", "std_error", "effect", "interval", "covered"]
+    return _table(words, "benchmarks", columns, rows, text=("month", "covered"))
+
+
+def coverage(words: Words, covered: object) -> str:
+    """Whether the interval contains a known value, in words."""
+    if pd.isna(covered):
+        return words.text("covered.not_applicable")
+    return words.text("covered.yes" if covered else "covered.no")
+
+
+def balance(words: Words, frame: pd.DataFrame) -> Table:
+    """Standardised differences of every covariate."""
+    rows = [
+        (
+            names.covariate(words, str(row.covariate)),
+            words.number(row.smd_before, SMD_DECIMALS, signed=True),
+            words.number(row.smd_after, SMD_DECIMALS, signed=True),
+        )
+        for row in frame.itertuples()
+    ]
+    return _table(words, "balance", ["covariate", "smd_before", "smd_after"], rows)
+
+
+def overlap(words: Words, frame: pd.DataFrame) -> Table:
+    """Histogram of the score in each group."""
+    rows = [
+        (
+            words.text(
+                "bin",
+                {
+                    "low": words.number(row.score_from, BIN_DECIMALS),
+                    "high": words.number(row.score_to, BIN_DECIMALS),
+                },
+            ),
+            words.share(row.treated), words.share(row.comparison),
+        )
+        for row in frame.itertuples()
+    ]
+    return _table(words, "overlap", ["score", "treated", "comparison"], rows)
+
+
+def findings(words: Words, evidence: Evidence) -> Table:
+    """One row per check: what was asked, the verdict in words with its symbol, what was found."""
+    scale = frames.common_scale(evidence)
+    frame = frames.findings(evidence)
+    rows = [
+        (
+            words.text(f"check.{found.check}.question"),
+            f"{SYMBOLS[found.verdict]} {words.text(f'verdict_of_check.{found.verdict}')}",
+            facts.finding(words, scale, found),
+            words.number(row.statistic, STATISTIC_DECIMALS),
+            words.number(row.threshold, STATISTIC_DECIMALS), found.reference,
+        )
+        for found, row in zip(evidence.findings, frame.itertuples(), strict=True)
+    ]
+    columns = ["check", "verdict", "found", "statistic", "threshold", "reference"]
+    return _table(words, "findings", columns, rows, text=("verdict", "found", "reference"))
+
+
+def flow(words: Words, ledger: Ledger) -> Table:
+    """Every step of the walk and every reason something was left behind."""
+    rows = []
+    for step in ledger.steps:
+        head = (
+            words.text(f"ledger.room.{step.room}"), names.step(words, step),
+            words.text(f"ledger.unit.{step.unit}"), words.count(step.before),
+            words.count(step.after),
+        )
+        rows += [
+            (*head, words.text(f"ledger.reason.{reason}"), words.count(count))
+            for reason, count in step.dropped
+        ] or [(*head, words.text("ledger.nothing_dropped"), words.count(0))]
+    columns = ["room", "step", "unit", "before", "after", "reason", "dropped"]
+    return _table(words, "flow", columns, rows, text=("step", "unit", "reason"))
+
+
+def month(words: Words, value: int) -> str:
+    """Horizon in words; a cross-section has none."""
+    if value == 0:
+        return words.text("month.none")
+    return words.text("month.at", {"months": words.count(value)})

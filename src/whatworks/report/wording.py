@@ -1,0 +1,171 @@
+"""Sentences that carry the numbers: the question, the verdict, the figures told in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from whatworks.evidence.record import Evidence
+from whatworks.ledger import Ledger
+from whatworks.report import names
+from whatworks.report.figures.flow import drawn_steps
+from whatworks.report.frames import NO_CLOCK, Curve, curve, primary_month, reading_months
+from whatworks.report.language import Words
+from whatworks.report.numbers import BIN_DECIMALS, SMD_DECIMALS
+from whatworks.vocabulary import Impact
+
+_UNCLEAR = (Impact.INCONCLUSIVE,)
+_NEAR_ZERO = (Impact.NONE_DETECTED,)
+
+
+def question(words: Words, evidence: Evidence) -> str:
+    """Question as a reader would ask it."""
+    asked = evidence.design.question
+    clock = evidence.design.outcomes.months != NO_CLOCK
+    facts = {
+        "start": names.treatment(words, asked.treatment, "start"),
+        "object": names.outcome(words, asked.outcome, "object"),
+    }
+    return words.text(f"question.{asked.versus if clock else 'table'}", facts)
+
+
+def verdict(words: Words, evidence: Evidence) -> str:
+    """Answer in one sentence, at the primary horizon, its interval always within it."""
+    if evidence.impact is Impact.NOT_MEASURED:
+        return words.text("verdict.not_measured")
+    found = curve(evidence.estimates[0])
+    month = primary_month(evidence)
+    row = found.at(month)
+    form = (
+        "unclear" if evidence.impact in _UNCLEAR
+        else "near_zero" if evidence.impact in _NEAR_ZERO
+        else "measured"
+    )
+    size = abs(float(row["estimate"]))
+    hundred = found.scale.unit == "pp"
+    facts = {
+        "persons": names.treatment(words, evidence.design.question.treatment, "persons"),
+        "size": words.number(size, found.scale.decimals) if hundred
+        else words.amount(size, found.scale),
+        "direction": words.text("direction.less" if row["estimate"] < 0 else "direction.more"),
+        "state": names.outcome(words, evidence.design.question.outcome, "state"),
+        "horizon": names.horizon(words, evidence.design.question.outcome, month),
+        "interval": words.span(row["conf_low"], row["conf_high"], found.scale),
+    }
+    return words.text(f"verdict.{'hundred' if hundred else 'average'}.{form}", facts)
+
+
+def effect(words: Words, row: pd.Series, found: Curve) -> str:
+    """Effect with its interval, as read in a table or a sentence."""
+    facts = {
+        "estimate": words.amount(row["estimate"], found.scale, signed=True),
+        "interval": words.span(row["conf_low"], row["conf_high"], found.scale),
+    }
+    return words.text("effect.with_interval", facts)
+
+
+def lock_in(words: Words, found: Curve) -> str:
+    """Fall that follows entry, or that there is none."""
+    fall = found.lock_in()
+    if fall is None:
+        return words.text("lock_in.none")
+    lowest = found.rows[found.rows["month"].between(*fall)]["estimate"].min()
+    facts = {
+        "first": words.count(fall[0]),
+        "last": words.count(fall[1]),
+        "lowest": words.amount(lowest, found.scale),
+    }
+    return words.text("lock_in.one" if fall[0] == fall[1] else "lock_in.some", facts)
+
+
+def effects_told(words: Words, evidence: Evidence) -> str:
+    """Figure of effects in words, with its numbers."""
+    found = curve(evidence.estimates[0])
+    told = []
+    before = found.rows[found.rows["month"] < 0]["estimate"]
+    if found.months != NO_CLOCK:
+        facts = {"first": words.count(found.months[0]), "last": words.count(found.months[-1])}
+        told.append(words.text("told.curve", facts))
+    if not before.empty:
+        facts = {
+            "low": words.number(before.min(), found.scale.decimals),
+            "high": words.amount(before.max(), found.scale),
+        }
+        told.append(words.text("told.before", facts))
+        told.append(lock_in(words, found))
+    told += [_at(words, found, month) for month in reading_months(evidence)]
+    told += [
+        words.text(
+            "told.benchmark",
+            {
+                "name": words.text(f"benchmark.{known.code}.label"),
+                "month": _month(words, known.month),
+                "value": words.amount(known.value, found.scale, signed=True),
+            },
+        )
+        for known in evidence.benchmarks
+    ]
+    return " ".join(told)
+
+
+def rows_told(words: Words, rows: pd.DataFrame, found: Curve) -> str:
+    """Figure of effects one under another, in words: ``label, value, low, high``."""
+    told = []
+    for row in rows.itertuples():
+        facts = {
+            "label": str(row.label),
+            "value": words.amount(float(row.value), found.scale, signed=True),
+            "interval": words.span(float(row.low), float(row.high), found.scale),
+        }
+        told.append(words.text("told.row" if row.low == row.low else "told.row_alone", facts))
+    return " ".join(told)
+
+
+def _at(words: Words, found: Curve, month: int) -> str:
+    facts = {"month": _month(words, month), "effect": effect(words, found.at(month), found)}
+    return words.text("told.at", facts)
+
+
+def _month(words: Words, month: int) -> str:
+    if month == 0:
+        return words.text("month.none")
+    return words.text("month.at", {"months": words.count(month)})
+
+
+def balance_told(words: Words, balance: pd.DataFrame) -> str:
+    """Love plot in words: how many covariates, the furthest apart before and after."""
+    facts = {"n": words.count(len(balance))}
+    for when in ("before", "after"):
+        size = balance[f"smd_{when}"].abs()
+        if size.notna().any():
+            worst = balance.loc[size.idxmax()]
+            facts[when] = words.number(worst[f"smd_{when}"], SMD_DECIMALS)
+            facts[f"worst_{when}"] = names.covariate(words, str(worst["covariate"]))
+        else:
+            facts[when] = facts[f"worst_{when}"] = words.text("number.undefined")
+    return words.text("told.balance", facts)
+
+
+def overlap_told(words: Words, overlap: pd.DataFrame) -> str:
+    """Histogram of scores in words: the fullest bin of each group."""
+    facts = {}
+    for arm in ("treated", "comparison"):
+        fullest = overlap.loc[int(np.argmax(overlap[arm].to_numpy(float)))]
+        facts[f"{arm}_from"] = words.number(fullest["score_from"], BIN_DECIMALS)
+        facts[f"{arm}_to"] = words.number(fullest["score_to"], BIN_DECIMALS)
+        facts[f"{arm}_share"] = words.share(fullest[arm])
+    return words.text("told.overlap", facts)
+
+
+def flow_told(words: Words, ledger: Ledger) -> str:
+    """Flow in words: what each step kept of what it was given."""
+    told = []
+    for step in drawn_steps(ledger):
+        facts = {
+            "step": names.step(words, step),
+            "before": words.count(step.before),
+            "after": words.count(step.after),
+            "unit": words.text(f"ledger.unit.{step.unit}"),
+        }
+        told.append(words.text("told.step", facts))
+    return " ".join(told)

@@ -1,0 +1,222 @@
+"""A study file: the whole walk written down, so that it can be run again by anyone.
+
+One file names the sources, the window, the questions, how comparisons are chosen and which estimators
+are fitted. `run` walks it and returns one entry of evidence per question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from whatworks.design import Design, Question, compare
+from whatworks.design.comparisons.protocol import Comparison
+from whatworks.design.comparisons.registry import COMPARISONS
+from whatworks.errors import StudyError, WhatworksError, suggestion
+from whatworks.estimate import ESTIMATORS
+from whatworks.estimate.protocol import Estimator
+from whatworks.evidence import Benchmark, Refusal, weigh
+from whatworks.indicators import assess
+from whatworks.panel import Panel, expand
+from whatworks.report import Entry
+from whatworks.sources import read
+from whatworks.sources.mapping import plain_problem
+from whatworks.spells import reconcile
+
+Options = dict[str, bool | int | float | str | list[str]]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Window(_Strict):
+    """Months of the panel, ``YYYY-MM``."""
+
+    first: str
+    last: str
+
+
+class QuestionText(_Strict):
+    """One question; keys are those of `whatworks.Question`."""
+
+    slug: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    treatment: str
+    outcome: str
+    title: str = ""
+    versus: str = "not_yet_started"
+    estimand: str = "ATT"
+    months: tuple[int, ...] = (6, 12, 18, 24)
+    primary: int = 0
+    eligible: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    placebo_months: tuple[int, int] | None = None
+    first_entry: str | None = None
+    last_entry: str | None = None
+
+
+class StudyFile(_Strict):
+    """The whole file."""
+
+    schema_: Annotated[Literal[1], Field(alias="schema")]
+    title: str
+    section: str = "evaluations"
+    sources: str
+    panel: Window
+    questions: Annotated[tuple[QuestionText, ...], Field(min_length=1)]
+    comparison: Options = Field(default_factory=lambda: {"method": "nearest_neighbours"})
+    estimators: Annotated[tuple[Options, ...], Field(min_length=1)] = (
+        {"method": "MatchedDifference", "bias_adjust": True},
+    )
+    asked: tuple[str, ...] = ()
+    """Indicators someone asked for as results: each is assessed, and its refusal printed."""
+    truth: str | None = None
+    """File of known effects, for a simulated world: treatment, outcome, month → effect."""
+
+
+def load(path: Path) -> tuple[StudyFile, str]:
+    """Read and validate a study file; returns it with the SHA-256 of its bytes.
+
+    Raises
+    ------
+    StudyError
+        Naming the file, the key, and the nearest key that exists.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise StudyError(
+            what=str(path), needed="a readable study file", found=error.strerror or "no such file",
+            remedy="check the path",
+        ) from None
+    try:
+        content = tomllib.loads(raw.decode("utf-8"))
+        return StudyFile.model_validate(content), hashlib.sha256(raw).hexdigest()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(
+            what=str(path), needed="a TOML file in UTF-8", found=str(error),
+            remedy="correct that place",
+        ) from None
+    except ValidationError as error:
+        needed, found, remedy = plain_problem(error, raw.decode("utf-8"), StudyFile)
+        raise StudyError(what=path.name, needed=needed, found=found, remedy=remedy) from None
+
+
+def build(
+    kinds: Mapping[str, type[Any]], options: Options, *, what: str
+) -> Any:
+    """An object of a registry from the options of a file.
+
+    Raises
+    ------
+    StudyError
+        For an unknown method or option; names the nearest.
+    """
+    name = str(options.get("method", ""))
+    if name not in kinds:
+        raise StudyError(
+            what=f"{what}.method", needed="one of " + ", ".join(kinds), found=repr(name),
+            remedy=suggestion(name, kinds) or "choose one of those",
+        )
+    known = {f.name for f in fields(kinds[name])}
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k != "method"}
+    unknown = [k for k in given if k not in known]
+    if unknown:
+        raise StudyError(
+            what=f"{what} {name}", needed="options among " + ", ".join(sorted(known)),
+            found=repr(unknown[0]), remedy=suggestion(unknown[0], known) or "remove it",
+        )
+    return kinds[name](**given)
+
+
+def run(study_file: str | Path) -> list[Entry]:
+    """Walk a study from raw files to evidence.
+
+    Parameters
+    ----------
+    study_file : path
+
+    Returns
+    -------
+    list of Entry
+        One per question, in the order of the file.
+
+    Raises
+    ------
+    StudyError, MappingError
+        When a file cannot be read as what it should be.
+    SourceRefused, IndicatorRefused, DesignRefused
+        When the answer is no.
+    """
+    path = Path(study_file)
+    study, fingerprint = load(path)
+    using: Comparison = build(COMPARISONS, study.comparison, what="comparison")
+    methods: list[Estimator] = [build(ESTIMATORS, o, what="estimators") for o in study.estimators]
+    records = read(path.parent / study.sources)
+    panel = expand(reconcile(records), first=study.panel.first, last=study.panel.last)
+    known = _truth(path.parent / study.truth) if study.truth else {}
+    refusals = tuple(r for name in study.asked for r in assess(panel, name).refusals)
+    provenance = {
+        "whatworks": version("whatworks"), "study": fingerprint, "mapping": records.mapping_hash,
+        **{f"file:{f.name}": f.sha256 for f in records.files},
+    }
+    return [
+        _entry(
+            panel, q, study=study, using=using, methods=methods, refusals=refusals,
+            known=known, provenance=provenance,
+        )
+        for q in study.questions
+    ]
+
+
+def _entry(  # noqa: PLR0913 - one call, what a study holds
+    panel: Panel, asked: QuestionText, *, study: StudyFile, using: Comparison,
+    methods: list[Estimator], refusals: tuple[Refusal, ...],
+    known: Mapping[tuple[str, str], Mapping[int, tuple[float, float]]],
+    provenance: Mapping[str, str],
+) -> Entry:
+    question = Question(**asked.model_dump(exclude={"slug"}))
+    design: Design = compare(panel, question, using=using)
+    benchmarks = [
+        Benchmark(code="truth", month=month, value=value, std_error=error)
+        for month, (value, error) in known.get((question.treatment, question.outcome), {}).items()
+        if month in question.months
+    ]
+    evidence = weigh(
+        design, [m.fit(design) for m in methods],
+        assessment=assess(panel, question.outcome), refusals=refusals, benchmarks=benchmarks,
+        provenance={**provenance, "comparison": repr(using)},
+    )
+    return Entry(
+        slug=asked.slug, title=asked.title or study.title, section=study.section,
+        evidence=evidence,
+    )
+
+
+def _truth(path: Path) -> dict[tuple[str, str], dict[int, tuple[float, float]]]:
+    """Known effects by treatment and outcome."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            (row["treatment"], row["outcome"]): {
+                int(month): (float(cell["effect"]), float(cell["mc_error"]))
+                for month, cell in row["months"].items()
+            }
+            for row in content["effects"]
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(
+            what=path.name, needed="a truth file written by `whatworks simulate`",
+            found=type(error).__name__, remedy="simulate the world again",
+        ) from error
+
+
+__all__ = ["StudyFile", "WhatworksError", "build", "load", "run"]
