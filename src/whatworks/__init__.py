@@ -1,1 +1,62 @@
-"""."""
+"""Impact evaluation of accompaniments on people's pathways: outcomes, never activity counts.
+
+The walk: `read` → `reconcile` → `expand` → `assess` → `compare` → ``fit`` → `weigh` → `render`.
+Names are loaded when first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from whatworks.design import (
+        Design, Exact, NearestNeighbours, Outcomes, Question, compare,
+    )
+    from whatworks.errors import WhatworksError
+    from whatworks.estimate import (
+        ESTIMATORS, Estimate, MatchedDifference, SaturationContrast, TwoByTwoDiD,
+    )
+    from whatworks.evidence import Benchmark, Evidence, weigh
+    from whatworks.indicators import Assessment, Indicator, assess, indicators
+    from whatworks.ledger import Ledger
+    from whatworks.panel import Panel, expand
+    from whatworks.report import Entry, plot_balance, plot_effects, render, render_collection
+    from whatworks.sources import Records, connect, read
+    from whatworks.spells import Spells, reconcile
+    from whatworks.study import run
+
+_HOME: Final = {
+    "sources": ("Records", "connect", "read"),
+    "spells": ("Spells", "reconcile"),
+    "panel": ("Panel", "expand"),
+    "indicators": ("Assessment", "Indicator", "assess", "indicators"),
+    "design": ("Design", "Exact", "NearestNeighbours", "Outcomes", "Question", "compare"),
+    "estimate": (
+        "ESTIMATORS", "Estimate", "MatchedDifference", "SaturationContrast", "TwoByTwoDiD",
+    ),
+    "evidence": ("Benchmark", "Evidence", "weigh"),
+    "report": ("Entry", "plot_balance", "plot_effects", "render", "render_collection"),
+    "errors": ("WhatworksError",),
+    "ledger": ("Ledger",),
+    "study": ("run",),
+}
+_ROOM: Final = {name: room for room, names in _HOME.items() for name in names}
+
+__all__ = [
+    "ESTIMATORS", "Assessment", "Benchmark", "Design", "Entry", "Estimate", "Evidence", "Exact",
+    "Indicator", "Ledger", "MatchedDifference", "NearestNeighbours", "Outcomes", "Panel",
+    "Question", "Records", "SaturationContrast", "Spells", "TwoByTwoDiD", "WhatworksError",
+    "assess", "compare", "connect", "expand", "indicators", "plot_balance", "plot_effects",
+    "read", "reconcile", "render", "render_collection", "run", "weigh",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOM[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

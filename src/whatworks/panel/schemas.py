@@ -1,10 +1,10 @@
-"""The door of the room: what a panel must look like, checked in the engine."""
+"""The door of the room: what a panel must look like."""
 
 from __future__ import annotations
 
-import pandera.ibis as pa
 from ibis.expr import datatypes as dt
 
+from whatworks.contracts import hold
 from whatworks.panel.record import Panel
 from whatworks.vocabulary import MONTH, PERSON, state_column
 
@@ -16,17 +16,10 @@ def check_panel(panel: Panel) -> Panel:
         for kind, codes in panel.states.items()
         for name in (state_column(kind), *(state_column(kind, code) for code in codes))
     ]
-    schema = pa.DataFrameSchema(
-        {
-            PERSON: pa.Column(dt.Int64),
-            MONTH: pa.Column(dt.Int32),
-            **{name: pa.Column(dt.Int32, nullable=True) for name in states},
-        },
-        strict=True,
-    )
-    schema.validate(panel.table)
+    columns = {PERSON: dt.Int64, MONTH: dt.Int32, **{name: dt.Int32 for name in states}}
+    hold(panel.table, columns, room="panel", nullable=frozenset(states))
     expected = panel.n_persons * (panel.last - panel.first + 1)
     rows = int(panel.table.count().execute())
     if rows != expected:
-        raise AssertionError(f"panel has {rows} rows, {expected} expected")
+        raise AssertionError(f"panel: {rows} rows, {expected} expected")
     return panel

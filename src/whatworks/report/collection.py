@@ -12,7 +12,7 @@ import pandas as pd
 from whatworks.errors import OptionError
 from whatworks.evidence.record import Evidence
 from whatworks.report import folder as folders
-from whatworks.report import frames, tables, wording
+from whatworks.report import frames, names, wording
 from whatworks.report.language import Words, words
 from whatworks.report.page import strength
 from whatworks.report.render import INDEX, bundle, html
@@ -144,7 +144,7 @@ def _row(speak: Words, entry: Entry) -> Row:
         interval=speak.text(
             "effect.interval", {"interval": speak.span(row["conf_low"], row["conf_high"], found.scale)}
         ),
-        horizon=tables.month(speak, month),
+        horizon=names.at(speak, month, clock=frames.clock(evidence.design)),
         benchmarks=_known(speak, evidence, month),
         strength=strength(speak, evidence),
         conclusion=speak.text(f"conclusion.{evidence.conclusion}.label"),

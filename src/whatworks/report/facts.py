@@ -65,7 +65,9 @@ def _nature(words: Words, _: Scale, value: str | int | float) -> str:
 KINDS: Final[Mapping[str, Formatter]] = {
     "smd": _smd,
     "n_above": _count,
-    "worst": _covariate,
+    "covariate": _covariate,
+    "p_adjusted": _p_value,
+    "draws": _count,
     "matched_share": _share,
     "share": _share,
     "measured": _share,
@@ -78,7 +80,6 @@ KINDS: Final[Mapping[str, Formatter]] = {
     "last": _distance,
     "estimate": _effect,
     "placebo_effect": _effect,
-    "reference": _effect,
     "difference": _effect,
     "mde": _effect,
     "low": _effect,

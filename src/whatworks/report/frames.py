@@ -106,17 +106,28 @@ def curve(estimate: Estimate, *, term: str | None = None) -> Curve:
     return Curve(term=term, scale=scale, rows=rows)
 
 
+def from_table(design: Design) -> bool:
+    """Whether the design was read from an ordinary table, whose words are its owner's."""
+    return any(step.room == "design" and step.name == "table" for step in design.ledger.steps)
+
+
+def clock(design: Design) -> str:
+    """What time since entry is counted in: ``month``, or the ``period`` of a table."""
+    return "period" if from_table(design) else "month"
+
+
 def primary_month(evidence: Evidence) -> int:
-    """Declared horizon; 0 for a design without a clock."""
+    """Declared horizon, the last one estimated where the design has no such month."""
     months = curve(evidence.estimates[0]).months
-    return 0 if months == NO_CLOCK else evidence.design.question.primary
+    declared = evidence.design.question.primary
+    return declared if declared in months else months[-1]
 
 
 def reading_months(evidence: Evidence) -> tuple[int, ...]:
     """Horizons of the question at which the primary estimate has an effect."""
     months = curve(evidence.estimates[0]).months
-    asked = NO_CLOCK if months == NO_CLOCK else evidence.design.question.months
-    return tuple(m for m in asked if m in months)
+    asked = tuple(m for m in evidence.design.question.months if m in months)
+    return asked or (primary_month(evidence),)
 
 
 def covers(evidence: Evidence, benchmark: Benchmark) -> bool | None:

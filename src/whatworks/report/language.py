@@ -5,6 +5,7 @@ A key that a catalogue lacks raises: a page is complete or it is not written.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,8 @@ class Words:
         """Localised number with fixed decimals and a true minus sign; NaN is a dash."""
         if value != value:
             return self.text("number.undefined")
+        if math.isinf(value):
+            return (MINUS if value < 0 else "") + self.text("number.infinite")
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
         text = str(format_decimal(abs(value), format=pattern, locale=self.lang))
         if rounded(value, decimals) == 0:

@@ -17,6 +17,7 @@ from whatworks.vocabulary import Kind
 
 _LAG: Final = re.compile(r"(?P<state>\w+)\.lag(?P<months>\d+)")
 _SPENT: Final = re.compile(r"(?P<state>\w+)\.months(?P<months>\d+)")
+_SINCE_START: Final = re.compile(r"(?P<state>\w+)\.months")
 _AGE: Final = re.compile(r"(?P<attribute>\w+)\.age")
 _LEVEL: Final = re.compile(r"(?P<attribute>[^=]+)=(?P<value>.+)")
 _READING_ROOM: Final = "sources"
@@ -29,13 +30,20 @@ def outcome(words: Words, identifier: str, part: str) -> str:
     return words.text(f"indicator.unlisted.{part}", {"code": identifier})
 
 
-def horizon(words: Words, identifier: str, month: int) -> str:
+def horizon(words: Words, identifier: str, month: int, *, clock: str) -> str:
     """`` à 24 mois``, with its leading space; empty for an outcome without a clock."""
     if month == 0:
         return ""
     key = f"indicator.{identifier}.horizon"
-    key = key if words.knows(key) else "indicator.unlisted.horizon"
-    return " " + words.text(key, {"months": words.count(month)})
+    key = key if words.knows(key) else f"{clock}.at"
+    return " " + words.text(key, {"n": words.count(month)})
+
+
+def at(words: Words, month: int, *, clock: str) -> str:
+    """Horizon in words, ``month`` or ``period``; a cross-section has a single measure."""
+    if month == 0:
+        return words.text("month.none")
+    return words.text(f"{clock}.at", {"n": words.count(month)})
 
 
 def treatment(words: Words, code: str, part: str) -> str:
@@ -51,11 +59,13 @@ def covariate(words: Words, name: str) -> str:
     ``employment.lag1``, ``employment.months12``, ``birth_month.age``, ``market=ZE01``.
     """
     if match := _LAG.fullmatch(name):
-        facts = {"state": state(words, match["state"]), "months": match["months"]}
+        facts = {"state": state(words, match["state"]), "n": match["months"]}
         return words.text("covariate.lag", facts)
     if match := _SPENT.fullmatch(name):
-        facts = {"state": state(words, match["state"]), "months": match["months"]}
+        facts = {"state": state(words, match["state"]), "n": match["months"]}
         return words.text("covariate.months", facts)
+    if match := _SINCE_START.fullmatch(name):
+        return words.text("covariate.since_start", {"state": state(words, match["state"])})
     if match := _AGE.fullmatch(name):
         return words.text("covariate.age")
     if match := _LEVEL.fullmatch(name):
@@ -103,6 +113,13 @@ def step(words: Words, ledger_step: Step) -> str:
     if ledger_step.room == _READING_ROOM:
         return words.text("ledger.reading", {"source": ledger_step.name})
     return words.text(f"ledger.step.{ledger_step.room}.{ledger_step.name}")
+
+
+def proof(words: Words, key: str) -> str:
+    """What a line of provenance is the proof of; a key of the user's own is printed as it is."""
+    kind, _, name = key.partition(":")
+    known = f"provenance.{kind}"
+    return words.text(known, {"name": name}) if words.knows(known) else key
 
 
 def title(words: Words, evidence: Evidence) -> str:

@@ -13,12 +13,12 @@ from whatworks.report.figures.svg import Drawing
 from whatworks.report.language import Words
 from whatworks.report.numbers import Scale
 from whatworks.report.tables import Table
-from whatworks.vocabulary import DesignClass, Impact
+from whatworks.vocabulary import Impact
 
 MOST_STRENGTH: Final = 5
 _SYMBOLS: Final = {
     Impact.HIGH: "▲▲▲", Impact.MODERATE: "▲▲", Impact.LOW: "▲", Impact.NONE_DETECTED: "=",
-    Impact.NEGATIVE: "▼", Impact.INCONCLUSIVE: "?", Impact.NOT_MEASURED: "–",
+    Impact.POSITIVE_UNGRADED: "▲", Impact.NEGATIVE: "▼", Impact.INCONCLUSIVE: "?", Impact.NOT_MEASURED: "–",
 }
 
 
@@ -115,7 +115,7 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
         displacement_text=words.text(f"displacement.{code}.text"),
         displacement_table=tables.displacement(words, evidence),
         effect=_effect(words, evidence),
-        lock_in="" if found.months == frames.NO_CLOCK else wording.lock_in(words, found),
+        lock_in="" if found.months == frames.NO_CLOCK else wording.lock_in(words, found, clock=frames.clock(evidence.design)),
         effects=tables.effects(words, evidence),
         benchmarks=tables.benchmarks(words, evidence),
         compared=_compared(words, evidence),
@@ -193,7 +193,7 @@ def _effect(words: Words, evidence: Evidence) -> Picture:
     found = frames.curve(evidence.estimates[0])
     by_month = "month" in drawn.data.columns
     table = (
-        tables.curve(words, found) if by_month
+        tables.curve(words, found, clock=frames.clock(evidence.design)) if by_month
         else tables.effect_rows(words, drawn.data, found)
     )
     caption = words.text("caption.effects" if by_month else "caption.effects_rows")
@@ -233,9 +233,8 @@ def _compared(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
 
 
 def _versus(words: Words, evidence: Evidence) -> str:
-    design = evidence.design
-    clock = design.outcomes.months != frames.NO_CLOCK
-    return words.text(f"versus.{design.question.versus if clock else 'table'}")
+    versus = "table" if frames.from_table(evidence.design) else evidence.design.question.versus
+    return words.text(f"versus.{versus}")
 
 
 def _who(words: Words, evidence: Evidence) -> str:
@@ -245,8 +244,7 @@ def _who(words: Words, evidence: Evidence) -> str:
         "pool_comparison": words.count(design.population.n_comparison),
     }
     if design.matches is None:
-        adjusted = design.design_class is not DesignClass.UNADJUSTED
-        return words.text("compared.weighted" if adjusted else "compared.as_they_are", said)
+        return words.text("compared.weighted", said)
     said["treated"] = words.count(design.matches["treated_unit"].nunique())
     said["comparison"] = words.count(design.matches["comparison_unit"].nunique())
     said["pairs"] = words.count(len(design.matches))
@@ -271,10 +269,7 @@ def _definitions(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...
 
 
 def _provenance(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
-    rows = []
-    for key, value in evidence.provenance.items():
-        known = f"provenance.{key}"
-        rows.append((words.text(known) if words.knows(known) else key, value))
+    rows = [(names.proof(words, key), value) for key, value in evidence.provenance.items()]
     for estimate in evidence.estimates:
         options = ", ".join(f"{k}={v!r}" for k, v in estimate.options.items())
         label = words.text("provenance.estimator")

@@ -83,7 +83,7 @@ def _row_label(row: pd.Series, speak: Words) -> str:
     label = speak.text(f"term.{row['term']}.short")
     parts = [label]
     if row["month"] != 0:
-        parts.append(speak.text("month.at", {"months": speak.count(row["month"])}))
+        parts.append(names.at(speak, int(row["month"]), clock="month"))
     if row["group"] != frames.EVERYONE:
         parts.append(names.group(speak, str(row["group"])))
     return ", ".join(parts)
@@ -96,7 +96,10 @@ def effects_drawing(evidence: Evidence, speak: Words) -> Drawing:
         return _rows_drawing(evidence, speak)
     with mpl.rc_context(style.look("effects")):
         ax = style.blank()
-        effects.draw_curve(found, ax, words=speak, benchmarks=evidence.benchmarks)
+        effects.draw_curve(
+            found, ax, words=speak, clock=frames.clock(evidence.design),
+            benchmarks=evidence.benchmarks,
+        )
     return drawing(
         ax.figure, name="effects", title=speak.text("figure.effects"),
         description=wording.effects_told(speak, evidence), data=found.rows,

@@ -64,14 +64,15 @@ def _table(
 
 def effects(words: Words, evidence: Evidence) -> Table:
     """Effects of every estimate at the question's months, over everyone."""
-    scale = frames.common_scale(evidence)
+    scale, clock = frames.common_scale(evidence), frames.clock(evidence.design)
     frame = frames.effects(evidence)
     frame = frame[(frame["cohort"] == frames.ALL_COHORTS) & (frame["group"] == frames.EVERYONE)]
     frame = frame[frame["month"].isin(frames.reading_months(evidence))]
     rows = [
         (
             names.method(words, str(row.method)), words.text(f"term.{row.term}.short"),
-            month(words, int(row.month)), words.amount(row.estimate, scale, signed=True),
+            names.at(words, int(row.month), clock=clock),
+            words.amount(row.estimate, scale, signed=True),
             words.span(row.conf_low, row.conf_high, scale),
             words.count(row.n_treated), words.count(row.n_comparison),
         )
@@ -81,18 +82,19 @@ def effects(words: Words, evidence: Evidence) -> Table:
     return _table(words, "effects", columns, rows, text=("term", "month"))
 
 
-def curve(words: Words, found: Curve) -> Table:
+def curve(words: Words, found: Curve, *, clock: str) -> Table:
     """Numbers of the curve, month by month."""
     rows = [
         (
-            words.count(row.month), words.amount(row.estimate, found.scale, signed=True),
+            f"{words.count(row.month)} {words.text(f'{clock}.many')}",
+            words.amount(row.estimate, found.scale, signed=True),
             words.span(row.conf_low, row.conf_high, found.scale),
             words.count(row.n_treated), words.count(row.n_comparison),
         )
         for row in found.rows.itertuples()
     ]
     return _table(
-        words, "curve", ["month_since", "effect", "interval", "n_treated", "n_comparison"], rows
+        words, "curve", ["since", "effect", "interval", "n_treated", "n_comparison"], rows
     )
 
 
@@ -113,11 +115,12 @@ def displacement(words: Words, evidence: Evidence) -> Table | None:
     table = evidence.displacement.effects
     if table is None:
         return None
-    scale = frames.common_scale(evidence)
+    scale, clock = frames.common_scale(evidence), frames.clock(evidence.design)
     rows = [
         (
             words.text(f"term.{row.term}.label"), names.group(words, str(row.group)),
-            month(words, int(row.month)), words.amount(row.estimate, scale, signed=True),
+            names.at(words, int(row.month), clock=clock),
+            words.amount(row.estimate, scale, signed=True),
             words.span(row.conf_low, row.conf_high, scale),
         )
         for row in rounded_effects(table, scale).itertuples()
@@ -131,10 +134,11 @@ def benchmarks(words: Words, evidence: Evidence) -> Table | None:
     frame = frames.benchmarks(evidence)
     if frame.empty:
         return None
-    scale = frames.common_scale(evidence)
+    scale, clock = frames.common_scale(evidence), frames.clock(evidence.design)
     rows = [
         (
-            words.text(f"benchmark.{row.benchmark}.label"), month(words, int(row.month)),
+            words.text(f"benchmark.{row.benchmark}.label"),
+            names.at(words, int(row.month), clock=clock),
             words.amount(row.value, scale, signed=True),
             words.text("benchmark.exact") if pd.isna(row.std_error)
             else words.amount(row.std_error, scale),
@@ -219,9 +223,3 @@ def flow(words: Words, ledger: Ledger) -> Table:
     columns = ["room", "step", "unit", "before", "after", "reason", "dropped"]
     return _table(words, "flow", columns, rows, text=("step", "unit", "reason"))
 
-
-def month(words: Words, value: int) -> str:
-    """Horizon in words; a cross-section has none."""
-    if value == 0:
-        return words.text("month.none")
-    return words.text("month.at", {"months": words.count(value)})

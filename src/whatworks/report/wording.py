@@ -9,7 +9,15 @@ from whatworks.evidence.record import Evidence
 from whatworks.ledger import Ledger
 from whatworks.report import names
 from whatworks.report.figures.flow import drawn_steps
-from whatworks.report.frames import NO_CLOCK, Curve, curve, primary_month, reading_months
+from whatworks.report.frames import (
+    NO_CLOCK,
+    Curve,
+    clock,
+    curve,
+    from_table,
+    primary_month,
+    reading_months,
+)
 from whatworks.report.language import Words
 from whatworks.report.numbers import BIN_DECIMALS, SMD_DECIMALS
 from whatworks.vocabulary import Impact
@@ -21,12 +29,11 @@ _NEAR_ZERO = (Impact.NONE_DETECTED,)
 def question(words: Words, evidence: Evidence) -> str:
     """Question as a reader would ask it."""
     asked = evidence.design.question
-    clock = evidence.design.outcomes.months != NO_CLOCK
     facts = {
         "start": names.treatment(words, asked.treatment, "start"),
         "object": names.outcome(words, asked.outcome, "object"),
     }
-    return words.text(f"question.{asked.versus if clock else 'table'}", facts)
+    return words.text(f"question.{'table' if from_table(evidence.design) else asked.versus}", facts)
 
 
 def verdict(words: Words, evidence: Evidence) -> str:
@@ -42,17 +49,23 @@ def verdict(words: Words, evidence: Evidence) -> str:
         else "measured"
     )
     size = abs(float(row["estimate"]))
-    hundred = found.scale.unit == "pp"
+    family = "hundred" if found.scale.unit == "pp" else "average"
     facts = {
         "persons": names.treatment(words, evidence.design.question.treatment, "persons"),
-        "size": words.number(size, found.scale.decimals) if hundred
+        "size": words.number(size, found.scale.decimals) if family == "hundred"
         else words.amount(size, found.scale),
-        "direction": words.text("direction.less" if row["estimate"] < 0 else "direction.more"),
+        "direction": words.text(f"direction.{family}.{'less' if row['estimate'] < 0 else 'more'}"),
         "state": names.outcome(words, evidence.design.question.outcome, "state"),
-        "horizon": names.horizon(words, evidence.design.question.outcome, month),
+        "horizon": names.horizon(
+            words, evidence.design.question.outcome, month, clock=clock(evidence.design)
+        ),
         "interval": words.span(row["conf_low"], row["conf_high"], found.scale),
     }
-    return words.text(f"verdict.{'hundred' if hundred else 'average'}.{form}", facts)
+    said = words.text(f"verdict.{family}.{form}", facts)
+    if found.term == "att":
+        return said
+    term = words.text(f"term.{found.term}.label")
+    return words.text("verdict.of_term", {"term": term, "verdict": said})
 
 
 def effect(words: Words, row: pd.Series, found: Curve) -> str:
@@ -64,7 +77,7 @@ def effect(words: Words, row: pd.Series, found: Curve) -> str:
     return words.text("effect.with_interval", facts)
 
 
-def lock_in(words: Words, found: Curve) -> str:
+def lock_in(words: Words, found: Curve, *, clock: str) -> str:
     """Fall that follows entry, or that there is none."""
     fall = found.lock_in()
     if fall is None:
@@ -74,6 +87,7 @@ def lock_in(words: Words, found: Curve) -> str:
         "first": words.count(fall[0]),
         "last": words.count(fall[1]),
         "lowest": words.amount(lowest, found.scale),
+        "clocks": words.text(f"{clock}.many"),
     }
     return words.text("lock_in.one" if fall[0] == fall[1] else "lock_in.some", facts)
 
@@ -81,10 +95,14 @@ def lock_in(words: Words, found: Curve) -> str:
 def effects_told(words: Words, evidence: Evidence) -> str:
     """Figure of effects in words, with its numbers."""
     found = curve(evidence.estimates[0])
+    counted = clock(evidence.design)
     told = []
     before = found.rows[found.rows["month"] < 0]["estimate"]
     if found.months != NO_CLOCK:
-        facts = {"first": words.count(found.months[0]), "last": words.count(found.months[-1])}
+        facts = {
+            "first": words.count(found.months[0]), "last": words.count(found.months[-1]),
+            "clocks": words.text(f"{counted}.many"),
+        }
         told.append(words.text("told.curve", facts))
     if not before.empty:
         facts = {
@@ -92,14 +110,23 @@ def effects_told(words: Words, evidence: Evidence) -> str:
             "high": words.amount(before.max(), found.scale),
         }
         told.append(words.text("told.before", facts))
-        told.append(lock_in(words, found))
-    told += [_at(words, found, month) for month in reading_months(evidence)]
+        told.append(lock_in(words, found, clock=counted))
+    told += [
+        words.text(
+            "told.at",
+            {
+                "month": names.at(words, month, clock=counted),
+                "effect": effect(words, found.at(month), found),
+            },
+        )
+        for month in reading_months(evidence)
+    ]
     told += [
         words.text(
             "told.benchmark",
             {
                 "name": words.text(f"benchmark.{known.code}.label"),
-                "month": _month(words, known.month),
+                "month": names.at(words, known.month, clock=counted),
                 "value": words.amount(known.value, found.scale, signed=True),
             },
         )
@@ -119,17 +146,6 @@ def rows_told(words: Words, rows: pd.DataFrame, found: Curve) -> str:
         }
         told.append(words.text("told.row" if row.low == row.low else "told.row_alone", facts))
     return " ".join(told)
-
-
-def _at(words: Words, found: Curve, month: int) -> str:
-    facts = {"month": _month(words, month), "effect": effect(words, found.at(month), found)}
-    return words.text("told.at", facts)
-
-
-def _month(words: Words, month: int) -> str:
-    if month == 0:
-        return words.text("month.none")
-    return words.text("month.at", {"months": words.count(month)})
 
 
 def balance_told(words: Words, balance: pd.DataFrame) -> str:

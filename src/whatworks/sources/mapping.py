@@ -6,83 +6,83 @@ nearest key that exists. ``docs/reference/mapping.md`` shows the language by exa
 
 from __future__ import annotations
 
+import glob
 import hashlib
-import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from whatworks.errors import MappingError, suggestion
-from whatworks.vocabulary import Kind
+from whatworks.sources.columns import (
+    DAY_PARTS,
+    MONTH_PARTS,
+    Attribute,
+    CodeColumn,
+    DateColumn,
+    EndColumn,
+    MonthColumns,
+    OnProblem,
+    PersonKey,
+    Strict,
+    check_format,
+)
+from whatworks.sources.toml_problems import misuse, plain_problem
+from whatworks.vocabulary import (
+    ENTRY_MONTH,
+    MARKET,
+    MONTH,
+    NONE,
+    PERSON,
+    SATURATION,
+    STRATUM,
+    TREATED,
+    UNIT,
+    WEIGHT,
+    Kind,
+)
+
+__all__ = ["Attribute", "Mapping", "Source", "files_of", "load", "plain_problem"]
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 MonthLabel = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
-State = Annotated[str, Field(pattern=r"^([a-z]+:)?[a-z][a-z0-9_]*$")]
-"""``code``, or ``kind:code`` in a source whose rows are of several kinds."""
-OnProblem = Literal["refuse", "count"]
+LayoutName = Literal["persons", "spells", "snapshots", "wide"]
+
+_NEEDED: Final[dict[str, tuple[str, ...]]] = {
+    "persons": ("attributes",),
+    "spells": ("start", "end", "code", "coverage"),
+    "snapshots": ("month", "code"),
+    "wide": ("months", "code"),
+}
+"""Keys a layout cannot do without."""
+_ALSO: Final[dict[str, tuple[str, ...]]] = {
+    "persons": (),
+    "spells": ("kind", "end_before_start", "declared_by_operator"),
+    "snapshots": ("kind", "coverage", "declared_by_operator"),
+    "wide": ("kind", "coverage", "declared_by_operator"),
+}
+"""Keys a layout has a use for."""
+_BY_LAYOUT: Final = frozenset(
+    key for table in (_NEEDED, _ALSO) for t in table.values() for key in t
+)
+_RESERVED: Final = (
+    PERSON,
+    UNIT,
+    MONTH,
+    TREATED,
+    ENTRY_MONTH,
+    WEIGHT,
+    STRATUM,
+    SATURATION,
+    *Kind,
+)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PersonKey(_Strict):
-    """Column that identifies the person in this file."""
-
-    column: str
-
-
-class DateColumn(_Strict):
-    """A date and how it is written (``strptime`` codes)."""
-
-    column: str
-    format: str = "%Y-%m-%d"
-
-
-class EndColumn(DateColumn):
-    """The end of a spell and the conventions of its producer."""
-
-    bound: Literal["inclusive", "exclusive"] = "inclusive"
-    open: tuple[str, ...] = ("",)
-    """Raw values that mean *not ended*."""
-    sentinel: tuple[str, ...] = ()
-    """Raw values that stand for *no end known*, e.g. ``2040-01-01``."""
-
-
-class MonthColumns(_Strict):
-    """Wide layout: every column whose header is a month under this pattern holds that month's code."""
-
-    pattern: str
-
-
-class CodeColumn(_Strict):
-    """How raw codes become the product's codes."""
-
-    column: str | None = None
-    constant: State | None = None
-    values: dict[str, State] = Field(default_factory=dict)
-    none: tuple[str, ...] = ()
-    """Raw codes read and understood as *nothing to record*."""
-    unmapped: OnProblem = "refuse"
-
-
-class Attribute(_Strict):
-    """A characteristic of the person, fixed before any accompaniment."""
-
-    column: str
-    type: Literal["category", "number", "boolean", "month"]
-    format: str = "%Y-%m"
-    """For ``month``: how it is written."""
-    values: dict[str, str] = Field(default_factory=dict)
-    """Optional renaming of raw values; for ``boolean``, raw value to ``"1"`` or ``"0"``."""
-
-
-class Source(_Strict):
+class Source(Strict):
     """One kind of raw file."""
 
-    layout: Literal["persons", "spells", "snapshots", "wide"]
+    layout: LayoutName
     files: str
     """Glob, relative to the mapping file."""
     encoding: str = "utf-8"
@@ -104,23 +104,246 @@ class Source(_Strict):
     declared_by_operator: bool = False
     """True when the evaluated operator itself is the only witness of these rows."""
 
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except LookupError:
+            raise misuse(
+                "",
+                needed="an encoding such as utf-8, cp1252 or iso-8859-15",
+                found=repr(encoding),
+                remedy="ask the producer of the file which one it is",
+            ) from None
+        return encoding
+
+    @field_validator("separator", "quote")
+    @classmethod
+    def _one_character(cls, mark: str) -> str:
+        if len(mark) != 1 or mark in "\r\n\0":
+            raise misuse("", needed="one character", found=repr(mark), remedy="write one character")
+        return mark
+
     @model_validator(mode="after")
     def _layout_has_its_keys(self) -> Source:
-        needs = {
-            "persons": ("attributes",),
-            "spells": ("kind", "start", "end", "code", "coverage"),
-            "snapshots": ("kind", "month", "code"),
-            "wide": ("months", "code"),
-        }[self.layout]
-        missing = [key for key in needs if not getattr(self, key)]
-        if missing:
-            raise ValueError(f"layout {self.layout!r} needs the key {missing[0]!r}")
+        for key in _NEEDED[self.layout]:
+            if not getattr(self, key):
+                raise misuse(
+                    key,
+                    needed=f"the key {key!r}, which layout {self.layout!r} reads",
+                    found="none",
+                    remedy=f"add {key!r} there",
+                )
+        allowed = {*_NEEDED[self.layout], *_ALSO[self.layout], "attributes"}
+        for key in sorted(self.model_fields_set & _BY_LAYOUT - allowed):
+            raise misuse(
+                key,
+                needed=f"keys that layout {self.layout!r} reads",
+                found=f"{key!r}",
+                remedy="remove it or correct the layout",
+            )
         return self
 
+    @model_validator(mode="after")
+    def _keys_agree(self) -> Source:
+        if self.coverage is not None and self.coverage[1] < self.coverage[0]:
+            raise misuse(
+                "coverage",
+                needed="a first month, then a last month not before it",
+                found=" to ".join(self.coverage),
+                remedy="exchange or correct the two months",
+            )
+        for key in ("start", "end"):
+            if (day := getattr(self, key)) is not None:
+                check_format(day.format, DAY_PARTS, key=f"{key}.format", example="%d/%m/%Y")
+        if self.month is not None:
+            check_format(self.month.format, MONTH_PARTS, key="month.format", example="%Y-%m")
+        if self.separator == self.quote:
+            raise misuse(
+                "quote",
+                needed="a quote other than the separator",
+                found=repr(self.quote),
+                remedy="correct one of the two",
+            )
+        return self
 
-class Mapping(_Strict):
+    @model_validator(mode="after")
+    def _code_fits_layout(self) -> Source:
+        if self.code is None:
+            return self
+        if self.layout == "wide" and (self.code.constant or self.code.column):
+            raise misuse(
+                "code",
+                needed="'values' alone: in layout 'wide' the months' columns hold the codes",
+                found="'constant' or 'column'",
+                remedy="remove it and list raw codes in 'values'",
+            )
+        if self.layout != "wide" and self.code.values and self.code.column is None:
+            raise misuse(
+                "code.column",
+                needed="the column that holds the raw codes",
+                found="none",
+                remedy="add 'column' there",
+            )
+        for text in self._written_states():
+            self._check_state(text)
+        return self
+
+    def _check_state(self, text: str) -> None:
+        kind, _, code = text.rpartition(":")
+        if not kind and self.kind is None:
+            raise misuse(
+                "code",
+                needed="'kind' for the source, or every code written kind:code",
+                found=f"{text!r} without a kind",
+                remedy=f"write for instance employment:{text}",
+            )
+        if kind and kind not in list(Kind):
+            raise misuse(
+                "code",
+                needed=f"one of the kinds {', '.join(Kind)} before the colon",
+                found=repr(text),
+                remedy=suggestion(kind, Kind) or "choose one of those",
+            )
+        if code == NONE:
+            raise misuse(
+                "code",
+                needed="codes that name a state",
+                found=f"the code {NONE!r}",
+                remedy="list under code.none the raw codes that mean nothing to record",
+            )
+
+    def _written_states(self) -> tuple[str, ...]:
+        if self.code is None:
+            return ()
+        return (self.code.constant,) if self.code.constant else tuple(self.code.values.values())
+
+    def state(self, text: str) -> tuple[str, str]:
+        """Kind and code of a state as the mapping writes it."""
+        kind, _, code = text.rpartition(":")
+        return kind or str(self.kind), code
+
+    @property
+    def states(self) -> tuple[tuple[str, str], ...]:
+        """Every kind and code this source can produce, once, in the order declared."""
+        return tuple(dict.fromkeys(map(self.state, self._written_states())))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Every kind this source can produce."""
+        return tuple(dict.fromkeys(kind for kind, _ in self.states))
+
+
+class Mapping(Strict):
     """The whole file."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
     title: str = ""
     sources: dict[Name, Source]
+
+    @model_validator(mode="after")
+    def _sources_agree(self) -> Mapping:
+        if not self.sources:
+            raise misuse(
+                "sources",
+                needed="at least one source",
+                found="none",
+                remedy="add a table such as [sources.contracts]",
+            )
+        giver: dict[str, str] = {}
+        for name, source in self.sources.items():
+            for attribute, mapped in source.attributes.items():
+                _check_attribute(attribute, mapped, key=f"sources.{name}.attributes.{attribute}")
+                if attribute in giver:
+                    raise misuse(
+                        f"sources.{name}.attributes.{attribute}",
+                        needed="each attribute from one source only",
+                        found=f"{attribute!r} given by {giver[attribute]!r} and by {name!r}",
+                        remedy="keep one of the two or give them different names",
+                    )
+                giver[attribute] = name
+        return self
+
+
+def _check_attribute(name: str, attribute: Attribute, *, key: str) -> None:
+    """Refuse names that later rooms use for something else."""
+    if name in _RESERVED:
+        raise misuse(
+            key,
+            needed="a name other than the product's own columns",
+            found=repr(name),
+            remedy=f"call it for instance {name}_declared",
+        )
+    if name == MARKET and attribute.type != "category":
+        raise misuse(
+            f"{key}.type",
+            needed=f"{MARKET!r}, the labour market lived in, as a category",
+            found=repr(attribute.type),
+            remedy="write type = 'category'",
+        )
+
+
+def load(path: Path) -> tuple[Mapping, str]:
+    """Read and check a mapping file; no data is opened.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file in UTF-8.
+
+    Returns
+    -------
+    mapping : Mapping
+    sha256 : str
+        Of the file's bytes.
+
+    Raises
+    ------
+    MappingError
+        When the file cannot be read, is not TOML, has a key or a value that the language does
+        not know, or a glob that matches no file. Names the key and its line.
+    """
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
+        mapping = Mapping.model_validate(tomllib.loads(text))
+    except OSError as error:
+        raise MappingError(
+            what=str(path),
+            needed="a mapping file that can be read",
+            found=(error.strerror or "no such file").lower(),
+            remedy="check the path",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MappingError(
+            what=str(path),
+            needed="a TOML file in UTF-8",
+            found=_syntax(error),
+            remedy="correct the file at that place",
+        ) from None
+    except ValidationError as error:
+        needed, found, remedy = plain_problem(error, text, Mapping)
+        raise MappingError(what=str(path), needed=needed, found=found, remedy=remedy) from None
+    for name, source in mapping.sources.items():
+        if not files_of(source, path):
+            raise MappingError(
+                what=f"{path}, key sources.{name}.files",
+                needed="a glob that matches at least one file, relative to the mapping file",
+                found=f"none for {source.files!r}",
+                remedy="correct the glob or bring the files",
+            )
+    return mapping, hashlib.sha256(content).hexdigest()
+
+
+def files_of(source: Source, mapping_file: Path) -> tuple[Path, ...]:
+    """Raw files of a source in the order of their names."""
+    pattern = str(Path(glob.escape(str(mapping_file.parent))) / source.files)
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
+    return tuple(Path(name) for name in sorted(found) if not Path(name).is_dir())
+
+
+def _syntax(error: tomllib.TOMLDecodeError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"bytes that are not UTF-8 (byte {error.start + 1})"
+    return str(error)[:1].lower() + str(error)[1:]

@@ -1,4 +1,4 @@
-"""The frozen product of the first room: what the raw files say, in one vocabulary, nothing inferred."""
+"""The frozen product of the first room: what the raw files say, in one vocabulary."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FileRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """Months (integers, both included) over which a source would have seen a state, had it occurred.
+    """Months (integers, both included) over which a source would have seen a state.
 
     Outside its coverage a source is silent, not negative: the panel holds nulls there.
     """

@@ -24,7 +24,7 @@ class Moments:
 
 
 def moments(values: Floats, *, weight: Floats) -> Moments:
-    r"""Weighted mean and unbiased variance.
+    r"""Weighted mean and variance: unbiased for numbers, :math:`\bar x(1-\bar x)` for 0/1 columns.
 
     :math:`s^2 = \frac{1}{1-\sum \tilde w_i^2}\sum \tilde w_i (x_i-\bar x)^2` with weights
     :math:`\tilde w` that sum to one; :math:`1/(n-1)` when they are equal.
@@ -39,6 +39,8 @@ def moments(values: Floats, *, weight: Floats) -> Moments:
     second = share @ (values * values)
     spare = 1.0 - float(share @ share)
     variance = np.maximum(second - mean**2, 0.0) / spare if spare > 0 else np.full(mean.shape, np.nan)
+    binary = np.array([bool(((x == 0) | (x == 1)).all()) for x in values.T], dtype=bool)
+    variance = np.where(binary, mean * (1 - mean), variance)
     return Moments(mean=np.asarray(mean), variance=np.asarray(variance))
 
 

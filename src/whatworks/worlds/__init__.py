@@ -1,1 +1,53 @@
-"""."""
+"""Simulated worlds whose truth is known, to try the whole walk on before any real person's data.
+
+``departement``
+    Persons in employment zones, contracts, RSA and six accompaniments, month by month; written as
+    raw operator files by `write`, with the effects known by construction in `compute_truth`. The
+    sample under ``data/synthetic/`` is one draw of it.
+``finite_jobs``
+    Markets where jobs are finite and help is given at randomised saturations: `simulate_jobs` and
+    its closed-form `jobs_truth`.
+``pilots``
+    Zones that adopt a measure at known months among zones that do not: `simulate_pilots` and
+    `pilots_truth`.
+
+Nothing in the walk imports this room: a world is read through its files or its tables, like any
+other data.
+"""
+
+from __future__ import annotations
+
+from whatworks.worlds.departement import DepartementWorld, simulate
+from whatworks.worlds.finite_jobs import (
+    FiniteJobs,
+    FiniteJobsWorld,
+    displacement_at,
+    jobs_truth,
+    simulate_jobs,
+)
+from whatworks.worlds.pilots import Pilots, PilotsWorld, pilots_truth, simulate_pilots
+from whatworks.worlds.programmes import PROGRAMMES, Departement, Programme, Selection
+from whatworks.worlds.registers import write
+from whatworks.worlds.truth import Truth, compute_truth, read_truth
+
+__all__ = [
+    "PROGRAMMES",
+    "Departement",
+    "DepartementWorld",
+    "FiniteJobs",
+    "FiniteJobsWorld",
+    "Pilots",
+    "PilotsWorld",
+    "Programme",
+    "Selection",
+    "Truth",
+    "compute_truth",
+    "displacement_at",
+    "jobs_truth",
+    "pilots_truth",
+    "read_truth",
+    "simulate",
+    "simulate_jobs",
+    "simulate_pilots",
+    "write",
+]

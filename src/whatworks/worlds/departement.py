@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whatworks.worlds.pathways import Draws, Pathways, Stream, follow
+from whatworks.worlds.chances import Draws, Stream
+from whatworks.worlds.pathways import Pathways, follow
 from whatworks.worlds.population import Bools, Ints, Persons, draw_persons
 from whatworks.worlds.programmes import ENTRY_MONTHS, Departement
 
@@ -37,18 +38,19 @@ class DepartementWorld:
     pathways: Pathways
 
     def eligible(self, month: int) -> Bools:
-        """Persons who may enter in a month (counted from the window's first): paid RSA the month
-        before, nothing started before it. Shape (n_persons,).
+        """Persons who may enter in a month counted from the window's first.
+
+        They were paid RSA the month before and had started nothing. Shape (n_persons,).
         """
         entry = self.pathways.entry
-        return self.pathways.rsa[month - 1] & ((entry < 0) | (entry >= month))
+        return np.asarray(self.pathways.rsa[month - 1] & ((entry < 0) | (entry >= month)))
 
     def eligible_share(self) -> float:
         """Share of persons eligible in at least one entry month."""
         return float(np.any([self.eligible(month) for month in ENTRY_MONTHS], axis=0).mean())
 
     def entrants(self) -> dict[str, int]:
-        """Number of entrants by accompaniment."""
+        """Count entrants by accompaniment."""
         names = [p.accompaniment.value for p in self.options.programmes]
         entered = self.pathways.programme[self.pathways.programme >= 0]
         counts = np.bincount(entered, minlength=len(names))

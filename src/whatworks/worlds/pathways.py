@@ -15,81 +15,22 @@ months again with one entry forbidden changes nothing but its consequences.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Final
 
 import numpy as np
 
-from whatworks.months import to_index
-from whatworks.worlds.population import (
-    Bools,
-    Floats,
-    Ints,
-    Persons,
-    selection_factor,
-    tightness,
-)
+from whatworks.worlds import chances as tables
+from whatworks.worlds.chances import Chances, Draws, Stream, chances_of, effects, pick
+from whatworks.worlds.clock import BURN_IN, Calendar
+from whatworks.worlds.population import Bools, Floats, Ints, Persons
 from whatworks.worlds.programmes import ENTRY_MONTHS, WINDOW, Departement
 
-BURN_IN: Final = 36
-"""Months lived before the window, so that it opens on contracts already running."""
 RUNNING: Final = np.iinfo(np.int64).max
 """End of a contract that has none."""
 NEVER: Final = -1
 CODES: Final = ("cdi", "cdd", "interim", "aided", "iae")
 CDI, CDD, INTERIM = range(3)
-
-FIND_BASE: Final = 0.065
-FIND_WOMAN: Final = 0.92
-FIND_AGE: Final = np.array([1.15, 1.0, 0.75])
-FIND_EDUCATION: Final = np.array([0.7, 0.85, 1.0, 1.2, 1.45])
-FIND_CHILDREN: Final = np.array([1.0, 1.0, 0.9, 0.8, 0.7])
-FIND_WORKED: Final = np.array([0.7] + 3 * [1.0] + 3 * [1.3] + 6 * [1.6])
-"""By months worked in the last twelve, 0 to 12."""
-FIND_JUST_WORKED: Final = 2.5
-FIND_SEASON: Final = np.array([0.9, 0.9, 1.0, 1.05, 1.1, 1.15, 1.05, 0.8, 1.2, 1.05, 0.95, 0.85])
-"""January to December."""
-HIGHEST: Final = 0.95
-CDI_SHARE: Final = np.array([0.08, 0.09, 0.11, 0.14, 0.18])
-"""By education."""
-CDD_SHARE: Final = 0.64
-"""Of contracts that are not permanent."""
-LONG_SHARE: Final = 0.28
-"""Of fixed terms: 183 days or more."""
-SHORT_DAYS: Final = (np.array([15, 31, 61, 92, 122, 182]), np.array([0.12, 0.36, 0.58, 0.8, 0.92]))
-LONG_DAYS: Final = (np.array([183, 275, 365, 548]), np.array([0.4, 0.7, 0.92]))
-INTERIM_DAYS: Final = (np.array([5, 12, 26, 61]), np.array([0.3, 0.6, 0.85]))
-CDI_LEAVES: Final = 0.04
-SECOND_JOB: Final = 0.012
-
-RSA_AT_START: Final = 0.75
-RSA_OPENS: Final = np.array([0.18, 0.2, 0.22, 0.24, 0.28])
-"""Without work this month and the month before, by number of children."""
-RSA_OPENS_AT_WORK: Final = 0.012
-RSA_STAYS: Final = 0.98
-RSA_CLOSES_AT_WORK: Final = (0.06, 0.4)
-"""At work in an ordinary month, and in the month of the quarterly declaration."""
-
-
-class Stream(IntEnum):
-    """What each uniform of a person and month decides."""
-
-    ENTRY = 0
-    STAY = 1
-    ENTRY_DAY = 2
-    FIND = 3
-    CONTRACT = 4
-    LENGTH = 5
-    DAY = 6
-    LEAVE = 7
-    SECOND = 8
-    RSA = 9
-
-
-Draws = Callable[[int], Floats]
-"""Uniforms of a month, shape (n_streams, n_persons); asked for in order of months."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,34 +80,6 @@ class Pathways:
     contracts: Contracts
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """First days of months, from the burn-in to well beyond the window."""
-
-    first: int
-    days: Ints
-
-    @classmethod
-    def starting(cls, first: str) -> Calendar:
-        """Calendar of the window whose first month is given."""
-        index = to_index(first)
-        months = np.arange(-BURN_IN, WINDOW + 36) + (index - 12 * 1970)
-        days = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-        return cls(index, days)
-
-    def day(self, month: int | Ints) -> Ints:
-        """First day of a month counted from the window's first."""
-        return np.asarray(self.days[np.asarray(month) + BURN_IN])
-
-    def length(self, month: int) -> int:
-        """Days in the month."""
-        return int(self.day(month + 1) - self.day(month))
-
-    def month(self, day: Ints) -> Ints:
-        """Month, counted from the window's first, that holds a day."""
-        return np.searchsorted(self.days, day, side="right") - 1 - BURN_IN
-
-
 @dataclass(slots=True)
 class _Now:
     """Where everyone stands as the months go by; arrays of shape (n_persons,)."""
@@ -191,16 +104,6 @@ class _Now:
     """Contracts: persons, code, first days, last days."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Chances:
-    """Parts of the chances that no month changes."""
-
-    find: Floats
-    enter: Sequence[Floats]
-    cdi: Floats
-    rsa_opens: Floats
-
-
 def follow(
     options: Departement, persons: Persons, draws: Draws, *, blocked: Ints | None = None
 ) -> Pathways:
@@ -218,7 +121,7 @@ def follow(
     """
     n = persons.birth.size
     calendar = Calendar.starting(options.first)
-    chances = _chances(options, persons)
+    chances = chances_of(options, persons)
     now = _beginning(n)
     employed = np.zeros((BURN_IN + WINDOW, n), dtype=bool)
     durable, rsa = np.zeros_like(employed), np.zeros_like(employed)
@@ -226,7 +129,9 @@ def follow(
         u = draws(month)
         if month in ENTRY_MONTHS:
             open_to = np.ones(n, dtype=bool) if blocked is None else blocked != month
-            _enter(options, now, u, allowed=open_to, chances=chances, calendar=calendar, month=month)
+            _enter(
+                options, now, u, allowed=open_to, chances=chances, calendar=calendar, month=month
+            )
         row = month + BURN_IN
         employed[row], durable[row] = _work(
             options, now, u, chances=chances, calendar=calendar, month=month
@@ -237,26 +142,14 @@ def follow(
             now.months12 -= employed[row - 12]
     seen = slice(BURN_IN, None)
     return Pathways(
-        employed=employed[seen], durable=durable[seen], rsa=rsa[seen], entry=now.entry,
-        programme=now.programme, stay=now.stay, entry_day=now.entry_day,
+        employed=employed[seen],
+        durable=durable[seen],
+        rsa=rsa[seen],
+        entry=now.entry,
+        programme=now.programme,
+        stay=now.stay,
+        entry_day=now.entry_day,
         contracts=_contracts(now, calendar),
-    )
-
-
-def _chances(options: Departement, persons: Persons) -> _Chances:
-    from_market = tightness(options.n_markets)[persons.market]
-    find = (
-        FIND_BASE * np.where(persons.woman == 1, FIND_WOMAN, 1.0) * FIND_AGE[persons.age_group]
-        * FIND_EDUCATION[persons.education] * FIND_CHILDREN[persons.children] * from_market
-        * persons.frailty
-    )
-    enter = [
-        p.monthly_entry * selection_factor(persons, p.selection, n_markets=options.n_markets)
-        for p in options.programmes
-    ]
-    return _Chances(
-        find=find, enter=enter, cdi=CDI_SHARE[persons.education],
-        rsa_opens=RSA_OPENS[persons.children],
     )
 
 
@@ -266,16 +159,31 @@ def _beginning(n: int) -> _Now:
     nobody = np.zeros(n, dtype=bool)
     far = np.full(n, -BURN_IN - 1, dtype=np.int64)
     return _Now(
-        worked=nobody, rsa=np.arange(n) < RSA_AT_START * n, busy=nobody, entry=never,
-        programme=never.copy(), stay=np.zeros(n, dtype=np.int64), entry_day=never.copy(),
-        own_end=far, cdi_start=never.copy(), cdd_end=far.copy(), cdd_long=nobody.copy(), interim_end=far.copy(),
+        worked=nobody,
+        rsa=np.arange(n) < tables.RSA_AT_START * n,
+        busy=nobody,
+        entry=never,
+        programme=never.copy(),
+        stay=np.zeros(n, dtype=np.int64),
+        entry_day=never.copy(),
+        own_end=far,
+        cdi_start=never.copy(),
+        cdd_end=far.copy(),
+        cdd_long=nobody.copy(),
+        interim_end=far.copy(),
         months12=np.zeros(n, dtype=np.int64),
     )
 
 
 def _enter(
-    options: Departement, now: _Now, u: Floats, *, allowed: Bools, chances: _Chances,
-    calendar: Calendar, month: int,
+    options: Departement,
+    now: _Now,
+    u: Floats,
+    *,
+    allowed: Bools,
+    chances: Chances,
+    calendar: Calendar,
+    month: int,
 ) -> None:
     """Entries of the month, from what was seen before it."""
     exposed = np.flatnonzero(now.rsa & (now.entry == NEVER) & allowed)
@@ -300,91 +208,85 @@ def _enter(
 
 
 def _work(
-    options: Departement, now: _Now, u: Floats, *, chances: _Chances, calendar: Calendar,
-    month: int,
+    options: Departement, now: _Now, u: Floats, *, chances: Chances, calendar: Calendar, month: int
 ) -> tuple[Bools, Bools]:
     """Contracts of the month: who works, and who durably."""
-    start = calendar.day(month)
     # A contract never starts on the first of a month: there is a day between two in a row.
-    day = start + 1 + np.floor(u[Stream.DAY] * (calendar.length(month) - 1)).astype(np.int64)
+    span = calendar.length(month) - 1
+    day = calendar.day(month) + 1 + np.floor(u[Stream.DAY] * span).astype(np.int64)
     permanent = now.cdi_start != NEVER
-    leaves = np.flatnonzero(permanent & (u[Stream.LEAVE] < CDI_LEAVES))
+    on_mission = now.interim_end >= month
+    active = permanent | (now.cdd_end >= month) | on_mission
+    leaves = np.flatnonzero(permanent & (u[Stream.LEAVE] < tables.CDI_LEAVES))
     now.log.append((leaves, CDI, now.cdi_start[leaves], day[leaves]))
-    on_term, on_mission = now.cdd_end >= month, now.interim_end >= month
-    active = permanent | on_term | on_mission
-
-    boost, quality = _effects(options, now, month)
-    season = FIND_SEASON[(calendar.first + month) % 12]
-    chance = chances.find * FIND_WORKED[now.months12] * (season * boost)
-    chance *= np.where(now.worked, FIND_JUST_WORKED, 1.0)
-    hired = ~active & (u[Stream.FIND] < np.minimum(chance, HIGHEST))
-    cdi = np.minimum(chances.cdi * quality, HIGHEST)
-    kind = np.where(
-        u[Stream.CONTRACT] < cdi, CDI,
-        np.where(u[Stream.CONTRACT] < cdi + (1 - cdi) * CDD_SHARE, CDD, INTERIM),
-    )
-    second = active & ~on_mission & (u[Stream.SECOND] < SECOND_JOB)
     now.cdi_start[leaves] = NEVER
+
+    boost, quality = _since_entry(options, now, month)
+    season = float(tables.FIND_SEASON[(calendar.first + month) % 12])
+    hired = ~active & (u[Stream.FIND] < _chance_of_job(now, chances, season * boost))
+    kind = _kind_of_job(chances, u, quality)
     permanent_hire = hired & (kind == CDI)
     now.cdi_start[permanent_hire] = day[permanent_hire]
     _hire_term(now, u, np.flatnonzero(hired & (kind == CDD)), day, quality, calendar)
+    second = active & ~on_mission & (u[Stream.SECOND] < tables.SECOND_JOB)
     missions = np.flatnonzero((hired & (kind == INTERIM)) | second)
-    now.interim_end[missions] = _hire(
-        now, missions, INTERIM, day, _pick(INTERIM_DAYS, u[Stream.LENGTH, missions]), calendar
-    )
+    days = pick(tables.INTERIM_DAYS, u[Stream.LENGTH, missions])
+    now.interim_end[missions] = _hire(now, missions, INTERIM, day, days, calendar)
     long_term = (now.cdd_end >= month) & now.cdd_long
     return active | hired, permanent | permanent_hire | long_term
+
+
+def _chance_of_job(now: _Now, chances: Chances, factor: Floats) -> Floats:
+    """Chance of finding an ordinary job this month, for those without one."""
+    lately = tables.FIND_WORKED[now.months12] * np.where(now.worked, tables.FIND_JUST_WORKED, 1.0)
+    return np.asarray(np.minimum(chances.find * lately * factor, tables.HIGHEST))
+
+
+def _kind_of_job(chances: Chances, u: Floats, quality: Floats) -> Ints:
+    """Contract of the job found this month, were one found."""
+    drawn, cdi = u[Stream.CONTRACT], np.minimum(chances.cdi * quality, tables.HIGHEST)
+    temporary = np.where(drawn < cdi + (1 - cdi) * tables.CDD_SHARE, CDD, INTERIM)
+    return np.where(drawn < cdi, CDI, temporary)
+
+
+def _since_entry(options: Departement, now: _Now, month: int) -> tuple[Floats, Floats]:
+    """Factors of the accompaniments on finding a job and on its quality, shape (n_persons,)."""
+    boost, quality = np.ones(now.entry.size), np.ones(now.entry.size)
+    for k, programme in enumerate(options.programmes):
+        who = np.flatnonzero(now.programme == k)
+        boost[who] = effects(programme, month - now.entry[who] - now.stay[who])
+        quality[who] = programme.quality
+    return boost, quality
 
 
 def _hire_term(
     now: _Now, u: Floats, who: Ints, day: Ints, quality: Floats, calendar: Calendar
 ) -> None:
-    """Fixed terms: long or short, then a length among those."""
+    """Hire under fixed terms: long or short, then a length among those."""
     drawn = u[Stream.LENGTH, who]
-    share = np.minimum(LONG_SHARE * quality[who], HIGHEST)
+    share = np.minimum(tables.LONG_SHARE * quality[who], tables.HIGHEST)
     long = drawn < share
     place = np.where(long, drawn / share, (drawn - share) / (1 - share))
-    days = np.where(long, _pick(LONG_DAYS, place), _pick(SHORT_DAYS, place))
+    days = np.where(long, pick(tables.LONG_DAYS, place), pick(tables.SHORT_DAYS, place))
     now.cdd_long[who] = long
     now.cdd_end[who] = _hire(now, who, CDD, day, days, calendar)
 
 
-def _hire(
-    now: _Now, who: Ints, code: int, day: Ints, days: Ints, calendar: Calendar
-) -> Ints:
+def _hire(now: _Now, who: Ints, code: int, day: Ints, days: Ints, calendar: Calendar) -> Ints:
     """Record contracts of known length; returns the month in which each ends."""
     last = day[who] + days - 1
     now.log.append((who, code, day[who], last))
     return calendar.month(last)
 
 
-def _pick(table: tuple[Ints, Floats], u: Floats) -> Ints:
-    values, upper = table
-    return np.asarray(values[np.searchsorted(upper, u, side="right")])
-
-
-def _effects(options: Departement, now: _Now, month: int) -> tuple[Floats, Floats]:
-    """Factors of the accompaniments on finding a job and on its quality, shape (n_persons,)."""
-    boost, quality = np.ones(now.entry.size), np.ones(now.entry.size)
-    for k, programme in enumerate(options.programmes):
-        who = np.flatnonzero(now.programme == k)
-        beyond = month - now.entry[who] - now.stay[who]
-        left = np.ones(who.size)
-        if programme.fade:
-            left = np.maximum(0.0, 1 - beyond / programme.fade)
-        boost[who] = np.where(beyond < 0, programme.lock_in, 1 + (programme.after - 1) * left)
-        quality[who] = programme.quality
-    return boost, quality
-
-
 def _receive(
-    now: _Now, u: Floats, employed: Bools, *, chances: _Chances, calendar: Calendar, month: int
+    now: _Now, u: Floats, employed: Bools, *, chances: Chances, calendar: Calendar, month: int
 ) -> Bools:
     """RSA of the month, from work this month and the month before."""
     declared = (calendar.first + month) % 3 == 2
     busy = employed | (now.own_end >= month)
-    still = np.where(busy, 1 - RSA_CLOSES_AT_WORK[int(declared)], RSA_STAYS)
-    opens = np.where(busy | now.busy, RSA_OPENS_AT_WORK, chances.rsa_opens)
+    still = np.where(busy, 1 - tables.RSA_CLOSES_AT_WORK[int(declared)], tables.RSA_STAYS)
+    opens = np.where(busy | now.busy, tables.RSA_OPENS_AT_WORK, chances.rsa_opens)
     now.rsa = u[Stream.RSA] < np.where(now.rsa, still, opens)
     now.worked, now.busy = employed, busy
     return now.rsa

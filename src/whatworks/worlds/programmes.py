@@ -89,42 +89,74 @@ class Programme:
 
 
 _NEAR_JOBS: Final = Selection(
-    months_worked=(0.55, 1.1, 1.6, 2.0), just_worked=1.3, woman=0.9, ages=(1.2, 1.0, 0.8),
-    education=(0.6, 0.8, 1.0, 1.2, 1.5), slack=0.85,
+    months_worked=(0.55, 1.1, 1.6, 2.0),
+    just_worked=1.3,
+    woman=0.9,
+    ages=(1.2, 1.0, 0.8),
+    education=(0.6, 0.8, 1.0, 1.2, 1.5),
+    slack=0.85,
 )
 _FAR_FROM_JOBS: Final = Selection(
-    months_worked=(1.3, 0.8, 0.5, 0.3), just_worked=0.5, woman=1.0, ages=(0.8, 1.0, 1.2),
-    education=(1.5, 1.25, 1.0, 0.7, 0.5), slack=1.2,
+    months_worked=(1.3, 0.8, 0.5, 0.3),
+    just_worked=0.5,
+    woman=1.0,
+    ages=(0.8, 1.0, 1.2),
+    education=(1.5, 1.25, 1.0, 0.7, 0.5),
+    slack=1.2,
 )
 
 PROGRAMMES: Final = (
     Programme(
-        accompaniment=Accompaniment.JOB_SEARCH, monthly_entry=0.0100, selection=_NEAR_JOBS,
-        stay=(4, 6), lock_in=0.85, after=1.5, fade=18,
+        accompaniment=Accompaniment.JOB_SEARCH,
+        monthly_entry=0.0100,
+        selection=_NEAR_JOBS,
+        stay=(4, 6),
+        lock_in=0.85,
+        after=1.5,
+        fade=18,
     ),
     Programme(
-        accompaniment=Accompaniment.AIDED_CONTRACT, monthly_entry=0.0071, contract="aided",
+        accompaniment=Accompaniment.AIDED_CONTRACT,
+        monthly_entry=0.0071,
+        contract="aided",
         selection=replace(_FAR_FROM_JOBS, months_worked=(1.1, 1.1, 0.9, 0.6), just_worked=0.7),
-        stay=(9, 12), lock_in=0.35, after=1.5, quality=1.15,
+        stay=(9, 12),
+        lock_in=0.35,
+        after=1.5,
+        quality=1.15,
     ),
     Programme(
-        accompaniment=Accompaniment.WORK_INTEGRATION, monthly_entry=0.0082, contract="iae",
-        selection=replace(_FAR_FROM_JOBS, woman=0.7), stay=(8, 14), lock_in=0.45, after=1.6,
+        accompaniment=Accompaniment.WORK_INTEGRATION,
+        monthly_entry=0.0082,
+        contract="iae",
+        selection=replace(_FAR_FROM_JOBS, woman=0.7),
+        stay=(8, 14),
+        lock_in=0.45,
+        after=1.6,
         fade=48,
     ),
     Programme(
-        accompaniment=Accompaniment.SOCIAL_PARTICIPATION, monthly_entry=0.0060,
+        accompaniment=Accompaniment.SOCIAL_PARTICIPATION,
+        monthly_entry=0.0060,
         selection=replace(_FAR_FROM_JOBS, woman=1.25, ages=(0.6, 0.9, 1.5)),
-        stay=(6, 10), lock_in=0.95, after=1.1,
+        stay=(6, 10),
+        lock_in=0.95,
+        after=1.1,
     ),
     Programme(
-        accompaniment=Accompaniment.ACCESS_TO_RIGHTS, monthly_entry=0.0064,
-        selection=replace(_FAR_FROM_JOBS, woman=1.15), stay=(4, 8),
+        accompaniment=Accompaniment.ACCESS_TO_RIGHTS,
+        monthly_entry=0.0064,
+        selection=replace(_FAR_FROM_JOBS, woman=1.15),
+        stay=(4, 8),
     ),
     Programme(
-        accompaniment=Accompaniment.INTENSIVE_INTEGRATED, monthly_entry=0.0069,
+        accompaniment=Accompaniment.INTENSIVE_INTEGRATED,
+        monthly_entry=0.0069,
         selection=replace(_FAR_FROM_JOBS, ages=(1.0, 1.0, 1.0)),
-        stay=(9, 12), lock_in=0.7, after=1.85, quality=1.5,
+        stay=(9, 12),
+        lock_in=0.7,
+        after=1.85,
+        quality=1.5,
     ),
 )
 """Base chances are set so that each type takes in about 5 % of persons over the entry months."""
@@ -167,7 +199,8 @@ class Departement:
         names = [p.accompaniment for p in self.programmes]
         if len(set(names)) < len(names):
             raise OptionError(
-                what="programmes", needed="each accompaniment once",
+                what="programmes",
+                needed="each accompaniment once",
                 found=f"{len(names) - len(set(names))} of them repeated",
                 remedy="keep one programme per accompaniment",
             )

@@ -1,4 +1,4 @@
-"""What the accompaniments of a simulated département truly do, by living every entrant's life twice.
+"""What the accompaniments of a simulated département truly do: every entrant lives twice.
 
 Each entrant is followed once as they entered and once kept from entering in that very month, with
 the same uniforms; from the next month on the natural chances hold in both lives. The average
@@ -84,14 +84,18 @@ class Truth:
         """Effect in the population, in the unit of the outcome."""
         rows = self.population
         chosen = rows[
-            (rows["accompaniment"] == accompaniment) & (rows["outcome"] == outcome)
+            (rows["accompaniment"] == accompaniment)
+            & (rows["outcome"] == outcome)
             & (rows["month"] == month)
         ]
         return float(chosen["value"].iloc[0])
 
 
 def compute_truth(
-    options: Departement, *, n_persons: int = 1_000_000, block: int = 50_000,
+    options: Departement,
+    *,
+    n_persons: int = 1_000_000,
+    block: int = 50_000,
     progress: Callable[[int, int], None] | None = None,
 ) -> Truth:
     """Live every life twice in a large population, block by block.
@@ -107,7 +111,8 @@ def compute_truth(
     """
     if block < 1 or n_persons % block or n_persons // block < 2:
         raise OptionError(
-            what="n_persons", needed="at least two whole blocks",
+            what="n_persons",
+            needed="at least two whole blocks",
             found=f"{n_persons} persons in blocks of {block}",
             remedy="choose a multiple of the block",
         )
@@ -145,9 +150,7 @@ class _Sums:
     square: Floats
 
     def __add__(self, other: _Sums) -> _Sums:
-        return _Sums(
-            self.count + other.count, self.total + other.total, self.square + other.square
-        )
+        return _Sums(self.count + other.count, self.total + other.total, self.square + other.square)
 
 
 def _no_sums(options: Departement) -> _Sums:

@@ -34,7 +34,8 @@ def is_curve(curve: Curve) -> bool:
 
 
 def draw_curve(
-    curve: Curve, ax: Axes, *, words: Words, benchmarks: Sequence[Benchmark] = ()
+    curve: Curve, ax: Axes, *, words: Words, clock: str = "month",
+    benchmarks: Sequence[Benchmark] = (),
 ) -> None:
     """Line of effects; before entry hollow and dashed, after entry full, the fall shaded."""
     rows = curve.rows
@@ -49,7 +50,7 @@ def draw_curve(
     _arm(rows[rows["month"] < 0], ax, label=words.text("graph.before"), before=True)
     _arm(rows[rows["month"] >= 0], ax, label=words.text("graph.after"), before=False)
     _marks(benchmarks, ax, words)
-    ax.set_xlabel(words.text("graph.months"))
+    ax.set_xlabel(words.text(f"{clock}.since"))
     ax.set_title(words.axis(curve.scale.unit), loc="left")
     step = 12 if np.ptp(rows["month"]) > 30 else 6 if np.ptp(rows["month"]) > 12 else 3
     ax.xaxis.set_major_locator(MultipleLocator(step))

@@ -19,11 +19,11 @@ BOX: Final = 2 * LINE + 22
 GAP: Final = 22
 WIDTH: Final = 640
 _CHARACTERS: Final = 44
-_READING: Final = ("sources", "spells")
+_READING: Final = ("sources", "spells", "panel")
 
 
 def drawn_steps(ledger: Ledger) -> tuple[Step, ...]:
-    """Steps drawn: from the panel on, where what is counted is people; all when there is no panel."""
+    """Steps drawn: from the design on, where what is counted is people; all when it wrote none."""
     kept = tuple(s for s in ledger.steps if s.room not in _READING)
     return kept or ledger.steps
 

@@ -1,0 +1,37 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Only python3 (with venv) and make are assumed.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test lint docs montecarlo bench clean
+
+demo: $(READY)
+	$(BIN)/whatworks demo
+
+test: lint $(READY)
+	$(BIN)/pytest -n 2 -q -m "not montecarlo"
+	$(MAKE) docs
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+docs: $(READY)
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+montecarlo: $(READY)
+	$(BIN)/pytest -n 2 -q -m montecarlo tests/montecarlo
+
+bench: $(READY)
+	$(BIN)/python benchmarks/walk.py
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) docs/_build out

@@ -1,0 +1,136 @@
+"""The command line. Exit codes: 0 done, 2 the request cannot be read, 3 the answer is no."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from whatworks.errors import WhatworksError, choice
+
+app = typer.Typer(
+    name="whatworks", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help=(
+        "Impact evaluation of accompaniments on people's pathways: outcomes, never activity counts."
+        "\n\nA first run: [bold]whatworks demo[/bold]. Then write a mapping of your files, see what "
+        "it is worth with [bold]whatworks check sources.toml[/bold], and ask your questions in a "
+        "study file: [bold]whatworks run study.toml[/bold]."
+        "\n\nExit codes: 0 done · 2 the request cannot be read · 3 refused, with the reason."
+    ),
+    rich_markup_mode="rich",
+)
+out = Console()
+err = Console(stderr=True)
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the report, written whole or not at all.")]
+Lang = Annotated[str, typer.Option("--lang", help="Language of the report: fr or en.")]
+
+
+@app.command()
+def demo(folder: Out = Path("out/demo"), lang: Lang = "fr") -> None:
+    """Run the main job on real pathways and on a simulated département, and say where the report is."""
+    choice(lang, ("fr", "en"), what="--lang")
+    from whatworks import demo as demonstration  # noqa: PLC0415 - engines load for this command only
+
+    page = demonstration.run(
+        folder, lang=lang, progress=lambda step: err.print(f"  · {step}", highlight=False)
+    )
+    out.print(f"Report: {page}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Folder to write; must not exist, or hold a world.")],
+    persons: Annotated[int | None, typer.Option(help="Persons in the sample.", min=100)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the world.")] = None,
+) -> None:
+    """Write a synthetic département in raw operator formats, with its mapping and its truth."""
+    from whatworks import worlds  # noqa: PLC0415 - engines load for this command only
+
+    given = {"n_persons": persons, "seed": seed}
+    options = worlds.Departement(**{k: v for k, v in given.items() if v is not None})
+    worlds.write(
+        worlds.simulate(options), folder,
+        progress=lambda step: err.print(f"  · {step}", highlight=False),
+    )
+    out.print(f"World: {folder}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def run(
+    study_file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study file.")],
+    folder: Out = Path("out/report"), lang: Lang = "fr",
+) -> None:
+    """Walk a study from raw files to its report."""
+    choice(lang, ("fr", "en"), what="--lang")
+    from whatworks import study  # noqa: PLC0415 - engines load for this command only
+    from whatworks.report import render_collection  # noqa: PLC0415 - the same
+
+    entries = study.run(study_file)
+    page = render_collection(
+        entries, folder, title=study.load(study_file)[0].title, lang=lang
+    )
+    out.print(f"Report: {page}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def check(
+    sources_file: Annotated[Path, typer.Argument(metavar="SOURCES.toml", help="The mapping file.")],
+) -> None:
+    """Read the sources, print the reading ledger, and say which outcomes they can carry."""
+    from whatworks import indicators, panel, sources, spells  # noqa: PLC0415 - engines load for this command only
+    from whatworks.months import to_label  # noqa: PLC0415 - the same
+    from whatworks.vocabulary import GateVerdict, Nature  # noqa: PLC0415 - the same
+
+    records = sources.read(sources_file)
+    months = [m for c in records.coverage for m in (c.first, c.last)]
+    laid = panel.expand(
+        spells.reconcile(records), first=to_label(min(months)), last=to_label(max(months))
+    )
+    out.print(_table("Reading ledger", laid.ledger.frame().astype(str).to_dict("list")))
+    verdicts = {name: laid.assess(name) for name in indicators.indicators(Nature.OUTCOME)}
+    out.print(
+        _table(
+            "Outcomes",
+            {
+                "outcome": list(verdicts),
+                "verdict": [str(a.verdict) for a in verdicts.values()],
+                "why": [
+                    "; ".join(f"{r.code} ({r.where})" for r in a.refusals)
+                    for a in verdicts.values()
+                ],
+            },
+        )
+    )
+    if all(a.verdict is GateVerdict.REFUSED for a in verdicts.values()):
+        raise typer.Exit(3)
+
+
+def _table(title: str, columns: dict[str, list[str]]) -> Table:
+    table = Table(title=title)
+    for name in columns:
+        table.add_column(name)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def main() -> None:
+    """Entry point: a user's mistake ends in a sentence and an exit code, never in a traceback."""
+    try:
+        app()
+    except WhatworksError as error:
+        err.print(f"[bold]{type(error).__name__}[/bold] · ", end="")
+        err.print(error.what, markup=False, highlight=False)
+        for name in ("needed", "found"):
+            err.print(f"  {name}: {getattr(error, name)}", markup=False, highlight=False)
+        err.print(f"  to do: {error.remedy}", markup=False, highlight=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Doors between rooms: a product leaves with the columns it promised, or not at all.
+
+A broken promise is a fault of ours, not of the user's data: it raises an `AssertionError` that names the
+room and the column, and shows no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import ibis
+import pandera.ibis as pa
+from ibis.expr import datatypes as dt
+
+
+def hold(
+    table: ibis.Table, columns: Mapping[str, type[dt.DataType]], *, room: str,
+    nullable: frozenset[str] = frozenset(),
+) -> None:
+    """Check that a table of the engine has exactly these columns, and no null where none may be.
+
+    Parameters
+    ----------
+    table : ibis.Table
+    columns : mapping of name to ibis data type
+    room : str
+        Named in the error.
+    nullable : frozenset of str
+        Columns that may hold nulls.
+    """
+    schema = pa.DataFrameSchema(
+        {name: pa.Column(kind, nullable=True) for name, kind in columns.items()}, strict=True
+    )
+    try:
+        schema.validate(table)
+    except (pa.errors.SchemaError, pa.errors.SchemaErrors) as error:
+        # The library's message may show data; ours says which column broke which promise.
+        column = getattr(getattr(error, "schema", None), "name", None)
+        message = f"{room}: column {column!r} is not as promised ({sorted(table.columns)})"
+        raise AssertionError(message) from None
+    full = [name for name in columns if name not in nullable]
+    counts = table.aggregate([table[name].isnull().sum().name(name) for name in full]).execute()
+    holes = [name for name in full if (counts[name].iloc[0] or 0) > 0]
+    if holes:
+        raise AssertionError(f"{room}: nulls in {', '.join(holes)}")

@@ -1,0 +1,168 @@
+"""First pass over a raw file, byte by byte: is it whole, is it text, which file is it."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO
+
+from whatworks.sources.mapping import Source
+from whatworks.sources.problems import Problem, counted
+
+_CHUNK: Final = 1 << 20
+_UTF8: Final = ("utf-8", "utf-8-sig", "ascii")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawFile:
+    """A raw file that could be read to its end.
+
+    Parameters
+    ----------
+    name : str
+        As errors and outputs call it.
+    sha256 : str
+        Of its bytes.
+    text : Path
+        The same text in UTF-8: the file itself, or a copy where its encoding is another.
+    mixed_line_ends : bool
+        Both CR LF and LF alone occur.
+    """
+
+    name: str
+    sha256: str
+    text: Path
+    mixed_line_ends: bool
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the pass has seen so far."""
+
+    lines: int = 0
+    carriage_returns: int = 0
+    nuls: int = 0
+    first_nul_line: int = 0
+    last: str = ""
+
+    def add(self, text: str) -> None:
+        if not self.nuls and "\0" in text:
+            self.first_nul_line = self.lines + text.count("\n", 0, text.index("\0")) + 1
+        self.nuls += text.count("\0")
+        self.lines += text.count("\n")
+        self.carriage_returns += text.count("\r\n") + (self.last == "\r" and text[:1] == "\n")
+        self.last = text[-1:] or self.last
+
+
+def inspect(
+    path: Path, source: Source, *, name: str, spool: Path
+) -> tuple[RawFile | None, list[Problem]]:
+    """Read a file once from end to end.
+
+    Parameters
+    ----------
+    path : Path
+    source : Source
+        Declares encoding and final newline.
+    name : str
+        What to call the file.
+    spool : Path
+        Where to write a UTF-8 copy when the file is in another encoding.
+
+    Returns
+    -------
+    file : RawFile or None
+        None when its text cannot be used at all.
+    problems : list of Problem
+    """
+    utf8 = codecs.lookup(source.encoding).name in _UTF8
+    digest = hashlib.sha256()
+    tally = _Tally()
+    decoder = codecs.getincrementaldecoder(source.encoding)("strict")
+    try:
+        with spool.open("w", encoding="utf-8", newline="") as copy:
+            for piece in _decoded(path, decoder, digest):
+                tally.add(piece)
+                if not utf8:
+                    _write(copy, piece)
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode(source.encoding, errors="ignore")
+        return None, [_not_decoded(name, source, line=tally.lines + before.count("\n") + 1)]
+    except OSError as error:
+        return None, [_unreadable(name, error)]
+    if not tally.last:
+        return None, [_empty(name)]
+    problems = list(_flaws(tally, source, name))
+    file = RawFile(
+        name=name,
+        sha256=digest.hexdigest(),
+        text=path if utf8 else spool,
+        mixed_line_ends=0 < tally.carriage_returns < tally.lines,
+    )
+    return (None if tally.nuls else file), problems
+
+
+def _decoded(
+    path: Path, decoder: codecs.IncrementalDecoder, digest: hashlib._Hash
+) -> Iterator[str]:
+    """Text of a file piece by piece, its bytes hashed on the way."""
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
+
+
+def _write(copy: TextIO, piece: str) -> None:
+    """Append to the UTF-8 copy, without the mark that opens files of some producers."""
+    copy.write(piece.removeprefix("\ufeff") if copy.tell() == 0 else piece)
+
+
+def _flaws(tally: _Tally, source: Source, name: str) -> Iterator[Problem]:
+    if tally.nuls:
+        yield Problem(
+            what=name,
+            needed="text",
+            found=f"{counted(tally.nuls, 'NUL byte')}, first on line {tally.first_nul_line}",
+            remedy="declare the encoding if it is UTF-16, or ask the producer for the file again",
+        )
+    if source.final_newline == "required" and tally.last not in "\r\n":
+        yield Problem(
+            what=name,
+            needed="a line break after the last row",
+            found=f"none after line {tally.lines + 1}: the file may have been cut",
+            remedy="ask for the file again; if the producer writes none, put"
+            " final_newline = 'optional' in the mapping",
+        )
+
+
+def _not_decoded(name: str, source: Source, *, line: int) -> Problem:
+    other = "cp1252" if codecs.lookup(source.encoding).name in _UTF8 else "utf-8"
+    return Problem(
+        what=name,
+        needed=f"text encoded in {source.encoding}",
+        found=f"bytes that are not, first on line {line}",
+        remedy=f"declare its encoding in the mapping, for instance encoding = '{other}', or save"
+        f" it as {source.encoding}; a file cut in the middle can look so too",
+    )
+
+
+def _unreadable(name: str, error: OSError) -> Problem:
+    return Problem(
+        what=name,
+        needed="a file that can be read",
+        found=(error.strerror or "an unreadable one").lower(),
+        remedy="check its place and its permissions",
+    )
+
+
+def _empty(name: str) -> Problem:
+    return Problem(
+        what=name,
+        needed="a header and rows",
+        found="an empty file (0 rows)",
+        remedy="ask the producer for the file again or leave it out of the glob",
+    )

@@ -1,0 +1,61 @@
+"""Tables that live only while files are read, so that nothing of a refused reading stays behind."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import ibis
+from ibis.backends.duckdb import Backend
+
+from whatworks.sources.problems import reworded
+
+
+class Scratch:
+    """Names, makes and drops temporary tables; a context manager that drops what is left.
+
+    Parameters
+    ----------
+    connection : ibis DuckDB backend
+        May hold the tables of other readings: no name is used twice.
+    """
+
+    def __init__(self, connection: Backend) -> None:
+        self.connection = connection
+        self._held: set[str] = set()
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for name in tuple(self._held):
+            self.drop(name)
+
+    def name(self, stem: str) -> str:
+        """Reserve a name that this connection has not seen; the table goes when the reading ends."""
+        name = str(ibis.util.gen_name(f"read_{stem}"))
+        self._held.add(name)
+        return name
+
+    def keep(self, stem: str, table: ibis.Table, *, what: str) -> ibis.Table:
+        """Compute a table now and hold it in the engine; ``what`` names it should it fail."""
+        name = self.name(stem)
+        with reworded(what):
+            return self.connection.create_table(name, table, temp=True)
+
+    def empty(self, stem: str, schema: ibis.Schema) -> ibis.Table:
+        """Hold a table without rows."""
+        return self.connection.create_table(self.name(stem), schema=schema, temp=True)
+
+    def drop(self, name: str) -> None:
+        """Give the space of a table back."""
+        self._held.discard(name)
+        self.connection.drop_table(name, force=True)
+
+    def hand_over(self, *tables: ibis.Table) -> None:
+        """Let tables outlive the reading."""
+        self._held -= {table.get_name() for table in tables}

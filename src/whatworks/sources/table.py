@@ -1,0 +1,252 @@
+"""One raw file becomes one table of text in the engine, row for row, or a list of problems."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import ibis
+from ibis.backends.duckdb import Backend
+
+from whatworks.errors import SourceRefused, suggestion
+from whatworks.sources.files import RawFile
+from whatworks.sources.mapping import Source
+from whatworks.sources.problems import Problem, counted, reworded
+from whatworks.sources.scratch import Scratch
+
+FILE: Final = "file"
+"""Number of the file within its source."""
+FINGERPRINT: Final = "fingerprint"
+"""Of every column of the raw row, mapped or not; equal only for exact duplicates."""
+
+Columns = Callable[[Source, Sequence[str], Backend], Mapping[str, str]]
+"""What a layout reads: our name of each column and its header in the file."""
+
+_SEPARATORS: Final = (";", ",", "\t", "|")
+_SHOWN_ROWS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawTable:
+    """Rows of one file: `FILE`, `FINGERPRINT` and the columns of the layout, all text."""
+
+    table: ibis.Table
+    rows: int
+
+
+def load_file(
+    file: RawFile, source: Source, *, columns: Columns, number: int, scratch: Scratch
+) -> tuple[RawTable | None, list[Problem]]:
+    """Read a file into the engine.
+
+    Parameters
+    ----------
+    file : RawFile
+    source : Source
+    columns : callable
+        The layout's, from source, header and connection.
+    number : int
+        Of the file within its source.
+    scratch : Scratch
+
+    Returns
+    -------
+    table : RawTable or None
+        None when there is a problem.
+    problems : list of Problem
+    """
+    try:
+        header = _header(file.text, source)
+    except (csv.Error, StopIteration):
+        return None, [_no_header(file)]
+    wanted = columns(source, header, scratch.connection)
+    problems = list(_header_problems(file, source, header, wanted))
+    if problems:
+        return None, problems
+    return _rows(file, source, header, wanted, number=number, scratch=scratch)
+
+
+def _header(path: Path, source: Source) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(
+            stream, delimiter=source.separator, quotechar=source.quote, strict=True
+        )
+        return next(reader)
+
+
+def _no_header(file: RawFile) -> Problem:
+    return Problem(
+        what=file.name,
+        needed="a first line with the names of the columns",
+        found="none that can be read",
+        remedy="check separator and quote in the mapping, or ask for the file again",
+    )
+
+
+def _header_problems(
+    file: RawFile, source: Source, header: list[str], wanted: Mapping[str, str]
+) -> Iterator[Problem]:
+    missing = [name for name in dict.fromkeys(wanted.values()) if name not in header]
+    if missing and (separator := _other_separator(header, source)):
+        yield Problem(
+            what=file.name,
+            needed=f"columns separated by {source.separator!r}",
+            found=f"a header with {counted(len(header), 'column')} and {separator!r} in it",
+            remedy=f"write separator = {separator!r} in the mapping",
+        )
+        return
+    if header and header[0].startswith("ï»¿"):
+        yield Problem(
+            what=file.name,
+            needed=f"text encoded in {source.encoding}",
+            found="the mark that opens UTF-8 files",
+            remedy="write encoding = 'utf-8' in the mapping",
+        )
+        return
+    for name in missing:
+        # The header is not listed: in a file without one it would be a person's row.
+        near = suggestion(name, header)
+        yield Problem(
+            what=f"{file.name}, column {name!r}",
+            needed="that column",
+            found=f"{counted(len(header), 'column')}, none of that name",
+            remedy=(near.replace("write", "the nearest is", 1) + ": correct the mapping or the file")
+            if near
+            else "correct the mapping, or ask for the file with its header",
+        )
+    counts = Counter(header)
+    for name in sorted(set(wanted.values())):
+        if counts[name] > 1:
+            yield Problem(
+                what=f"{file.name}, column {name!r}",
+                needed="one column of that name",
+                found=f"{counts[name]}",
+                remedy="give each column its own name",
+            )
+
+
+def _other_separator(header: list[str], source: Source) -> str | None:
+    """Give the separator the header seems written with, when it holds none of the declared one."""
+    if len(header) > 1:
+        return None
+    line = "".join(header)
+    best = max((s for s in _SEPARATORS if s != source.separator), key=line.count)
+    return best if best in line else None
+
+
+def _rows(
+    file: RawFile,
+    source: Source,
+    header: list[str],
+    wanted: Mapping[str, str],
+    *,
+    number: int,
+    scratch: Scratch,
+) -> tuple[RawTable | None, list[Problem]]:
+    view = str(ibis.util.gen_name("read_view"))
+    rejects, scans = scratch.name("rejects"), scratch.name("scans")
+    places = [f"c{i}" for i in range(len(header))]
+    try:
+        with reworded(file.name):
+            lines = scratch.connection.read_csv(
+                _literal(file.text),
+                table_name=view,
+                columns=dict.fromkeys(places, "VARCHAR"),
+                auto_detect=False,
+                header=True,
+                delim=source.separator,
+                quote=source.quote,
+                escape=source.quote,
+                strict_mode=True,
+                null_padding=False,
+                force_not_null=places,
+                compression="none",
+                hive_partitioning=False,
+                store_rejects=True,
+                rejects_table=rejects,
+                rejects_scan=scans,
+            )
+        table = scratch.keep(
+            "raw",
+            lines.select(
+                **{FILE: ibis.literal(number, "int32"), FINGERPRINT: _fingerprint(lines, header)},
+                **{ours: lines[f"c{header.index(name)}"] for ours, name in wanted.items()},
+            ),
+            what=file.name,
+        )
+    except SourceRefused as error:
+        return None, [_not_cut_in_rows(file, error)]
+    finally:
+        scratch.connection.drop_view(view, force=True)
+    count = int(table.count().execute())
+    problems = list(_broken_rows(file, scratch.connection.table(rejects), header))
+    scratch.drop(rejects)
+    scratch.drop(scans)
+    if not count and not problems:
+        problems = [_header_only(file)]
+    return (None if problems else RawTable(table=table, rows=count)), problems
+
+
+def _literal(path: Path) -> str:
+    """Absolute path in which the engine sees no pattern."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path.resolve()))
+
+
+def _fingerprint(lines: ibis.Table, header: Sequence[str]) -> ibis.Value:
+    """128 bits of every field, in the order of the names of the columns.
+
+    Files hold no NUL, so it separates fields without ambiguity.
+    """
+    ordered = sorted(range(len(header)), key=lambda i: (header[i], i))
+    return _character(0).join([lines[f"c{i}"] for i in ordered]).hexdigest("md5")
+
+
+@ibis.udf.scalar.builtin(name="chr")
+def _character(code: int) -> str:
+    """Character of a code point, computed in the engine."""
+
+
+def _broken_rows(file: RawFile, rejects: ibis.Table, header: Sequence[str]) -> Iterator[Problem]:
+    """Rows that the engine could not cut into fields, counted and placed, never shown."""
+    flaws = rejects.select("line", flaw=rejects.error_type.cast("string")).distinct()
+    counts = flaws.group_by("flaw").aggregate(rows=flaws.count()).order_by("flaw")
+    for row in counts.execute().itertuples():
+        lines = flaws.filter(flaws.flaw == row.flaw).order_by("line").limit(_SHOWN_ROWS)
+        places = ", ".join(str(line) for line in lines.line.execute())
+        needed = {
+            "UNQUOTED VALUE": "quotes that are closed",
+            "INVALID ENCODING": "text in the declared encoding",
+            "LINE SIZE OVER MAXIMUM": "rows shorter than 2,000,000 bytes",
+        }.get(row.flaw, f"{counted(len(header), 'field')} in every row")
+        yield Problem(
+            what=file.name,
+            needed=needed,
+            found=f"{counted(int(row.rows), 'row')} otherwise, first at row {places} of the file"
+            " (its header is row 1)",
+            remedy="check separator and quote in the mapping; if they are right, the file is"
+            " damaged or cut: ask for it again",
+        )
+
+
+def _header_only(file: RawFile) -> Problem:
+    return Problem(
+        what=file.name,
+        needed="rows after the header",
+        found="a header and 0 rows",
+        remedy="ask the producer for the file again or leave it out of the glob",
+    )
+
+
+def _not_cut_in_rows(file: RawFile, error: SourceRefused) -> Problem:
+    if file.mixed_line_ends:
+        return Problem(
+            what=file.name,
+            needed="the same line break after every row",
+            found="rows that end in CR LF and rows that end in LF",
+            remedy="save the file with one kind of line break; it may be two files put together",
+        )
+    return Problem(what=error.what, needed=error.needed, found=error.found, remedy=error.remedy)

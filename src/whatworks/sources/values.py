@@ -1,0 +1,72 @@
+"""What a field of text means, as expressions for the engine: dates, months, codes, attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import ibis
+import ibis.expr.datatypes as dt
+
+from whatworks.sources.columns import Attribute, EndColumn
+
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 2199
+"""Years a date can lie in. Beyond them stand *31/12/9999* and years written with two digits."""
+_NUMBER: Final = r"^\s*[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?\s*$"
+
+
+@ibis.udf.scalar.builtin(name="try_strptime")
+def _parsed(text: str, pattern: str) -> dt.timestamp:
+    """Time written in a text, null when it is not written that way."""
+
+
+def date(text: ibis.Value, pattern: str) -> ibis.Value:
+    """Day written in a text; null unless it is written that way and lies in a plausible year."""
+    day = _parsed(text, pattern).cast("date")
+    # Without a digit the engine still knows "infinity" and "epoch".
+    usable = text.re_search("[0-9]") & day.year().between(FIRST_YEAR, LAST_YEAR)
+    return usable.ifelse(day, ibis.null("date"))
+
+
+def month(text: ibis.Value, pattern: str) -> ibis.Value:
+    """Month written in a text, as ``12 * year + month - 1``; null as for `date`."""
+    day = date(text, pattern)
+    return (day.year() * 12 + day.month() - 1).cast("int32")
+
+
+def end(text: ibis.Value, column: EndColumn) -> ibis.Value:
+    """Last day of a spell, included; null when open, and null when unreadable."""
+    day = date(text, column.format)
+    return day - ibis.interval(days=1) if column.bound == "exclusive" else day
+
+
+def is_open(text: ibis.Value, column: EndColumn) -> ibis.Value:
+    """Whether a raw end says that the spell has not ended, or that its end is not known."""
+    return text.isin([*column.open, *column.sentinel])
+
+
+def translated(text: ibis.Value, values: Mapping[str, str]) -> ibis.Value:
+    """A raw code in the product's word, null when the mapping does not know it."""
+    return text.cases(*values.items(), else_=ibis.null("string"))
+
+
+def renamed(text: ibis.Value, values: Mapping[str, str]) -> ibis.Value:
+    """A raw value under its new name, itself when it has none, null when that is empty."""
+    return (text.cases(*values.items(), else_=text) if values else text).nullif("")
+
+
+def attribute(text: ibis.Value, mapped: Attribute) -> ibis.Value:
+    """Value of an attribute in its type; null when empty, and null when unreadable."""
+    value = renamed(text, mapped.values)
+    if mapped.type == "category":
+        return value
+    if mapped.type == "boolean":
+        return value.cases(("1", 1), ("0", 0), else_=ibis.null("int8")).cast("int8")
+    if mapped.type == "month":
+        return month(value, mapped.format)
+    if mapped.decimal == ",":
+        # A point would otherwise pass for a decimal mark where it groups thousands.
+        value = value.replace(".", "?").replace(",", ".")
+    number = value.re_search(_NUMBER).ifelse(value, ibis.null("string")).cast("float64")
+    return number.isinf().ifelse(ibis.null("float64"), number)

@@ -1,0 +1,220 @@
+"""What every registered estimator must do, whatever it estimates."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, asdict, fields, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from whatworks import ESTIMATORS, Design, Exact, NearestNeighbours, WhatworksError
+from whatworks.estimate.record import EFFECT_COLUMNS
+from whatworks.study import build
+
+RNG = np.random.default_rng(20)
+
+
+def _cross_section() -> pd.DataFrame:
+    n = 400
+    x, z = RNG.normal(size=n), RNG.integers(0, 3, n)
+    treat = (RNG.random(n) < 1 / (1 + np.exp(1 - x))).astype(int)
+    y = 1 + x + 0.5 * z + 2 * treat + RNG.normal(size=n)
+    return pd.DataFrame({"person": np.arange(n), "treat": treat, "x": x, "z": z, "y": y})
+
+
+def _saturation() -> pd.DataFrame:
+    market = np.repeat(np.arange(30), 20)
+    share = np.array([0.0, 0.25, 0.5])[np.arange(30) % 3][market]
+    treat = (RNG.random(600) < share).astype(int)
+    y = treat + 0.3 * (share > 0) + RNG.normal(size=30)[market] + RNG.normal(size=600)
+    return pd.DataFrame(
+        {"person": np.arange(600), "treat": treat, "market": market, "share": share, "y": y}
+    )
+
+
+def _panel() -> pd.DataFrame:
+    unit = np.repeat(np.arange(150), 6)
+    period = np.tile(np.arange(1, 7), 150)
+    start = np.array([0, 3, 5])[np.arange(150) % 3][unit]
+    gain = np.where((start > 0) & (period >= start), 1.5, 0.0)
+    y = RNG.normal(size=150)[unit] + 0.2 * period + gain + RNG.normal(size=900)
+    return pd.DataFrame({"person": unit, "period": period, "start": start, "y": y})
+
+
+def matched(table: pd.DataFrame) -> Design:
+    design = Design.from_cross_section(
+        table, treatment="treat", outcome="y", covariates=["x", "z"], person="person",
+        weight="weight" if "weight" in table else None,
+    )
+    return design.matched(using=Exact(on=("z",)))
+
+
+def saturated(table: pd.DataFrame) -> Design:
+    return Design.from_cross_section(
+        table, treatment="treat", outcome="y", market="market", saturation="share",
+        person="person", weight="weight" if "weight" in table else None,
+    )
+
+
+def staggered(table: pd.DataFrame) -> Design:
+    return Design.from_panel(
+        table, unit="person", period="period", first_treated="start", outcome="y",
+        weight="weight" if "weight" in table else None,
+    )
+
+
+CASES: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], Design]]] = {
+    "MatchedDifference": (_cross_section(), matched),
+    "TwoByTwoDiD": (_panel(), staggered),
+    "SaturationContrast": (_saturation(), saturated),
+}
+every = pytest.mark.parametrize("name", list(ESTIMATORS))
+
+
+def test_the_suite_knows_every_estimator() -> None:
+    assert set(CASES) == set(ESTIMATORS)
+
+
+def fitted(name: str, table: pd.DataFrame | None = None) -> Any:
+    data, make = CASES[name]
+    return ESTIMATORS[name]().fit(make(data if table is None else table))
+
+
+def numbers(estimate: Any) -> np.ndarray:
+    rows = estimate.effects.sort_values(["term", "cohort", "month", "group"])
+    return rows[["estimate", "std_error"]].to_numpy(dtype=float)
+
+
+@every
+def test_options_are_frozen_and_hashable(name: str) -> None:
+    estimator = ESTIMATORS[name]()
+    assert hash(estimator) == hash(ESTIMATORS[name]())
+    option = fields(estimator)[0].name
+    with pytest.raises(FrozenInstanceError):
+        setattr(estimator, option, None)
+
+
+@every
+def test_options_survive_a_study_file(name: str) -> None:
+    estimator = ESTIMATORS[name]()
+    text = f'method = "{name}"\n' + "".join(
+        f"{k} = {str(v).lower() if isinstance(v, bool) else repr(v)}\n"
+        for k, v in asdict(estimator).items()
+    )
+    assert build(ESTIMATORS, tomllib.loads(text), what="estimators") == estimator
+
+
+@every
+def test_two_fits_agree_and_leave_the_design_alone(name: str) -> None:
+    data, make = CASES[name]
+    design = make(data)
+    units, values = design.units.copy(), design.outcomes.values.copy()
+    first, second = ESTIMATORS[name]().fit(design), ESTIMATORS[name]().fit(design)
+    pd.testing.assert_frame_equal(first.effects, second.effects)
+    pd.testing.assert_frame_equal(design.units, units)
+    np.testing.assert_array_equal(design.outcomes.values, values)
+
+
+@every
+def test_order_of_rows_changes_nothing(name: str) -> None:
+    shuffled = CASES[name][0].sample(frac=1, random_state=3).reset_index(drop=True)
+    np.testing.assert_allclose(numbers(fitted(name, shuffled)), numbers(fitted(name)), rtol=1e-9)
+
+
+@every
+def test_labels_of_persons_and_markets_change_nothing(name: str) -> None:
+    table = CASES[name][0].copy()
+    table["person"] = "p" + (100_000 - table["person"]).astype(str)
+    if "market" in table:
+        table["market"] = "zone " + (99 - table["market"]).astype(str)
+    np.testing.assert_allclose(numbers(fitted(name, table)), numbers(fitted(name)), rtol=1e-9)
+
+
+@every
+def test_outcome_scaled_and_shifted(name: str) -> None:
+    moved = CASES[name][0].assign(y=lambda t: 10 * t["y"] + 7)
+    np.testing.assert_allclose(
+        numbers(fitted(name, moved)), 10 * numbers(fitted(name)), rtol=1e-7, atol=1e-9
+    )
+
+
+@every
+def test_a_weight_of_two_is_a_row_written_twice(name: str) -> None:
+    table = CASES[name][0]
+    chosen = table["person"] % 5 == 0
+    weighted = table.assign(weight=np.where(chosen, 2.0, 1.0))
+    again = table[chosen].copy()
+    if name == "TwoByTwoDiD":  # a unit written twice is a second unit with the same pathway
+        again["person"] = again["person"] + 10_000
+    repeated = pd.concat([table, again], ignore_index=True)
+    one, two = numbers(fitted(name, weighted)), numbers(fitted(name, repeated))
+    np.testing.assert_allclose(one[:, 0], two[:, 0], rtol=1e-9)
+    if name == "MatchedDifference":
+        # The person is the cluster: twice the row of one person is once the person.
+        np.testing.assert_allclose(one[:, 1], two[:, 1], rtol=0.02)
+
+
+@every
+def test_an_unmet_need_is_named(name: str) -> None:
+    data, make = CASES[name]
+    design = replace(make(data), supplies=frozenset())
+    with pytest.raises(WhatworksError, match=sorted(ESTIMATORS[name].needs)[0]) as caught:
+        ESTIMATORS[name]().fit(design)
+    assert caught.value.remedy
+    assert caught.value.exit_code == 3
+
+
+@every
+def test_an_outcome_that_does_not_vary_has_no_inference(name: str) -> None:
+    flat = fitted(name, CASES[name][0].assign(y=3.0)).effects
+    assert np.allclose(flat["estimate"], 0, atol=1e-12)
+    assert flat[["std_error", "conf_low", "conf_high", "p_value"]].isna().all().all()
+
+
+@every
+def test_covariance_is_psd_and_agrees_with_standard_errors(name: str) -> None:
+    estimate = fitted(name)
+    covariance = estimate.uncertainty.covariance()
+    np.testing.assert_allclose(
+        np.sqrt(np.diag(covariance)), estimate.effects["std_error"], rtol=1e-12
+    )
+    assert np.linalg.eigvalsh(covariance).min() > -1e-10 * np.trace(covariance)
+    weights = np.zeros((1, len(covariance)))
+    weights[0, :2] = 1, -1
+    combined = estimate.uncertainty.combine(weights).covariance()
+    np.testing.assert_allclose(combined, weights @ covariance @ weights.T, rtol=1e-9)
+
+
+@every
+def test_effects_have_one_shape(name: str) -> None:
+    effects = fitted(name).effects
+    assert tuple(effects.columns) == EFFECT_COLUMNS
+    assert not effects.duplicated(["term", "cohort", "month", "group"]).any()
+    assert (effects["conf_low"] <= effects["estimate"]).all()
+    assert (effects["conf_high"] >= effects["estimate"]).all()
+    assert (effects[["n_treated", "n_comparison"]] > 0).all().all()
+
+
+@every
+def test_the_ledger_balances(name: str) -> None:
+    ledger = fitted(name).ledger
+    assert ledger.steps
+    for step in ledger.steps:
+        assert step.before == step.after + sum(n for _, n in step.dropped)
+
+
+def test_nearest_neighbours_do_not_depend_on_order() -> None:
+    table = _cross_section().assign(x=lambda t: t["x"].round(1))
+    results = []
+    for seed in (None, 1, 2):
+        rows = table if seed is None else table.sample(frac=1, random_state=seed)
+        design = Design.from_cross_section(
+            rows, treatment="treat", outcome="y", covariates=["x", "z"]
+        )
+        matched_design = design.matched(using=NearestNeighbours(ratio=2, caliper_sd=0.2))
+        results.append(numbers(ESTIMATORS["MatchedDifference"]().fit(matched_design)))
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-9)
+    np.testing.assert_allclose(results[2], results[0], rtol=1e-9)
