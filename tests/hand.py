@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import ibis
+
 from whatworks.ledger import Ledger
 from whatworks.months import to_index
 from whatworks.panel import Panel, expand
@@ -13,15 +14,23 @@ from whatworks.sources.records import Coverage, Records
 from whatworks.spells import reconcile
 
 EPISODE = {
-    "source": "string", "person_id": "string", "kind": "string", "code": "string",
-    "start": "date", "end": "date",
+    "source": "string",
+    "person_id": "string",
+    "kind": "string",
+    "code": "string",
+    "start": "date",
+    "end": "date",
 }
 STATE = {
-    "source": "string", "person_id": "string", "kind": "string", "code": "string",
+    "source": "string",
+    "person_id": "string",
+    "kind": "string",
+    "code": "string",
     "month": "int32",
 }
 CODES: Mapping[str, tuple[str, ...]] = {
-    "employment": ("cdi", "cdd", "aided"), "benefit": ("rsa",),
+    "employment": ("cdi", "cdd", "aided"),
+    "benefit": ("rsa",),
     "accompaniment": ("job_search", "aided_contract"),
 }
 
@@ -30,9 +39,12 @@ def day(text: str) -> dt.date:
     return dt.date.fromisoformat(text)
 
 
-def records(  # noqa: PLR0913 - a fixture
-    persons: Sequence[str], *, episodes: Sequence[tuple[object, ...]] = (),
-    states: Sequence[tuple[object, ...]] = (), window: tuple[str, str] = ("2020-01", "2020-12"),
+def records(
+    persons: Sequence[str],
+    *,
+    episodes: Sequence[tuple[object, ...]] = (),
+    states: Sequence[tuple[object, ...]] = (),
+    window: tuple[str, str] = ("2020-01", "2020-12"),
     codes: Mapping[str, tuple[str, ...]] = CODES,
     attributes: Mapping[str, tuple[str, Sequence[object]]] | None = None,
 ) -> Records:
@@ -45,22 +57,30 @@ def records(  # noqa: PLR0913 - a fixture
         columns[name], schema[name] = values, types[kind]
     rows = list(zip(*columns.values(), strict=True))
     make = {
-        "persons": (rows, schema), "episodes": (list(episodes), EPISODE),
+        "persons": (rows, schema),
+        "episodes": (list(episodes), EPISODE),
         "states": (list(states), STATE),
     }
     tables = {}
     for name, (values, types_) in make.items():
         empty = con.create_table(f"t_{name}", schema=ibis.schema(types_), temp=True)
         if values:
-            con.insert(f"t_{name}", ibis.memtable(values, schema=ibis.schema(types_)), database=None)
+            con.insert(
+                f"t_{name}", ibis.memtable(values, schema=ibis.schema(types_)), database=None
+            )
         tables[name] = empty
     first, last = (to_index(m) for m in window)
     return Records(
-        connection=con, persons=tables["persons"], episodes=tables["episodes"],
-        states=tables["states"], codes=codes,
+        connection=con,
+        persons=tables["persons"],
+        episodes=tables["episodes"],
+        states=tables["states"],
+        codes=codes,
         attributes={n: kind for n, (kind, _) in (attributes or {}).items()},
         coverage=tuple(Coverage(source="s", kind=k, first=first, last=last) for k in codes),
-        files=(), ledger=Ledger(), mapping_hash="",
+        files=(),
+        ledger=Ledger(),
+        mapping_hash="",
     )
 
 

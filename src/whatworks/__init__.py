@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from whatworks.design import (
-        Design, Exact, NearestNeighbours, Outcomes, Question, compare,
+        Design,
+        Exact,
+        NearestNeighbours,
+        Outcomes,
+        Question,
+        compare,
     )
     from whatworks.errors import WhatworksError
     from whatworks.estimate import (
-        ESTIMATORS, Estimate, MatchedDifference, SaturationContrast, TwoByTwoDiD,
+        ESTIMATORS,
+        Estimate,
+        MatchedDifference,
+        SaturationContrast,
+        TwoByTwoDiD,
     )
     from whatworks.evidence import Benchmark, Evidence, weigh
     from whatworks.indicators import Assessment, Indicator, assess, indicators
@@ -33,7 +42,11 @@ _HOME: Final = {
     "indicators": ("Assessment", "Indicator", "assess", "indicators"),
     "design": ("Design", "Exact", "NearestNeighbours", "Outcomes", "Question", "compare"),
     "estimate": (
-        "ESTIMATORS", "Estimate", "MatchedDifference", "SaturationContrast", "TwoByTwoDiD",
+        "ESTIMATORS",
+        "Estimate",
+        "MatchedDifference",
+        "SaturationContrast",
+        "TwoByTwoDiD",
     ),
     "evidence": ("Benchmark", "Evidence", "weigh"),
     "report": ("Entry", "plot_balance", "plot_effects", "render", "render_collection"),
@@ -44,11 +57,39 @@ _HOME: Final = {
 _ROOM: Final = {name: room for room, names in _HOME.items() for name in names}
 
 __all__ = [
-    "ESTIMATORS", "Assessment", "Benchmark", "Design", "Entry", "Estimate", "Evidence", "Exact",
-    "Indicator", "Ledger", "MatchedDifference", "NearestNeighbours", "Outcomes", "Panel",
-    "Question", "Records", "SaturationContrast", "Spells", "TwoByTwoDiD", "WhatworksError",
-    "assess", "compare", "connect", "expand", "indicators", "plot_balance", "plot_effects",
-    "read", "reconcile", "render", "render_collection", "run", "weigh",
+    "ESTIMATORS",
+    "Assessment",
+    "Benchmark",
+    "Design",
+    "Entry",
+    "Estimate",
+    "Evidence",
+    "Exact",
+    "Indicator",
+    "Ledger",
+    "MatchedDifference",
+    "NearestNeighbours",
+    "Outcomes",
+    "Panel",
+    "Question",
+    "Records",
+    "SaturationContrast",
+    "Spells",
+    "TwoByTwoDiD",
+    "WhatworksError",
+    "assess",
+    "compare",
+    "connect",
+    "expand",
+    "indicators",
+    "plot_balance",
+    "plot_effects",
+    "read",
+    "reconcile",
+    "render",
+    "render_collection",
+    "run",
+    "weigh",
 ]
 
 

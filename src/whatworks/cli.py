@@ -13,7 +13,10 @@ from rich.table import Table
 from whatworks.errors import WhatworksError, choice
 
 app = typer.Typer(
-    name="whatworks", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    name="whatworks",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     help=(
         "Impact evaluation of accompaniments on people's pathways: outcomes, never activity counts."
         "\n\nA first run: [bold]whatworks demo[/bold]. Then write a mapping of your files, see what "
@@ -26,7 +29,9 @@ app = typer.Typer(
 out = Console()
 err = Console(stderr=True)
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the report, written whole or not at all.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder of the report, written whole or not at all.")
+]
 Lang = Annotated[str, typer.Option("--lang", help="Language of the report: fr or en.")]
 
 
@@ -34,7 +39,7 @@ Lang = Annotated[str, typer.Option("--lang", help="Language of the report: fr or
 def demo(folder: Out = Path("out/demo"), lang: Lang = "fr") -> None:
     """Run the main job on real pathways and on a simulated département, and say where the report is."""
     choice(lang, ("fr", "en"), what="--lang")
-    from whatworks import demo as demonstration  # noqa: PLC0415 - engines load for this command only
+    from whatworks import demo as demonstration
 
     page = demonstration.run(
         folder, lang=lang, progress=lambda step: err.print(f"  · {step}", highlight=False)
@@ -44,17 +49,20 @@ def demo(folder: Out = Path("out/demo"), lang: Lang = "fr") -> None:
 
 @app.command()
 def simulate(
-    folder: Annotated[Path, typer.Argument(help="Folder to write; must not exist, or hold a world.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to write; must not exist, or hold a world.")
+    ],
     persons: Annotated[int | None, typer.Option(help="Persons in the sample.", min=100)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the world.")] = None,
 ) -> None:
     """Write a synthetic département in raw operator formats, with its mapping and its truth."""
-    from whatworks import worlds  # noqa: PLC0415 - engines load for this command only
+    from whatworks import worlds
 
     given = {"n_persons": persons, "seed": seed}
     options = worlds.Departement(**{k: v for k, v in given.items() if v is not None})
     worlds.write(
-        worlds.simulate(options), folder,
+        worlds.simulate(options),
+        folder,
         progress=lambda step: err.print(f"  · {step}", highlight=False),
     )
     out.print(f"World: {folder}", soft_wrap=True, highlight=False)
@@ -63,17 +71,16 @@ def simulate(
 @app.command()
 def run(
     study_file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study file.")],
-    folder: Out = Path("out/report"), lang: Lang = "fr",
+    folder: Out = Path("out/report"),
+    lang: Lang = "fr",
 ) -> None:
     """Walk a study from raw files to its report."""
     choice(lang, ("fr", "en"), what="--lang")
-    from whatworks import study  # noqa: PLC0415 - engines load for this command only
-    from whatworks.report import render_collection  # noqa: PLC0415 - the same
+    from whatworks import study
+    from whatworks.report import render_collection
 
     entries = study.run(study_file)
-    page = render_collection(
-        entries, folder, title=study.load(study_file)[0].title, lang=lang
-    )
+    page = render_collection(entries, folder, title=study.load(study_file)[0].title, lang=lang)
     out.print(f"Report: {page}", soft_wrap=True, highlight=False)
 
 
@@ -82,9 +89,9 @@ def check(
     sources_file: Annotated[Path, typer.Argument(metavar="SOURCES.toml", help="The mapping file.")],
 ) -> None:
     """Read the sources, print the reading ledger, and say which outcomes they can carry."""
-    from whatworks import indicators, panel, sources, spells  # noqa: PLC0415 - engines load for this command only
-    from whatworks.months import to_label  # noqa: PLC0415 - the same
-    from whatworks.vocabulary import GateVerdict, Nature  # noqa: PLC0415 - the same
+    from whatworks import indicators, panel, sources, spells
+    from whatworks.months import to_label
+    from whatworks.vocabulary import GateVerdict, Nature
 
     records = sources.read(sources_file)
     months = [m for c in records.coverage for m in (c.first, c.last)]

@@ -14,7 +14,10 @@ from ibis.expr import datatypes as dt
 
 
 def hold(
-    table: ibis.Table, columns: Mapping[str, type[dt.DataType]], *, room: str,
+    table: ibis.Table,
+    columns: Mapping[str, type[dt.DataType]],
+    *,
+    room: str,
     nullable: frozenset[str] = frozenset(),
 ) -> None:
     """Check that a table of the engine has exactly these columns, and no null where none may be.

@@ -30,7 +30,8 @@ def sample() -> Path:
         if (folder / "study.toml").is_file():
             return folder
     raise UsageError(
-        what="the synthetic département", needed="the folder data/synthetic of the project",
+        what="the synthetic département",
+        needed="the folder data/synthetic of the project",
         found="neither it nor a packaged copy",
         remedy="install the package again, or write a world with `whatworks simulate FOLDER`",
     )

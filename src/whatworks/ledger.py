@@ -63,9 +63,7 @@ class Ledger:
         """Ledger with one step more. ``after`` follows from what was dropped."""
         kept = tuple((reason, int(n)) for reason, n in (dropped or {}).items() if n)
         after = int(before) - sum(n for _, n in kept)
-        step = Step(
-            room=room, name=name, unit=unit, before=int(before), after=after, dropped=kept
-        )
+        step = Step(room=room, name=name, unit=unit, before=int(before), after=after, dropped=kept)
         return Ledger((*self.steps, step))
 
     def __add__(self, other: Ledger) -> Ledger:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from whatworks.design import Design, Question, compare
 from whatworks.design.comparisons.protocol import Comparison
 from whatworks.design.comparisons.registry import COMPARISONS
-from whatworks.errors import StudyError, WhatworksError, suggestion
+from whatworks.errors import StudyError, suggestion
 from whatworks.estimate import ESTIMATORS
 from whatworks.estimate.protocol import Estimator
 from whatworks.evidence import Benchmark, Refusal, weigh
@@ -28,7 +28,7 @@ from whatworks.indicators import assess
 from whatworks.panel import Panel, expand
 from whatworks.report import Entry
 from whatworks.sources import read
-from whatworks.sources.mapping import plain_problem
+from whatworks.sources.toml_problems import plain_problem
 from whatworks.spells import reconcile
 
 Options = dict[str, bool | int | float | str | list[str]]
@@ -45,12 +45,11 @@ class Window(_Strict):
     last: str
 
 
-class QuestionText(_Strict):
-    """One question; keys are those of `whatworks.Question`."""
+class Asked(_Strict):
+    """What a question may say; keys are those of `whatworks.Question`."""
 
-    slug: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    treatment: str
-    outcome: str
+    treatment: str | None = None
+    outcome: str | None = None
     title: str = ""
     versus: str = "not_yet_started"
     estimand: str = "ATT"
@@ -63,6 +62,12 @@ class QuestionText(_Strict):
     last_entry: str | None = None
 
 
+class QuestionText(Asked):
+    """One question; what it leaves out is read in ``common``."""
+
+    slug: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+
+
 class StudyFile(_Strict):
     """The whole file."""
 
@@ -71,6 +76,8 @@ class StudyFile(_Strict):
     section: str = "evaluations"
     sources: str
     panel: Window
+    common: Asked = Asked()
+    """What all questions share."""
     questions: Annotated[tuple[QuestionText, ...], Field(min_length=1)]
     comparison: Options = Field(default_factory=lambda: {"method": "nearest_neighbours"})
     estimators: Annotated[tuple[Options, ...], Field(min_length=1)] = (
@@ -79,7 +86,29 @@ class StudyFile(_Strict):
     asked: tuple[str, ...] = ()
     """Indicators someone asked for as results: each is assessed, and its refusal printed."""
     truth: str | None = None
-    """File of known effects, for a simulated world: treatment, outcome, month → effect."""
+    """File of known effects, written by ``whatworks simulate`` beside a simulated world."""
+
+    def question(self, asked: QuestionText) -> Question:
+        """A question with what it shares with the others.
+
+        Raises
+        ------
+        StudyError
+            When neither it nor ``common`` names a treatment or an outcome.
+        """
+        given = {
+            **self.common.model_dump(exclude_unset=True),
+            **asked.model_dump(exclude_unset=True, exclude={"slug"}),
+        }
+        for key in ("treatment", "outcome"):
+            if not given.get(key):
+                raise StudyError(
+                    what=f"question {asked.slug!r}",
+                    needed=f"the key {key!r}, in the question or in [common]",
+                    found="none",
+                    remedy=f"add {key!r}",
+                )
+        return Question(**given)
 
 
 def load(path: Path) -> tuple[StudyFile, str]:
@@ -94,7 +123,9 @@ def load(path: Path) -> tuple[StudyFile, str]:
         raw = path.read_bytes()
     except OSError as error:
         raise StudyError(
-            what=str(path), needed="a readable study file", found=error.strerror or "no such file",
+            what=str(path),
+            needed="a readable study file",
+            found=error.strerror or "no such file",
             remedy="check the path",
         ) from None
     try:
@@ -102,7 +133,9 @@ def load(path: Path) -> tuple[StudyFile, str]:
         return StudyFile.model_validate(content), hashlib.sha256(raw).hexdigest()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(
-            what=str(path), needed="a TOML file in UTF-8", found=str(error),
+            what=str(path),
+            needed="a TOML file in UTF-8",
+            found=str(error),
             remedy="correct that place",
         ) from None
     except ValidationError as error:
@@ -110,9 +143,7 @@ def load(path: Path) -> tuple[StudyFile, str]:
         raise StudyError(what=path.name, needed=needed, found=found, remedy=remedy) from None
 
 
-def build(
-    kinds: Mapping[str, type[Any]], options: Options, *, what: str
-) -> Any:
+def build(kinds: Mapping[str, type[Any]], options: Options, *, what: str) -> Any:
     """An object of a registry from the options of a file.
 
     Raises
@@ -123,7 +154,9 @@ def build(
     name = str(options.get("method", ""))
     if name not in kinds:
         raise StudyError(
-            what=f"{what}.method", needed="one of " + ", ".join(kinds), found=repr(name),
+            what=f"{what}.method",
+            needed="one of " + ", ".join(kinds),
+            found=repr(name),
             remedy=suggestion(name, kinds) or "choose one of those",
         )
     known = {f.name for f in fields(kinds[name])}
@@ -131,8 +164,10 @@ def build(
     unknown = [k for k in given if k not in known]
     if unknown:
         raise StudyError(
-            what=f"{what} {name}", needed="options among " + ", ".join(sorted(known)),
-            found=repr(unknown[0]), remedy=suggestion(unknown[0], known) or "remove it",
+            what=f"{what} {name}",
+            needed="options among " + ", ".join(sorted(known)),
+            found=repr(unknown[0]),
+            remedy=suggestion(unknown[0], known) or "remove it",
         )
     return kinds[name](**given)
 
@@ -165,25 +200,38 @@ def run(study_file: str | Path) -> list[Entry]:
     known = _truth(path.parent / study.truth) if study.truth else {}
     refusals = tuple(r for name in study.asked for r in assess(panel, name).refusals)
     provenance = {
-        "whatworks": version("whatworks"), "study": fingerprint, "mapping": records.mapping_hash,
+        "whatworks": version("whatworks"),
+        "study": fingerprint,
+        "mapping": records.mapping_hash,
         **{f"file:{f.name}": f.sha256 for f in records.files},
     }
     return [
         _entry(
-            panel, q, study=study, using=using, methods=methods, refusals=refusals,
-            known=known, provenance=provenance,
+            panel,
+            q,
+            study=study,
+            using=using,
+            methods=methods,
+            refusals=refusals,
+            known=known,
+            provenance=provenance,
         )
         for q in study.questions
     ]
 
 
-def _entry(  # noqa: PLR0913 - one call, what a study holds
-    panel: Panel, asked: QuestionText, *, study: StudyFile, using: Comparison,
-    methods: list[Estimator], refusals: tuple[Refusal, ...],
+def _entry(
+    panel: Panel,
+    asked: QuestionText,
+    *,
+    study: StudyFile,
+    using: Comparison,
+    methods: list[Estimator],
+    refusals: tuple[Refusal, ...],
     known: Mapping[tuple[str, str], Mapping[int, tuple[float, float]]],
     provenance: Mapping[str, str],
 ) -> Entry:
-    question = Question(**asked.model_dump(exclude={"slug"}))
+    question = study.question(asked)
     design: Design = compare(panel, question, using=using)
     benchmarks = [
         Benchmark(code="truth", month=month, value=value, std_error=error)
@@ -191,32 +239,36 @@ def _entry(  # noqa: PLR0913 - one call, what a study holds
         if month in question.months
     ]
     evidence = weigh(
-        design, [m.fit(design) for m in methods],
-        assessment=assess(panel, question.outcome), refusals=refusals, benchmarks=benchmarks,
+        design,
+        [m.fit(design) for m in methods],
+        assessment=assess(panel, question.outcome),
+        refusals=refusals,
+        benchmarks=benchmarks,
         provenance={**provenance, "comparison": repr(using)},
     )
     return Entry(
-        slug=asked.slug, title=asked.title or study.title, section=study.section,
+        slug=asked.slug,
+        title=question.title or study.title,
+        section=study.section,
         evidence=evidence,
     )
 
 
 def _truth(path: Path) -> dict[tuple[str, str], dict[int, tuple[float, float]]]:
     """Known effects by treatment and outcome."""
+    known: dict[tuple[str, str], dict[int, tuple[float, float]]] = {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            (row["treatment"], row["outcome"]): {
-                int(month): (float(cell["effect"]), float(cell["mc_error"]))
-                for month, cell in row["months"].items()
-            }
-            for row in content["effects"]
-        }
+        for row in json.loads(path.read_text(encoding="utf-8"))["population"]:
+            effects = known.setdefault((row["accompaniment"], row["outcome"]), {})
+            effects[int(row["month"])] = float(row["value"]), float(row["std_error"])
+        return known
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(
-            what=path.name, needed="a truth file written by `whatworks simulate`",
-            found=type(error).__name__, remedy="simulate the world again",
+            what=path.name,
+            needed="a truth file written by `whatworks simulate`",
+            found=type(error).__name__,
+            remedy="simulate the world again",
         ) from error
 
 
-__all__ = ["StudyFile", "WhatworksError", "build", "load", "run"]
+__all__ = ["StudyFile", "build", "load", "run"]

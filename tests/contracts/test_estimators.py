@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from whatworks import ESTIMATORS, Design, Exact, NearestNeighbours, WhatworksError
 from whatworks.estimate.record import EFFECT_COLUMNS
 from whatworks.study import build
@@ -46,7 +47,11 @@ def _panel() -> pd.DataFrame:
 
 def matched(table: pd.DataFrame) -> Design:
     design = Design.from_cross_section(
-        table, treatment="treat", outcome="y", covariates=["x", "z"], person="person",
+        table,
+        treatment="treat",
+        outcome="y",
+        covariates=["x", "z"],
+        person="person",
         weight="weight" if "weight" in table else None,
     )
     return design.matched(using=Exact(on=("z",)))
@@ -54,14 +59,23 @@ def matched(table: pd.DataFrame) -> Design:
 
 def saturated(table: pd.DataFrame) -> Design:
     return Design.from_cross_section(
-        table, treatment="treat", outcome="y", market="market", saturation="share",
-        person="person", weight="weight" if "weight" in table else None,
+        table,
+        treatment="treat",
+        outcome="y",
+        market="market",
+        saturation="share",
+        person="person",
+        weight="weight" if "weight" in table else None,
     )
 
 
 def staggered(table: pd.DataFrame) -> Design:
     return Design.from_panel(
-        table, unit="person", period="period", first_treated="start", outcome="y",
+        table,
+        unit="person",
+        period="period",
+        first_treated="start",
+        outcome="y",
         weight="weight" if "weight" in table else None,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from oracles.reference import data, reference
 from whatworks import Design, Estimate, TwoByTwoDiD
 
@@ -29,7 +30,9 @@ def test_every_cohort_and_period_after_the_start(estimate: Estimate) -> None:
 
 def test_dynamic_effects_with_estimated_shares(estimate: Estimate) -> None:
     rows = reference(CASE).query("quantity == 'aggte_dynamic'")
-    plain = rows[[c in (None, "none") or c != c for c in rows.get("balance_e", rows["value"] * float("nan"))]]
+    plain = rows[
+        [c in (None, "none") or c != c for c in rows.get("balance_e", rows["value"] * float("nan"))]
+    ]
     plain = plain[plain["min_e"].isna()] if "min_e" in plain else plain
     after = plain.astype({"e": float}).query("e >= 0")
     assert len(after) == 6

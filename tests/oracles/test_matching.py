@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from oracles.reference import data, reference
-from whatworks import Design, Exact, MatchedDifference, NearestNeighbours
+from whatworks import Design, MatchedDifference, NearestNeighbours
 from whatworks.evidence.checks.balance import balance_table
 
 CASE = "match_observational"

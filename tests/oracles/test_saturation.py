@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from oracles.reference import data, reference
 from whatworks import Design, SaturationContrast
 
@@ -52,14 +53,18 @@ def crepon(folder: Path) -> pd.DataFrame:
     """Job seekers not employed at entry, cohorts 3 to 11, eight months after."""
     raw = pd.read_stata(folder / "crepon2013" / "JD_publicdata_12.dta", convert_categoricals=False)
     # Stata's bytes overflow in silence when squared.
-    raw = raw.astype({c: "int64" for c in raw.select_dtypes("integer").columns})
+    raw = raw.astype(dict.fromkeys(raw.select_dtypes("integer").columns, "int64"))
     kept = raw[(raw["session"] != 12) & (raw["emploiav"] != 1)].reset_index(drop=True).copy()
     degree = kept["diplome"]
     return kept.assign(
-        bac=degree.eq(10).astype(int), bac3=degree.eq(6).astype(int),
-        bac4=degree.isin([4, 5]).astype(int), bac5=degree.isin([1, 2, 3]).astype(int),
-        duration=kept["ancchom18"], duration2=kept["ancchom18"] ** 2,
-        cohort=kept["session"].astype(str), share=kept["pct0"],
+        bac=degree.eq(10).astype(int),
+        bac3=degree.eq(6).astype(int),
+        bac4=degree.isin([4, 5]).astype(int),
+        bac5=degree.isin([1, 2, 3]).astype(int),
+        duration=kept["ancchom18"],
+        duration2=kept["ancchom18"] ** 2,
+        cohort=kept["session"].astype(str),
+        share=kept["pct0"],
     )
 
 
@@ -71,12 +76,22 @@ def crepon(folder: Path) -> pd.DataFrame:
     ],
 )
 def test_crepon_2013_pooled_effects(
-    shared_data: Path, outcome: str, direct: float, direct_se: float, spill: float,
-    spill_se: float, total: float, total_se: float,
+    shared_data: Path,
+    outcome: str,
+    direct: float,
+    direct_se: float,
+    spill: float,
+    spill_se: float,
+    total: float,
+    total_se: float,
 ) -> None:
     table = crepon(shared_data)
     design = Design.from_cross_section(
-        table, treatment="assigned", outcome=outcome, market="anonale", stratum="noq",
+        table,
+        treatment="assigned",
+        outcome=outcome,
+        market="anonale",
+        stratum="noq",
         saturation="share",
         covariates=["duration", "duration2", "cohort", "homme", "bac", "bac3", "bac4", "bac5"],
     )

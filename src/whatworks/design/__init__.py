@@ -13,5 +13,11 @@ from whatworks.design.question import Question
 from whatworks.design.record import Design
 
 __all__ = [
-    "Design", "Exact", "NearestNeighbours", "Outcomes", "Population", "Question", "compare",
+    "Design",
+    "Exact",
+    "NearestNeighbours",
+    "Outcomes",
+    "Population",
+    "Question",
+    "compare",
 ]

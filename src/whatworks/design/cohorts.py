@@ -89,21 +89,31 @@ def risk_sets(panel: Panel, question: Question, indicator: Indicator) -> RiskSet
         raise DesignRefused(
             what=f"treatment {question.treatment!r}",
             needed=f"entries between {to_label(first)} and {to_label(last)} by eligible persons",
-            found="none", remedy="read the ledger's reasons; widen eligibility or the window",
+            found="none",
+            remedy="read the ledger's reasons; widen eligibility or the window",
         )
     return RiskSets(
-        person=person[order], entry=entry[order], treated=treated, history=history,
+        person=person[order],
+        entry=entry[order],
+        treated=treated,
+        history=history,
         history_terms=history_terms,
         attribute_terms=tuple(t for t in terms if t.act in ("attribute", "age")),
-        first=first, last=last, ledger=ledger,
+        first=first,
+        last=last,
+        ledger=ledger,
     )
 
 
 def _known(panel: Panel, state: str, *, what: str, shown: str) -> None:
     if state not in states_of(panel):
-        codes = panel.states.get(Kind.ACCOMPANIMENT, ()) if what == "treatment" else states_of(panel)
+        codes = (
+            panel.states.get(Kind.ACCOMPANIMENT, ()) if what == "treatment" else states_of(panel)
+        )
         raise OptionError(
-            what=what, needed="one of " + ", ".join(codes), found=repr(shown),
+            what=what,
+            needed="one of " + ", ".join(codes),
+            found=repr(shown),
             remedy=suggestion(shown, codes) or "map it in the sources file",
         )
 
@@ -112,9 +122,7 @@ def _window(
     panel: Panel, question: Question, indicator: Indicator
 ) -> tuple[tuple[Term, ...], int, int]:
     """Covariate terms, and the first and last month of entry they and the follow-up allow."""
-    seen = [
-        max(c.last for c in panel.coverage if c.kind == kind) for kind in indicator.kinds
-    ]
+    seen = [max(c.last for c in panel.coverage if c.kind == kind) for kind in indicator.kinds]
     latest = min(panel.last, *seen) - question.months[-1]
     last = min(latest, to_index(question.last_entry)) if question.last_entry else latest
     if question.covariates:
@@ -141,15 +149,17 @@ def _starts(panel: Panel, treatment: str) -> ibis.Table:
     table = panel.table
     any_type = table[Kind.ACCOMPANIMENT] > 0
     others = [
-        table[name] for name in (
-            state_column(Kind.ACCOMPANIMENT, c) for c in panel.states[Kind.ACCOMPANIMENT]
-        ) if name != treatment
+        table[name]
+        for name in (state_column(Kind.ACCOMPANIMENT, c) for c in panel.states[Kind.ACCOMPANIMENT])
+        if name != treatment
     ]
     alone = table[treatment] > 0
     for other in others:
         alone = alone & (other == 0)
-    return table.filter(any_type).group_by(PERSON).aggregate(
-        start_month=_[MONTH].min(), is_treatment=alone.argmin(_[MONTH])
+    return (
+        table.filter(any_type)
+        .group_by(PERSON)
+        .aggregate(start_month=_[MONTH].min(), is_treatment=alone.argmin(_[MONTH]))
     )
 
 
@@ -169,15 +179,22 @@ def _history(panel: Panel, terms: tuple[Term, ...]) -> dict[str, ibis.Value]:
 
 
 def _classified(
-    panel: Panel, question: Question, terms: tuple[Term, ...], starts: ibis.Table, *,
-    first: int, last: int,
+    panel: Panel,
+    question: Question,
+    terms: tuple[Term, ...],
+    starts: ibis.Table,
+    *,
+    first: int,
+    last: int,
 ) -> ibis.Table:
     """One row per person and month of entry, with the reason why it is not at risk, or none."""
     eligible: ibis.Value = ibis.literal(True)  # noqa: FBT003 - the start of a chain of ands
     for state in question.eligible:
         eligible = eligible & (panel.table[state] > 0)
     before = panel.table.select(
-        PERSON, entry_month=_[MONTH] + 1, eligible=ibis.coalesce(eligible, False),  # noqa: FBT003
+        PERSON,
+        entry_month=_[MONTH] + 1,
+        eligible=ibis.coalesce(eligible, False),
         **_history(panel, terms),
     ).filter(_.entry_month.between(first, last))
     rows = before.left_join(starts, PERSON)
@@ -196,12 +213,15 @@ def _classified(
         else_=ibis.null("string"),
     )
     labelled = rows.select(
-        PERSON, ENTRY_MONTH, *(t.name for t in terms),
-        treated=ibis.coalesce(treated, False), reason=reason,  # noqa: FBT003
+        PERSON,
+        ENTRY_MONTH,
+        *(t.name for t in terms),
+        treated=ibis.coalesce(treated, False),
+        reason=reason,
     )
     # A month in which nobody eligible enters compares nobody.
-    entered = (labelled[TREATED] & labelled.reason.isnull()).any().over(
-        ibis.window(group_by=ENTRY_MONTH)
+    entered = (
+        (labelled[TREATED] & labelled.reason.isnull()).any().over(ibis.window(group_by=ENTRY_MONTH))
     )
     return labelled.mutate(
         reason=ibis.coalesce(
@@ -213,23 +233,31 @@ def _classified(
 def _count(table: ibis.Table, starts: ibis.Table, *, first: int, last: int) -> Ledger:
     """Two steps: entrants by what became of them, and persons-months at risk."""
     counts = table.group_by(TREATED, "reason").aggregate(n=_.count()).execute()
-    months = {
-        arm: counts[counts[TREATED] == arm].set_index("reason")["n"] for arm in (True, False)
-    }
-    when = starts.filter(_.is_treatment).aggregate(
-        persons=_.count(),
-        early=(_.start_month < first).sum(), late=(_.start_month > last).sum(),
-    ).execute().iloc[0]
+    months = {arm: counts[counts[TREATED] == arm].set_index("reason")["n"] for arm in (True, False)}
+    when = (
+        starts.filter(_.is_treatment)
+        .aggregate(
+            persons=_.count(),
+            early=(_.start_month < first).sum(),
+            late=(_.start_month > last).sum(),
+        )
+        .execute()
+        .iloc[0]
+    )
     reasons = {
-        "entry_before_window": int(when["early"] or 0), "followup_too_short": int(when["late"] or 0)
+        "entry_before_window": int(when["early"] or 0),
+        "followup_too_short": int(when["late"] or 0),
     }
     entrants = months[True]
-    reasons |= {str(r): int(n) for r, n in entrants.items() if r == r and r is not None}
+    reasons |= {str(r): int(n) for r, n in entrants.items() if isinstance(r, str)}
     ledger = Ledger().add(
         "design", "entrants", unit="persons", before=int(when["persons"]), dropped=reasons
     )
     others = months[False]
     return ledger.add(
-        "design", "comparisons", unit="person_months", before=int(others.sum()),
-        dropped={str(r): int(n) for r, n in others.items() if r == r and r is not None},
+        "design",
+        "comparisons",
+        unit="person_months",
+        before=int(others.sum()),
+        dropped={str(r): int(n) for r, n in others.items() if isinstance(r, str)},
     )

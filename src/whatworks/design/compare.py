@@ -19,6 +19,7 @@ from whatworks.design.parts import Candidates, Outcomes, encode, population
 from whatworks.design.question import Question
 from whatworks.design.record import Design
 from whatworks.indicators import Indicator, assess, lookup
+from whatworks.ledger import Ledger
 from whatworks.panel.record import Panel
 from whatworks.vocabulary import MARKET, MONTH, PERSON, WEIGHT, DesignClass, Supply
 
@@ -62,27 +63,38 @@ def compare(panel: Panel, question: Question, *, using: Comparison = _DEFAULT) -
     risk, values, ledger = _complete_only(risk, values, complete)
     weight = _survey_weight(people, risk)
     candidates = Candidates(
-        treated=risk.treated, cell=risk.entry, weight=weight,
+        treated=risk.treated,
+        cell=risk.entry,
+        weight=weight,
         covariates=np.column_stack([risk.history, values]),
         names=(*(t.name for t in risk.history_terms), *names),
     )
     chosen = using.choose(candidates)
     markets = people[MARKET].to_numpy() if MARKET in people else None
     units, matches, ledger = keep_chosen(
-        candidates, chosen, ledger,
-        person=risk.person, market=None if markets is None else markets[risk.person],
+        candidates,
+        chosen,
+        ledger,
+        person=risk.person,
+        market=None if markets is None else markets[risk.person],
     )
     outcomes = _outcomes(panel, question, indicator, units)
     history = _history_months(panel, question, risk)
     return Design(
-        question=question, units=units, covariates=candidates.names, matches=matches,
-        outcomes=outcomes, supplies=_supplies(units, outcomes),
+        question=question,
+        units=units,
+        covariates=candidates.names,
+        matches=matches,
+        outcomes=outcomes,
+        supplies=_supplies(units, outcomes),
         design_class=(
-            DesignClass.MATCHED_LONG_HISTORY if history >= LONG_HISTORY
+            DesignClass.MATCHED_LONG_HISTORY
+            if history >= LONG_HISTORY
             else DesignClass.MATCHED_SHORT_HISTORY
         ),
         population=population(candidates, chosen.propensity),
-        ledger=panel.ledger + ledger, history_months=history,
+        ledger=panel.ledger + ledger,
+        history_months=history,
     )
 
 
@@ -121,8 +133,11 @@ def _complete_only(
     if not any(lost):
         return risk, values, ledger
     kept = replace(
-        risk, person=risk.person[complete], entry=risk.entry[complete],
-        treated=risk.treated[complete], history=risk.history[complete],
+        risk,
+        person=risk.person[complete],
+        entry=risk.entry[complete],
+        treated=risk.treated[complete],
+        history=risk.history[complete],
     )
     return kept, values[complete], ledger
 
@@ -151,7 +166,9 @@ def _outcomes(
         values = _accumulate(values, months)
     scale = 100.0 if indicator.unit == "pp" else 1.0
     return Outcomes(
-        name=indicator.id, unit=indicator.unit, months=tuple(int(m) for m in months),
+        name=indicator.id,
+        unit=indicator.unit,
+        months=tuple(int(m) for m in months),
         values=values * scale,
     )
 

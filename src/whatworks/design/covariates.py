@@ -67,7 +67,8 @@ def parse(name: str, panel: Panel) -> Term:
         return Term(name=name, base=base, act=act, k=int(match["k"]))
     near = suggestion(base, (*panel.attributes, *states))
     raise OptionError(
-        what="covariate", needed="an attribute, attribute.age, state.lagK or state.monthsK",
+        what="covariate",
+        needed="an attribute, attribute.age, state.lagK or state.monthsK",
         found=repr(name),
         remedy=f"{near} as its first part" if near else "see whatworks.Question for the terms",
     )
@@ -93,7 +94,8 @@ def default_terms(panel: Panel, *, history: int) -> tuple[Term, ...]:
     """
     names = [
         f"{name}.age" if kind == "month" else name
-        for name, kind in panel.attributes.items() if name != WEIGHT
+        for name, kind in panel.attributes.items()
+        if name != WEIGHT
     ]
     for kind in panel.states:
         if kind != Kind.ACCOMPANIMENT:

@@ -97,14 +97,14 @@ def population(candidates: Candidates, score: Floats | None) -> Population:
         Propensity, between 0 and 1.
     """
     arms = (candidates.treated, ~candidates.treated)
-    by_arm = [
-        moments(candidates.covariates[arm], weight=candidates.weight[arm]) for arm in arms
-    ]
+    by_arm = [moments(candidates.covariates[arm], weight=candidates.weight[arm]) for arm in arms]
     table = pd.DataFrame(
         {
             "covariate": list(candidates.names),
-            "mean_treated": by_arm[0].mean, "mean_comparison": by_arm[1].mean,
-            "var_treated": by_arm[0].variance, "var_comparison": by_arm[1].variance,
+            "mean_treated": by_arm[0].mean,
+            "mean_comparison": by_arm[1].mean,
+            "var_treated": by_arm[0].variance,
+            "var_comparison": by_arm[1].variance,
         }
     )
     bins = np.linspace(0, 1, 21) if score is not None else np.empty(0)
@@ -116,8 +116,12 @@ def population(candidates: Candidates, score: Floats | None) -> Population:
             for arm in arms
         ]
     return Population(
-        moments=table, score_bins=bins, score_treated=shares[0], score_comparison=shares[1],
-        n_treated=int(arms[0].sum()), n_comparison=int(arms[1].sum()),
+        moments=table,
+        score_bins=bins,
+        score_treated=shares[0],
+        score_comparison=shares[1],
+        n_treated=int(arms[0].sum()),
+        n_comparison=int(arms[1].sum()),
     )
 
 

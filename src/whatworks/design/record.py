@@ -61,9 +61,18 @@ class Design:
 
     @classmethod
     def from_cross_section(  # noqa: PLR0913 - each argument names the part one column plays
-        cls, table: pd.DataFrame, *, treatment: str, outcome: str, covariates: Sequence[str] = (),
-        person: str | None = None, weight: str | None = None, market: str | None = None,
-        stratum: str | None = None, saturation: str | None = None, unit: str = "",
+        cls,
+        table: pd.DataFrame,
+        *,
+        treatment: str,
+        outcome: str,
+        covariates: Sequence[str] = (),
+        person: str | None = None,
+        weight: str | None = None,
+        market: str | None = None,
+        stratum: str | None = None,
+        saturation: str | None = None,
+        unit: str = "",
         randomised: bool = False,
     ) -> Design:
         """Design from a table with one row per person and one outcome.
@@ -95,8 +104,14 @@ class Design:
         (0,)
         """
         columns = Columns(
-            treatment=treatment, outcome=outcome, covariates=as_names(covariates), person=person,
-            weight=weight, market=market, stratum=stratum, saturation=saturation,
+            treatment=treatment,
+            outcome=outcome,
+            covariates=as_names(covariates),
+            person=person,
+            weight=weight,
+            market=market,
+            stratum=stratum,
+            saturation=saturation,
         )
         tabled = read_cross_section(table, columns, unit=unit)
         supplies = {Supply.MARKETS} if market else set()
@@ -105,14 +120,24 @@ class Design:
         if np.unique(tabled.person).size == tabled.person.size:
             supplies.add(Supply.INDEPENDENT_UNITS)
         return cls._of(
-            tabled, treatment=treatment, supplies=frozenset(supplies),
+            tabled,
+            treatment=treatment,
+            supplies=frozenset(supplies),
             design_class=DesignClass.RANDOMISED if randomised else DesignClass.UNADJUSTED,
         )
 
     @classmethod
     def from_panel(
-        cls, table: pd.DataFrame, *, unit: str, period: str, first_treated: str, outcome: str,
-        weight: str | None = None, market: str | None = None, outcome_unit: str = "",
+        cls,
+        table: pd.DataFrame,
+        *,
+        unit: str,
+        period: str,
+        first_treated: str,
+        outcome: str,
+        weight: str | None = None,
+        market: str | None = None,
+        outcome_unit: str = "",
     ) -> Design:
         """Design from a table of units × periods with staggered first treatment.
 
@@ -133,40 +158,63 @@ class Design:
             Units stacked by cohort: each never-treated unit once per cohort.
         """
         tabled = read_panel(
-            table, unit=unit, period=period, first_treated=first_treated, outcome=outcome,
-            weight=weight, market=market, outcome_unit=outcome_unit,
+            table,
+            unit=unit,
+            period=period,
+            first_treated=first_treated,
+            outcome=outcome,
+            weight=weight,
+            market=market,
+            outcome_unit=outcome_unit,
         )
-        supplies = {Supply.PRE_MONTHS, Supply.NEVER_TREATED} | ({Supply.MARKETS} if market else set())
+        supplies = {Supply.PRE_MONTHS, Supply.NEVER_TREATED} | (
+            {Supply.MARKETS} if market else set()
+        )
         if min(tabled.outcomes.months) >= 0:
             supplies.discard(Supply.PRE_MONTHS)
         return cls._of(
-            tabled, treatment=first_treated, supplies=frozenset(supplies),
+            tabled,
+            treatment=first_treated,
+            supplies=frozenset(supplies),
             design_class=DesignClass.PANEL_DIFFERENCE,
         )
 
     @classmethod
     def _of(
-        cls, tabled: Tabled, *, treatment: str, supplies: frozenset[Supply],
+        cls,
+        tabled: Tabled,
+        *,
+        treatment: str,
+        supplies: frozenset[Supply],
         design_class: DesignClass,
     ) -> Design:
         horizon = tuple(m for m in tabled.outcomes.months if m > 0) or (1,)
         return cls(
             question=Question(treatment=treatment, outcome=tabled.outcomes.name, months=horizon),
             units=frame_of_units(
-                tabled.candidates, person=tabled.person, market=tabled.market,
-                stratum=tabled.stratum, saturation=tabled.saturation,
+                tabled.candidates,
+                person=tabled.person,
+                market=tabled.market,
+                stratum=tabled.stratum,
+                saturation=tabled.saturation,
             ),
-            covariates=tabled.candidates.names, matches=None, outcomes=tabled.outcomes,
-            supplies=supplies, design_class=design_class,
-            population=population(tabled.candidates, None), ledger=tabled.ledger,
+            covariates=tabled.candidates.names,
+            matches=None,
+            outcomes=tabled.outcomes,
+            supplies=supplies,
+            design_class=design_class,
+            population=population(tabled.candidates, None),
+            ledger=tabled.ledger,
         )
 
     def candidates(self) -> Candidates:
         """Units as a comparison sees them: no outcome among them."""
         return Candidates(
-            treated=self.units[TREATED].to_numpy(), cell=self.units[ENTRY_MONTH].to_numpy(),
+            treated=self.units[TREATED].to_numpy(),
+            cell=self.units[ENTRY_MONTH].to_numpy(),
             covariates=self.units[list(self.covariates)].to_numpy(dtype=float),
-            names=self.covariates, weight=self.units[WEIGHT].to_numpy(),
+            names=self.covariates,
+            weight=self.units[WEIGHT].to_numpy(),
         )
 
     def matched(self, *, using: Comparison) -> Design:
@@ -184,20 +232,28 @@ class Design:
         """
         if self.matches is not None:
             raise DesignRefused(
-                what="matching", needed="a design not matched yet", found="a matched one",
+                what="matching",
+                needed="a design not matched yet",
+                found="a matched one",
                 remedy="match the design you started from, with the options you want",
             )
         candidates = self.candidates()
         chosen = using.choose(candidates)
-        rows = chosen_rows(candidates, chosen)
+        rows = chosen_rows(chosen)
         units, matches, ledger = keep_chosen(
-            candidates, chosen, self.ledger, person=self.units[PERSON].to_numpy(),
+            candidates,
+            chosen,
+            self.ledger,
+            person=self.units[PERSON].to_numpy(),
             market=self.units[MARKET].to_numpy(dtype=object),
         )
         kept = self.supplies - {Supply.SATURATION, Supply.NEVER_TREATED}
         cross_section = self.design_class in (DesignClass.RANDOMISED, DesignClass.UNADJUSTED)
         return replace(
-            self, units=units, matches=matches, ledger=ledger,
+            self,
+            units=units,
+            matches=matches,
+            ledger=ledger,
             outcomes=replace(self.outcomes, values=self.outcomes.values[rows]),
             supplies=kept | {Supply.MATCHES},
             design_class=DesignClass.CROSS_SECTION

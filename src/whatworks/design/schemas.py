@@ -7,7 +7,14 @@ import pandas as pd
 import pandera.pandas as pa
 
 from whatworks.vocabulary import (
-    ENTRY_MONTH, MARKET, PERSON, SATURATION, STRATUM, TREATED, UNIT, WEIGHT,
+    ENTRY_MONTH,
+    MARKET,
+    PERSON,
+    SATURATION,
+    STRATUM,
+    TREATED,
+    UNIT,
+    WEIGHT,
 )
 
 _ROLES = {

@@ -58,7 +58,8 @@ def require(table: pd.DataFrame, names: Iterable[str | None]) -> None:
     for name in names:
         if name is not None and name not in table.columns:
             raise OptionError(
-                what="the table", needed=f"a column {name!r}",
+                what="the table",
+                needed=f"a column {name!r}",
                 found=f"{len(table.columns)} columns without it",
                 remedy=suggestion(name, [str(c) for c in table.columns]) or "add the column",
             )
@@ -76,18 +77,29 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
     """
     require(
         table,
-        (columns.treatment, columns.outcome, *columns.covariates, columns.person, columns.weight,
-         columns.market, columns.stratum, columns.saturation),
+        (
+            columns.treatment,
+            columns.outcome,
+            *columns.covariates,
+            columns.person,
+            columns.weight,
+            columns.market,
+            columns.stratum,
+            columns.saturation,
+        ),
     )
     values, names, complete = encode(table, columns.covariates)
     outcome = table[columns.outcome].to_numpy(dtype=float, na_value=np.nan)
     treatment = table[columns.treatment].to_numpy(dtype=float, na_value=np.nan)
     _binary(treatment, columns.treatment)
     roles = [c for c in (columns.market, columns.stratum, columns.saturation) if c is not None]
-    placed = table[roles].notna().all(axis=1).to_numpy() if roles else np.ones(len(table), dtype=bool)
+    placed = (
+        table[roles].notna().all(axis=1).to_numpy() if roles else np.ones(len(table), dtype=bool)
+    )
     known = ~np.isnan(outcome)
     reasons = {
-        "missing_outcome": int((~known).sum()), "missing_covariate": int((known & ~complete).sum()),
+        "missing_outcome": int((~known).sum()),
+        "missing_covariate": int((known & ~complete).sum()),
         "missing_market": int((known & complete & ~placed).sum()),
     }
     keep = known & complete & placed
@@ -95,22 +107,28 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
     treated = treatment[keep] == 1
     if not treated.any() or treated.all():
         raise DesignRefused(
-            what="the table", needed="rows of both arms",
+            what="the table",
+            needed="rows of both arms",
             found=f"{int(treated.sum())} treated and {int((~treated).sum())} untreated",
             remedy=f"check the column {columns.treatment!r}",
         )
     rows = table.loc[keep].reset_index(drop=True)
     return Tabled(
         candidates=Candidates(
-            treated=treated, cell=np.zeros(treated.size, dtype=np.int64),
-            covariates=values[keep], names=names, weight=_weights(rows, columns.weight),
+            treated=treated,
+            cell=np.zeros(treated.size, dtype=np.int64),
+            covariates=values[keep],
+            names=names,
+            weight=_weights(rows, columns.weight),
         ),
         outcomes=Outcomes(
             name=columns.outcome, unit=unit, months=(0,), values=outcome[keep][:, None]
         ),
-        person=_numbers(rows, columns.person), market=_labels(rows, columns.market),
+        person=_numbers(rows, columns.person),
+        market=_labels(rows, columns.market),
         stratum=_labels(rows, columns.stratum),
-        saturation=None if columns.saturation is None
+        saturation=None
+        if columns.saturation is None
         else rows[columns.saturation].to_numpy(dtype=float),
         ledger=ledger,
     )
@@ -119,7 +137,8 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
 def _binary(treatment: Floats, name: str) -> None:
     if not np.isin(treatment, (0.0, 1.0)).all():
         raise OptionError(
-            what=f"column {name!r}", needed="0 or 1 on every row",
+            what=f"column {name!r}",
+            needed="0 or 1 on every row",
             found=f"{int((~np.isin(treatment, (0.0, 1.0))).sum())} rows with something else",
             remedy="recode the treatment, and drop rows where it is unknown",
         )
@@ -131,7 +150,8 @@ def _weights(rows: pd.DataFrame, name: str | None) -> Floats:
     weight = rows[name].to_numpy(dtype=float, na_value=np.nan)
     if not (weight > 0).all():
         raise OptionError(
-            what=f"column {name!r}", needed="a positive weight on every row",
+            what=f"column {name!r}",
+            needed="a positive weight on every row",
             found=f"{int((~(weight > 0)).sum())} rows without one",
             remedy="drop rows of zero weight before, and complete the others",
         )
@@ -149,8 +169,15 @@ def _labels(rows: pd.DataFrame, name: str | None) -> NDArray[np.object_] | None:
 
 
 def read_panel(
-    table: pd.DataFrame, *, unit: str, period: str, first_treated: str, outcome: str,
-    weight: str | None, market: str | None, outcome_unit: str,
+    table: pd.DataFrame,
+    *,
+    unit: str,
+    period: str,
+    first_treated: str,
+    outcome: str,
+    weight: str | None,
+    market: str | None,
+    outcome_unit: str,
 ) -> Tabled:
     """Units × periods with the period of first treatment, stacked by cohort.
 
@@ -170,7 +197,8 @@ def read_panel(
     starts = table.groupby(unit)[first_treated].nunique(dropna=False)
     if twice or (starts > 1).any():
         raise OptionError(
-            what="the panel", needed="one row per unit and period, one first treatment per unit",
+            what="the panel",
+            needed="one row per unit and period, one first treatment per unit",
             found=f"{twice} repeated rows and {int((starts > 1).sum())} units with several starts",
             remedy="aggregate or correct them before",
         )
@@ -186,29 +214,51 @@ def read_panel(
     start = np.where(after, np.inf, start)
     keep = ~gaps & ~always
     ledger = Ledger().add(
-        "design", "table", unit="units", before=len(wide),
+        "design",
+        "table",
+        unit="units",
+        before=len(wide),
         dropped={"incomplete_panel": int(gaps.sum()), "treated_from_start": int(always.sum())},
     )
     groups = np.unique(start[keep & np.isfinite(start)]).astype(np.int64)
     never = keep & np.isinf(start)
     if not never.any() or groups.size == 0:
         raise DesignRefused(
-            what="the panel", needed="units treated within it and units never treated",
+            what="the panel",
+            needed="units treated within it and units never treated",
             found=f"{groups.size} cohorts and {int(never.sum())} never-treated units",
             remedy="lengthen the panel, or check the column of first treatment",
         )
     units_weight = _weights(facts.reset_index(), weight)
     places = facts[market].astype(str).to_numpy(dtype=object) if market else None
     return _stacked(
-        values, periods, start, groups, never=never, keep=keep, weight=units_weight, market=places,
-        ledger=ledger, name=outcome, outcome_unit=outcome_unit,
+        values,
+        periods,
+        start,
+        groups,
+        never=never,
+        keep=keep,
+        weight=units_weight,
+        market=places,
+        ledger=ledger,
+        name=outcome,
+        outcome_unit=outcome_unit,
     )
 
 
 def _stacked(  # noqa: PLR0913 - one call, the columns of one table
-    values: Floats, periods: NDArray[np.int64], start: Floats, groups: NDArray[np.int64], *,
-    never: NDArray[np.bool_], keep: NDArray[np.bool_], weight: Floats,
-    market: NDArray[np.object_] | None, ledger: Ledger, name: str, outcome_unit: str,
+    values: Floats,
+    periods: NDArray[np.int64],
+    start: Floats,
+    groups: NDArray[np.int64],
+    *,
+    never: NDArray[np.bool_],
+    keep: NDArray[np.bool_],
+    weight: Floats,
+    market: NDArray[np.object_] | None,
+    ledger: Ledger,
+    name: str,
+    outcome_unit: str,
 ) -> Tabled:
     since = np.unique((periods[None, :] - groups[:, None]).ravel())
     rows, cells, outcomes, weights = [], [], [], []
@@ -228,15 +278,23 @@ def _stacked(  # noqa: PLR0913 - one call, the columns of one table
     treated = start[person] == cell
     return Tabled(
         candidates=Candidates(
-            treated=treated, cell=cell, covariates=np.empty((person.size, 0)), names=(),
+            treated=treated,
+            cell=cell,
+            covariates=np.empty((person.size, 0)),
+            names=(),
             weight=np.concatenate(weights),
         ),
         outcomes=Outcomes(
-            name=name, unit=outcome_unit, months=tuple(int(m) for m in since),
+            name=name,
+            unit=outcome_unit,
+            months=tuple(int(m) for m in since),
             values=np.concatenate(outcomes),
         ),
-        person=person, market=None if market is None else market[person], stratum=None,
-        saturation=None, ledger=ledger,
+        person=person,
+        market=None if market is None else market[person],
+        stratum=None,
+        saturation=None,
+        ledger=ledger,
     )
 
 
@@ -244,7 +302,9 @@ def as_names(covariates: Sequence[str]) -> tuple[str, ...]:
     """Covariates as a tuple of names; a bare string is a mistake, said as such."""
     if isinstance(covariates, str):
         raise OptionError(
-            what="covariates", needed="a list of column names", found="a single string",
+            what="covariates",
+            needed="a list of column names",
+            found="a single string",
             remedy=f"write [{covariates!r}]",
         )
     return tuple(covariates)

@@ -23,7 +23,7 @@ class Estimator(Protocol):
 
 
 _LIFTED_BY = {
-    Supply.MATCHES: "match the design first: compare(panel, question, using=...) or design.matched(using=...)",
+    Supply.MATCHES: "match the design first, with design.matched(using=...)",
     Supply.PRE_MONTHS: "bring outcomes of the months before entry",
     Supply.NEVER_TREATED: "bring units never treated",
     Supply.INDEPENDENT_UNITS: "choose errors='person': the same persons appear in several units",
@@ -42,7 +42,8 @@ def require(design: Design, needs: frozenset[Supply], *, method: str) -> None:
     missing = sorted(needs - design.supplies)
     if missing:
         raise DesignRefused(
-            what=method, needed=f"a design that supplies {missing[0]}",
+            what=method,
+            needed=f"a design that supplies {missing[0]}",
             found="one that supplies " + (", ".join(sorted(design.supplies)) or "none of these"),
             remedy=_LIFTED_BY[missing[0]],
         )

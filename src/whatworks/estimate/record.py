@@ -19,8 +19,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 EFFECT_COLUMNS: Final = (
-    "term", "cohort", "month", "group", "estimate", "std_error", "conf_low", "conf_high",
-    "p_value", "unit", "n_treated", "n_comparison",
+    "term",
+    "cohort",
+    "month",
+    "group",
+    "estimate",
+    "std_error",
+    "conf_low",
+    "conf_high",
+    "p_value",
+    "unit",
+    "n_treated",
+    "n_comparison",
 )
 
 
@@ -67,7 +77,16 @@ class Estimate:
 
     def summary(self) -> str:
         """Effects as a plain-text table, numbers rounded for reading."""
-        columns = ["term", "cohort", "month", "group", "estimate", "std_error", "conf_low", "conf_high"]
+        columns = [
+            "term",
+            "cohort",
+            "month",
+            "group",
+            "estimate",
+            "std_error",
+            "conf_low",
+            "conf_high",
+        ]
         title = f"{self.method}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
         return f"{title}\n{self.effects[columns].round(4).to_string(index=False)}"
 
@@ -81,8 +100,12 @@ class Estimate:
 
 
 def effects_table(
-    terms: Sequence[Mapping[str, Any]], estimate: NDArray[np.float64], covariance: NDArray[np.float64],
-    *, unit: str, df: float = np.inf,
+    terms: Sequence[Mapping[str, Any]],
+    estimate: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    *,
+    unit: str,
+    df: float = np.inf,
 ) -> pd.DataFrame:
     """Tidy effects from points and their covariance: the one place where a row is made.
 
@@ -100,7 +123,11 @@ def effects_table(
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
     interval = wald(estimate, error, df=df)
     frame = pd.DataFrame(list(terms)).assign(
-        estimate=estimate, std_error=error, conf_low=interval.low, conf_high=interval.high,
-        p_value=interval.p_value, unit=unit,
+        estimate=estimate,
+        std_error=error,
+        conf_low=interval.low,
+        conf_high=interval.high,
+        p_value=interval.p_value,
+        unit=unit,
     )
     return frame[list(EFFECT_COLUMNS)]

@@ -5,10 +5,23 @@ each in ``checks/``; ``rating.py`` holds the caps and the rules of the conclusio
 """
 
 from whatworks.evidence.record import (
-    Benchmark, Deduction, Displacement, Evidence, Finding, Rating, Refusal,
+    Benchmark,
+    Deduction,
+    Displacement,
+    Evidence,
+    Finding,
+    Rating,
+    Refusal,
 )
 from whatworks.evidence.weigh import weigh
 
 __all__ = [
-    "Benchmark", "Deduction", "Displacement", "Evidence", "Finding", "Rating", "Refusal", "weigh",
+    "Benchmark",
+    "Deduction",
+    "Displacement",
+    "Evidence",
+    "Finding",
+    "Rating",
+    "Refusal",
+    "weigh",
 ]

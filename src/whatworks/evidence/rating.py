@@ -41,9 +41,7 @@ _DEDUCTIONS: Final = {
 }
 
 
-def rate(
-    design: Design, findings: Sequence[Finding], assessment: Assessment | None
-) -> Rating:
+def rate(design: Design, findings: Sequence[Finding], assessment: Assessment | None) -> Rating:
     """Cap of the design less the points of every check that fails.
 
     Parameters
@@ -55,9 +53,11 @@ def rate(
     """
     deductions = [
         Deduction(
-            code=code, points=points,
+            code=code,
+            points=points,
             facts={
-                **{k: f.facts[k] for k in kept}, "check": f.check,
+                **{k: f.facts[k] for k in kept},
+                "check": f.check,
                 "unit": design.outcomes.unit,
             },
         )
@@ -68,7 +68,8 @@ def rate(
     if assessment is not None and assessment.verdict is GateVerdict.WITH_RESERVE:
         deductions.append(Deduction(code="data_reserve", points=1))
     return Rating(
-        design_class=design.design_class, cap=CAPS[design.design_class],
+        design_class=design.design_class,
+        cap=CAPS[design.design_class],
         deductions=tuple(deductions),
     )
 
@@ -118,14 +119,16 @@ def conclude(
     if not (low > 0 or high < 0):
         reasons.append(
             Deduction(
-                code="interval_includes_zero", points=0,
+                code="interval_includes_zero",
+                points=0,
                 facts={"low": low, "high": high, "unit": unit},
             )
         )
     if rating.strength < ESTABLISHED_FROM:
         reasons.append(
             Deduction(
-                code="weak_evidence", points=0,
+                code="weak_evidence",
+                points=0,
                 facts={"strength": rating.strength, "cap": rating.cap},
             )
         )

@@ -19,7 +19,14 @@ from whatworks.vocabulary import Conclusion, DesignClass, Impact, Verdict
 Facts = Mapping[str, str | int | float]
 
 __all__ = [
-    "Benchmark", "Deduction", "Displacement", "Evidence", "Facts", "Finding", "Rating", "Refusal",
+    "Benchmark",
+    "Deduction",
+    "Displacement",
+    "Evidence",
+    "Facts",
+    "Finding",
+    "Rating",
+    "Refusal",
 ]
 
 

@@ -13,7 +13,15 @@ from whatworks.design.record import Design
 from whatworks.errors import OptionError
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.checks import (
-    attrition, balance, clusters, multiplicity, overlap, placebo, precision, refutation, twoway,
+    attrition,
+    balance,
+    clusters,
+    multiplicity,
+    overlap,
+    placebo,
+    precision,
+    refutation,
+    twoway,
 )
 from whatworks.evidence.rating import conclude, rate
 from whatworks.evidence.record import Benchmark, Displacement, Evidence, Finding
@@ -21,15 +29,28 @@ from whatworks.indicators import Assessment, Refusal
 from whatworks.vocabulary import MARKET, SATURATION
 
 CHECKS: Final = (
-    balance, overlap, placebo, attrition, precision, clusters, multiplicity, twoway, refutation,
+    balance,
+    overlap,
+    placebo,
+    attrition,
+    precision,
+    clusters,
+    multiplicity,
+    twoway,
+    refutation,
 )
 """Run in this order; one file each."""
 
 
-def weigh(  # noqa: PLR0913 - what an evaluator brings beside the numbers, each by name
-    design: Design, estimates: Sequence[Estimate], *, assessment: Assessment | None = None,
-    refusals: Sequence[Refusal] = (), benchmarks: Sequence[Benchmark] = (),
-    provenance: Mapping[str, str] | None = None, rng: np.random.Generator | None = None,
+def weigh(
+    design: Design,
+    estimates: Sequence[Estimate],
+    *,
+    assessment: Assessment | None = None,
+    refusals: Sequence[Refusal] = (),
+    benchmarks: Sequence[Benchmark] = (),
+    provenance: Mapping[str, str] | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Evidence:
     """Weigh what estimates are worth.
 
@@ -60,7 +81,9 @@ def weigh(  # noqa: PLR0913 - what an evaluator brings beside the numbers, each 
     """
     if not estimates:
         raise OptionError(
-            what="estimates", needed="at least one estimate, the primary first", found="none",
+            what="estimates",
+            needed="at least one estimate, the primary first",
+            found="none",
             remedy="fit an estimator on the design before weighing",
         )
     primary = estimates[0]
@@ -73,18 +96,23 @@ def weigh(  # noqa: PLR0913 - what an evaluator brings beside the numbers, each 
     rating = rate(design, findings, assessment)
     months = set(primary.effects["month"])
     month = design.question.primary if design.question.primary in months else int(max(months))
-    dial, conclusion, reasons = conclude(
-        primary, rating, month=month, unit=design.outcomes.unit
-    )
+    dial, conclusion, reasons = conclude(primary, rating, month=month, unit=design.outcomes.unit)
     refused = assessment.refusals if assessment is not None else ()
     question = repr(sorted(asdict(design.question).items()))
     return Evidence(
-        design=design, estimates=tuple(estimates), findings=tuple(findings), rating=rating,
-        impact=dial, conclusion=conclusion, conclusion_reasons=reasons,
-        displacement=displacement(design, estimates), refusals=(*refused, *refusals),
+        design=design,
+        estimates=tuple(estimates),
+        findings=tuple(findings),
+        rating=rating,
+        impact=dial,
+        conclusion=conclusion,
+        conclusion_reasons=reasons,
+        displacement=displacement(design, estimates),
+        refusals=(*refused, *refusals),
         benchmarks=tuple(benchmarks),
         provenance={
-            "question": hashlib.sha256(question.encode()).hexdigest(), **(provenance or {})
+            "question": hashlib.sha256(question.encode()).hexdigest(),
+            **(provenance or {}),
         },
     )
 
@@ -95,7 +123,9 @@ def displacement(design: Design, estimates: Sequence[Estimate]) -> Displacement:
         rows = estimate.effects[estimate.effects["term"].isin(["direct", "spillover", "total"])]
         if not rows.empty:
             return Displacement(
-                measured=True, code="measured", effects=rows.reset_index(drop=True),
+                measured=True,
+                code="measured",
+                effects=rows.reset_index(drop=True),
                 facts={
                     "markets": int(design.units[MARKET].nunique()),
                     "shares": int(design.units[SATURATION].nunique()),

@@ -61,8 +61,10 @@ class Assessment:
         first = self.refusals[0]
         found, needed, remedy = _EXPLAIN[first.code]
         raise IndicatorRefused(
-            what=f"{first.what} refused ({first.where})", needed=needed.format(**first.facts),
-            found=found.format(**first.facts), remedy=remedy.format(**first.facts),
+            what=f"{first.what} refused ({first.where})",
+            needed=needed.format(**first.facts),
+            found=found.format(**first.facts),
+            remedy=remedy.format(**first.facts),
         )
 
 
@@ -76,19 +78,23 @@ _EXPLAIN: Final = {
     "input_not_outcome": _NOT_OUTCOME,
     "process_not_outcome": _NOT_OUTCOME,
     "unknown_states": (
-        "a panel without {missing}", "a source that shows {missing}",
+        "a panel without {missing}",
+        "a source that shows {missing}",
         "add that source to the mapping file",
     ),
     "months_unseen": (
-        "{measured:.1%} of the window's months unseen", "at most {threshold:.0%}",
+        "{measured:.1%} of the window's months unseen",
+        "at most {threshold:.0%}",
         "shorten the window or obtain the missing months",
     ),
     "dropped_rows": (
-        "{measured:.1%} of the source's rows unusable", "at most {threshold:.1%}",
+        "{measured:.1%} of the source's rows unusable",
+        "at most {threshold:.1%}",
         "have the producer correct them, or map the codes left out",
     ),
     "missing_key": (
-        "{measured:.1%} of persons without a market", "at most {threshold:.0%}",
+        "{measured:.1%} of persons without a market",
+        "at most {threshold:.0%}",
         "complete the attribute 'market' in its source",
     ),
 }
@@ -133,16 +139,25 @@ def assess(panel: Panel, indicator: str) -> Assessment:
     )
     refusals = tuple(
         Refusal(
-            code=str(row.criterion), what=indicator, where=where,
-            facts={"measured": float(row.measured), "threshold": float(row.refuse_above)},
+            code=str(row.criterion),
+            what=indicator,
+            where=where,
+            facts={"measured": _share(row.measured), "threshold": _share(row.refuse_above)},
         )
-        for row in criteria.itertuples()
+        for row in criteria.itertuples(index=False)
         if row.verdict == GateVerdict.REFUSED
     )
     return Assessment(
-        indicator=indicator, verdict=_overall(panel, definition, criteria), criteria=criteria,
+        indicator=indicator,
+        verdict=_overall(panel, definition, criteria),
+        criteria=criteria,
         refusals=refusals,
     )
+
+
+def _share(cell: object) -> float:
+    """A cell of the criteria as a number."""
+    return float(str(cell))
 
 
 def _overall(panel: Panel, definition: Indicator, criteria: pd.DataFrame) -> GateVerdict:
@@ -159,7 +174,9 @@ def _impossible(panel: Panel, definition: Indicator, where: str) -> Refusal | No
     """Refusal that no amount of better data of the same kind would lift."""
     if definition.nature is not Nature.OUTCOME:
         return Refusal(
-            code=f"{definition.nature}_not_outcome", what=definition.id, where=where,
+            code=f"{definition.nature}_not_outcome",
+            what=definition.id,
+            where=where,
             facts={
                 "nature": str(definition.nature),
                 "alternatives": ", ".join(indicators(Nature.OUTCOME)),
@@ -173,7 +190,9 @@ def _impossible(panel: Panel, definition: Indicator, where: str) -> Refusal | No
     missing = [name for name in (*definition.kinds, *definition.codes) if name not in known]
     if missing:
         return Refusal(
-            code="unknown_states", what=definition.id, where=where,
+            code="unknown_states",
+            what=definition.id,
+            where=where,
             facts={"missing": ", ".join(missing)},
         )
     return None
@@ -184,8 +203,10 @@ def _criteria(measured: list[tuple[str, float]]) -> pd.DataFrame:
     for criterion, share in measured:
         reserve, refuse = THRESHOLDS[criterion]
         verdict = (
-            GateVerdict.REFUSED if share > refuse
-            else GateVerdict.WITH_RESERVE if share > reserve
+            GateVerdict.REFUSED
+            if share > refuse
+            else GateVerdict.WITH_RESERVE
+            if share > reserve
             else GateVerdict.PUBLISHED
         )
         rows.append((criterion, share, reserve, refuse, verdict))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from whatworks.errors import OptionError, suggestion
 from whatworks.indicators.definitions import activity, durable, employment, rsa
 from whatworks.indicators.record import Indicator
 from whatworks.vocabulary import Nature
 
-_ALL = MappingProxyType(
+_ALL: Final[Mapping[str, Indicator]] = MappingProxyType(
     {
         indicator.id: indicator
         for module in (employment, durable, rsa, activity)
@@ -38,7 +40,8 @@ def lookup(identifier: str) -> Indicator:
     if identifier not in _ALL:
         outcomes = ", ".join(indicators(Nature.OUTCOME))
         raise OptionError(
-            what="indicator", needed=f"a registered indicator; outcomes are {outcomes}",
+            what="indicator",
+            needed=f"a registered indicator; outcomes are {outcomes}",
             found=repr(identifier),
             remedy=suggestion(identifier, _ALL) or "choose one of those outcomes",
         )

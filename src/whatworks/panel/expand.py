@@ -42,8 +42,10 @@ def expand(spells: Spells, *, first: str, last: str) -> Panel:
     begin, stop = to_index(first), to_index(last)
     if stop < begin:
         raise OptionError(
-            what="the panel's window", needed="a last month not before the first",
-            found=f"{first} to {last}", remedy="exchange the two or correct one of them",
+            what="the panel's window",
+            needed="a last month not before the first",
+            found=f"{first} to {last}",
+            remedy="exchange the two or correct one of them",
         )
     records = spells.records
     con = records.connection
@@ -52,12 +54,14 @@ def expand(spells: Spells, *, first: str, last: str) -> Panel:
     )
     persons = con.create_table(
         ibis.util.gen_name("persons"),
-        numbered.drop(PERSON).rename({PERSON: "number"}).relocate(PERSON), temp=True,
+        numbered.drop(PERSON).rename({PERSON: "number"}).relocate(PERSON),
+        temp=True,
     )
     keys = numbered.select(PERSON, "number")
     active = _active_months(spells, keys, begin=begin, stop=stop)
     table = con.create_table(
-        ibis.util.gen_name("panel"), _grid(persons, active, spells, begin=begin, stop=stop),
+        ibis.util.gen_name("panel"),
+        _grid(persons, active, spells, begin=begin, stop=stop),
         temp=True,
     )
     n_persons = int(persons.count().execute())
@@ -68,10 +72,18 @@ def expand(spells: Spells, *, first: str, last: str) -> Panel:
     )
     return check_panel(
         Panel(
-            connection=con, table=table, persons=persons, states=records.codes,
-            attributes=records.attributes, first=begin, last=stop, n_persons=n_persons,
-            coverage=records.coverage, operator_declared=records.operator_declared,
-            mapping_hash=records.mapping_hash, ledger=ledger,
+            connection=con,
+            table=table,
+            persons=persons,
+            states=records.codes,
+            attributes=records.attributes,
+            first=begin,
+            last=stop,
+            n_persons=n_persons,
+            coverage=records.coverage,
+            operator_declared=records.operator_declared,
+            mapping_hash=records.mapping_hash,
+            ledger=ledger,
         )
     )
 
@@ -93,7 +105,10 @@ def _active_months(spells: Spells, keys: ibis.Table, *, begin: int, stop: int) -
     """One row per person and month in which anything was seen; a column per state."""
     inside = _inside(spells.table, begin=begin, stop=stop).join(keys, PERSON)
     long = inside.select(
-        "number", KIND, CODE, DAYS,
+        "number",
+        KIND,
+        CODE,
+        DAYS,
         month=ibis.range(inside.from_month, inside.to_month + 1).unnest().cast("int32"),
     )
     columns = {}
@@ -103,7 +118,7 @@ def _active_months(spells: Spells, keys: ibis.Table, *, begin: int, stop: int) -
         for code in codes:
             chosen = (of_kind & (long[CODE] == code)).ifelse(long[DAYS], 0)
             columns[state_column(kind, code)] = chosen.max().cast("int32")
-    return long.group_by(["number", "month"]).aggregate(**columns)  # type: ignore[arg-type]
+    return long.group_by(["number", "month"]).aggregate(**columns)
 
 
 def _covered(coverage: tuple[Coverage, ...], kind: str) -> ibis.Value:
@@ -119,9 +134,7 @@ def _grid(
     persons: ibis.Table, active: ibis.Table, spells: Spells, *, begin: int, stop: int
 ) -> ibis.Table:
     """Every person and month; zero where nothing was seen, null where nobody looked."""
-    every = persons.select(
-        PERSON, month=ibis.range(begin, stop + 1).unnest().cast("int32")
-    )
+    every = persons.select(PERSON, month=ibis.range(begin, stop + 1).unnest().cast("int32"))
     joined = every.left_join(
         active, (every[PERSON] == active.number) & (every[MONTH] == active[MONTH])
     )

@@ -61,4 +61,5 @@ class Panel:
 
     def to_pandas(self) -> pd.DataFrame:
         """The whole panel in memory; for samples."""
-        return self.table.order_by(["person_id", "month"]).execute()
+        frame: pd.DataFrame = self.table.order_by(["person_id", "month"]).execute()
+        return frame

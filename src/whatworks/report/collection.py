@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from whatworks.errors import OptionError
 from whatworks.evidence.record import Evidence
 from whatworks.report import folder as folders
@@ -142,7 +140,8 @@ def _row(speak: Words, entry: Entry) -> Row:
         question=wording.question(speak, evidence),
         estimate=speak.amount(row["estimate"], found.scale, signed=True),
         interval=speak.text(
-            "effect.interval", {"interval": speak.span(row["conf_low"], row["conf_high"], found.scale)}
+            "effect.interval",
+            {"interval": speak.span(row["conf_low"], row["conf_high"], found.scale)},
         ),
         horizon=names.at(speak, month, clock=frames.clock(evidence.design)),
         benchmarks=_known(speak, evidence, month),
@@ -156,13 +155,12 @@ def _known(speak: Words, evidence: Evidence, month: int) -> tuple[str, ...]:
     """Numbers known from elsewhere at the primary horizon, and whether the interval has them."""
     lines = []
     scale = frames.common_scale(evidence)
-    for row in frames.benchmarks(evidence).itertuples():
+    for row in frames.rows_of(frames.benchmarks(evidence)):
         if row.month != month:
             continue
-        covered = "none" if pd.isna(row.covered) else "in" if row.covered else "out"
         said = {
             "name": speak.text(f"benchmark.{row.benchmark}.short"),
             "value": speak.amount(row.value, scale, signed=True),
         }
-        lines.append(speak.text(f"collection.benchmark_{covered}", said))
+        lines.append(speak.text(f"collection.benchmark.{row.covered}", said))
     return tuple(lines)

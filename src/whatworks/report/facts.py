@@ -29,6 +29,10 @@ def _effect(words: Words, scale: Scale, value: str | int | float) -> str:
     return words.amount(float(value), scale)
 
 
+def _bound(words: Words, scale: Scale, value: str | int | float) -> str:
+    return words.number(float(value), scale.decimals)
+
+
 def _count(words: Words, _: Scale, value: str | int | float) -> str:
     return words.count(float(value))
 
@@ -42,16 +46,16 @@ def _covariate(words: Words, _: Scale, value: str | int | float) -> str:
 
 
 def _covariates(words: Words, _: Scale, value: str | int | float) -> str:
-    return words.listing([names.covariate(words, n.strip()) for n in str(value).split(",")])
+    return words.series([names.covariate(words, n.strip()) for n in str(value).split(",")])
 
 
 def _outcomes(words: Words, _: Scale, value: str | int | float) -> str:
     labels = [names.outcome(words, n.strip(), "label") for n in str(value).split(",")]
-    return words.listing([words.text("quoted", {"words": label}) for label in labels])
+    return words.listing([words.text("text.quoted", {"words": label}) for label in labels])
 
 
 def _states(words: Words, _: Scale, value: str | int | float) -> str:
-    return words.listing([names.state(words, n.strip()) for n in str(value).split(",")])
+    return words.series([names.state(words, n.strip()) for n in str(value).split(",")])
 
 
 def _check(words: Words, _: Scale, value: str | int | float) -> str:
@@ -82,7 +86,7 @@ KINDS: Final[Mapping[str, Formatter]] = {
     "placebo_effect": _effect,
     "difference": _effect,
     "mde": _effect,
-    "low": _effect,
+    "low": _bound,
     "high": _effect,
     "p_value": _p_value,
     "check": _check,

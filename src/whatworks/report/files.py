@@ -48,14 +48,15 @@ def _defined(value: Any) -> Any:
         return {str(k): _defined(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_defined(v) for v in value]
-    if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table as plain Python values."""
-    return [dict(row) for row in frame.astype(object).to_dict("records")]
+    rows: list[dict[str, Any]] = frame.astype(object).to_dict("records")  # type: ignore[assignment] # names are text
+    return rows
 
 
 def tables(words: Words, evidence: Evidence) -> dict[str, bytes]:
@@ -69,7 +70,9 @@ def tables(words: Words, evidence: Evidence) -> dict[str, bytes]:
     for refusal in evidence.refusals:
         said = refused(words, scale, refusal)
         four = {"what": said.what, "where": said.where, "why": said.why, "remedy": said.remedy}
-        refusals.append({"code": refusal.code, "indicator": refusal.what, "title": said.title} | four)
+        refusals.append(
+            {"code": refusal.code, "indicator": refusal.what, "title": said.title} | four
+        )
     out = {
         "effects.csv": csv(effects, words.lang),
         "effects.parquet": parquet(effects),

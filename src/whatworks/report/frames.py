@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from whatworks.design.record import Design, Population
+from whatworks.design.parts import Population
+from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Benchmark, Evidence, Finding
 from whatworks.ledger import Ledger
@@ -29,6 +31,11 @@ from whatworks.vocabulary import TREATED, WEIGHT
 ALL_COHORTS: Final = -1
 EVERYONE: Final = "all"
 NO_CLOCK: Final = (0,)
+
+
+def rows_of(frame: pd.DataFrame) -> Iterable[Any]:
+    """Rows as named tuples, typed by their columns and not by the union of all that pandas holds."""
+    return frame.itertuples(index=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,16 +137,16 @@ def reading_months(evidence: Evidence) -> tuple[int, ...]:
     return asked or (primary_month(evidence),)
 
 
-def covers(evidence: Evidence, benchmark: Benchmark) -> bool | None:
-    """Whether the primary interval at the benchmark's month contains it; None when it cannot tell."""
+def covered(evidence: Evidence, benchmark: Benchmark) -> str:
+    """Whether the primary interval at the benchmark's month has it: yes, no, or not applicable."""
     found = curve(evidence.estimates[0])
     if benchmark.code == "naive" or benchmark.month not in found.months:
-        return None
+        return "not_applicable"
     row = found.at(benchmark.month)
     if not np.isfinite([row["conf_low"], row["conf_high"]]).all():
-        return None
+        return "not_applicable"
     value = rounded(benchmark.value, found.scale.decimals)
-    return bool(row["conf_low"] <= value <= row["conf_high"])
+    return "yes" if row["conf_low"] <= value <= row["conf_high"] else "no"
 
 
 def benchmarks(evidence: Evidence) -> pd.DataFrame:
@@ -150,9 +157,10 @@ def benchmarks(evidence: Evidence) -> pd.DataFrame:
     for known in evidence.benchmarks:
         row = found.at(known.month) if known.month in found.months else None
         at = [np.nan] * 3 if row is None else [float(row[c]) for c in names[4:]]
-        numbers = [rounded(v, found.scale.decimals) for v in (known.value, known.std_error)]
-        records.append((known.code, known.month, *numbers, *at, covers(evidence, known)))
-    return pd.DataFrame(records, columns=[*names, "covered"]).astype({"covered": "boolean"})
+        value = rounded(known.value, found.scale.decimals)
+        error = rounded(known.std_error, found.scale.finer.decimals)
+        records.append((known.code, known.month, value, error, *at, covered(evidence, known)))
+    return pd.DataFrame(records, columns=[*names, "covered"])
 
 
 def balance(finding: Finding | None) -> pd.DataFrame:
@@ -176,7 +184,8 @@ def balance_of(design: Design) -> pd.DataFrame:
         {
             "covariate": names,
             "smd_before": standardised_difference(
-                before["mean_treated"].to_numpy(float), before["mean_comparison"].to_numpy(float),
+                before["mean_treated"].to_numpy(float),
+                before["mean_comparison"].to_numpy(float),
                 variance_treated=spread,
             ),
             "smd_after": standardised_difference(*arms, variance_treated=spread),
@@ -202,8 +211,7 @@ def overlap(population: Population) -> pd.DataFrame:
 def findings(evidence: Evidence) -> pd.DataFrame:
     """One row per check, numbers rounded, words left to the caller."""
     records = [
-        (f.check, str(f.verdict), f.statistic, f.threshold, f.reference)
-        for f in evidence.findings
+        (f.check, str(f.verdict), f.statistic, f.threshold, f.reference) for f in evidence.findings
     ]
     names = ["check", "verdict", "statistic", "threshold", "reference"]
     frame = pd.DataFrame(records, columns=names)

@@ -43,7 +43,7 @@ _UNIT_KEYS: Final = {
 _VERY_SMALL: Final = 0.001
 
 
-class MissingText(KeyError):
+class MissingTextError(KeyError):
     """A text, or a fact a text calls for, does not exist."""
 
     def __str__(self) -> str:
@@ -70,15 +70,15 @@ class Words:
 
         Raises
         ------
-        MissingText
+        MissingTextError
             When the catalogue has no such key, or the text needs a fact that was not given.
         """
         if key not in self.texts:
-            raise MissingText(f"catalogue {self.lang!r} has no text {key!r}")
+            raise MissingTextError(f"catalogue {self.lang!r} has no text {key!r}")
         try:
             return self.texts[key].format_map(facts)
         except KeyError as missing:
-            raise MissingText(
+            raise MissingTextError(
                 f"text {key!r} needs the fact {missing.args[0]!r}; given {sorted(facts)}"
             ) from missing
 
@@ -88,7 +88,7 @@ class Words:
 
     def number(self, value: float, decimals: int = 0, *, signed: bool = False) -> str:
         """Localised number with fixed decimals and a true minus sign; NaN is a dash."""
-        if value != value:
+        if math.isnan(value):
             return self.text("number.undefined")
         if math.isinf(value):
             return (MINUS if value < 0 else "") + self.text("number.infinite")
@@ -105,7 +105,7 @@ class Words:
     def amount(self, value: float, scale: Scale, *, signed: bool = False) -> str:
         """Number with its unit: ``3,2 points``, ``−1,1 point``; never a percentage."""
         shown = self.number(value, scale.decimals, signed=signed)
-        if value != value:
+        if math.isnan(value):
             return shown
         if scale.unit not in _UNIT_KEYS:
             return f"{shown}{FIXED}{scale.unit}"
@@ -115,7 +115,7 @@ class Words:
 
     def span(self, low: float, high: float, scale: Scale) -> str:
         """Interval in words: ``de −1,1 à 7,5 points``."""
-        if low != low or high != high:
+        if math.isnan(low) or math.isnan(high):
             return self.text("interval.undefined")
         return self.text(
             "interval.span",
@@ -128,16 +128,14 @@ class Words:
 
     def share(self, value: float) -> str:
         """Share as a percentage with one decimal; for shares only, never for differences."""
-        if value != value:
+        if math.isnan(value):
             return self.text("number.undefined")
         pattern = "#,##0.0" + (NARROW if self.lang == "fr" else "") + "%"
-        return str(
-            format_percent(rounded(value, SHARE_DECIMALS), format=pattern, locale=self.lang)
-        )
+        return str(format_percent(rounded(value, SHARE_DECIMALS), format=pattern, locale=self.lang))
 
-    def percent_tick(self, value: float) -> str:
-        """Share on an axis, whose ticks are round: a percentage without decimals."""
-        pattern = "#,##0" + (NARROW if self.lang == "fr" else "") + "%"
+    def percent(self, value: float) -> str:
+        """Round share, as on an axis or fixed by a design: no more decimals than it needs."""
+        pattern = "#,##0.#" + (NARROW if self.lang == "fr" else "") + "%"
         return str(format_percent(value, format=pattern, locale=self.lang))
 
     def p_value(self, value: float) -> str:
@@ -155,6 +153,10 @@ class Words:
     def listing(self, items: Sequence[str]) -> str:
         """Items joined as in a sentence."""
         return str(format_list(list(items), locale=self.lang))
+
+    def series(self, items: Sequence[str]) -> str:
+        """Items that hold commas of their own, one after another."""
+        return ((NARROW if self.lang == "fr" else "") + "; ").join(items)
 
 
 @cache
@@ -175,10 +177,10 @@ def words(lang: str) -> Words:
 
 
 def typeset(text: str, lang: str) -> str:
-    """Put the spaces French typography asks for where the catalogue has plain ones.
+    r"""Put the spaces French typography asks for where the catalogue has plain ones.
 
-    >>> typeset("vu : « oui » ; 12 %", "fr") == "vu\\u00a0: «\\u00a0oui\\u00a0»\\u202f; 12\\u202f%"
-    True
+    >>> print(ascii(typeset("vu : 12 % ; fini", "fr")))
+    'vu\xa0: 12\u202f%\u202f; fini'
     """
     if lang != "fr":
         return text

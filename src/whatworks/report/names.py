@@ -24,7 +24,7 @@ _READING_ROOM: Final = "sources"
 
 
 def outcome(words: Words, identifier: str, part: str) -> str:
-    """One part (``label``, ``object``, ``state``, ``definition``, ``switches``) of an outcome's name."""
+    """One part of an outcome's name: ``label``, ``object``, ``state``, ``definition``, ``switches``."""
     if words.knows(f"indicator.{identifier}.{part}"):
         return words.text(f"indicator.{identifier}.{part}")
     return words.text(f"indicator.unlisted.{part}", {"code": identifier})
@@ -99,7 +99,7 @@ def group(words: Words, name: str) -> str:
         saturation = float(name)
     except ValueError:
         return name
-    return words.text("group.saturation", {"share": words.share(saturation)})
+    return words.text("group.saturation", {"share": words.percent(saturation)})
 
 
 def method(words: Words, identifier: str) -> str:
@@ -116,7 +116,7 @@ def step(words: Words, ledger_step: Step) -> str:
 
 
 def proof(words: Words, key: str) -> str:
-    """What a line of provenance is the proof of; a key of the user's own is printed as it is."""
+    """Thing that a line of provenance is the proof of; a key of the user's own is printed as it is."""
     kind, _, name = key.partition(":")
     known = f"provenance.{kind}"
     return words.text(known, {"name": name}) if words.knows(known) else key

@@ -22,7 +22,7 @@ P_VALUE_DECIMALS: Final = 4
 STATISTIC_DECIMALS: Final = 3
 BIN_DECIMALS: Final = 3
 
-_IN_UNIT: Final = ("estimate", "std_error", "conf_low", "conf_high")
+_IN_UNIT: Final = ("estimate", "conf_low", "conf_high")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,11 @@ class Scale:
 
     unit: str
     decimals: int
+
+    @property
+    def finer(self) -> Scale:
+        """Scale of standard errors, which carry one decimal more than effects."""
+        return Scale(unit=self.unit, decimals=self.decimals + 1)
 
 
 def scale_of(unit: str, std_errors: ArrayLike) -> Scale:
@@ -63,8 +68,8 @@ def scale_of(unit: str, std_errors: ArrayLike) -> Scale:
 def rounded(value: float, decimals: int) -> float:
     """Value rounded half to even, never a negative zero; NaN stays NaN.
 
-    >>> rounded(-0.04, 1), rounded(2.345, 2)
-    (0.0, 2.34)
+    >>> rounded(-0.04, 1), rounded(2.25, 1)
+    (0.0, 2.2)
     """
     return float(np.round(float(value), decimals)) + 0.0
 
@@ -74,6 +79,7 @@ def rounded_effects(effects: pd.DataFrame, scale: Scale) -> pd.DataFrame:
     out = effects.copy()
     for column in _IN_UNIT:
         out[column] = out[column].astype(float).round(scale.decimals) + 0.0
+    out["std_error"] = out["std_error"].astype(float).round(scale.finer.decimals) + 0.0
     out["p_value"] = out["p_value"].astype(float).round(P_VALUE_DECIMALS)
     return out
 

@@ -17,8 +17,14 @@ from whatworks.vocabulary import Impact
 
 MOST_STRENGTH: Final = 5
 _SYMBOLS: Final = {
-    Impact.HIGH: "▲▲▲", Impact.MODERATE: "▲▲", Impact.LOW: "▲", Impact.NONE_DETECTED: "=",
-    Impact.POSITIVE_UNGRADED: "▲", Impact.NEGATIVE: "▼", Impact.INCONCLUSIVE: "?", Impact.NOT_MEASURED: "–",
+    Impact.HIGH: "▲▲▲",
+    Impact.MODERATE: "▲▲",
+    Impact.LOW: "▲",
+    Impact.NONE_DETECTED: "=",
+    Impact.POSITIVE_UNGRADED: "▲",
+    Impact.NEGATIVE: "▼",
+    Impact.INCONCLUSIVE: "?",
+    Impact.NOT_MEASURED: "–",
 }
 
 
@@ -34,7 +40,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dial:
-    """One dial: a shape for the eye, words for everyone. ``filled`` of five squares, or a symbol."""
+    """One dial: words for everyone, and a shape: ``filled`` of five squares, or a symbol."""
 
     name: str
     value: str
@@ -78,6 +84,8 @@ class Page:
     deductions: tuple[Reason, ...]
     displacement_title: str
     displacement_text: str
+    displacement_measured: bool
+    displacement_reading: tuple[str, ...]
     displacement_table: Table | None
     effect: Picture
     lock_in: str
@@ -100,7 +108,7 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
     finding = next((f for f in evidence.findings if f.check == "balance"), None)
     balance = frames.balance(finding)
     found = frames.curve(evidence.estimates[0])
-    code = evidence.displacement.code
+    code, clock = evidence.displacement.code, frames.clock(evidence.design)
     return Page(
         title=names.title(words, evidence),
         question=wording.question(words, evidence),
@@ -113,9 +121,13 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
         deductions=tuple(_reason(words, scale, d) for d in evidence.rating.deductions),
         displacement_title=words.text(f"displacement.{code}.title"),
         displacement_text=words.text(f"displacement.{code}.text"),
+        displacement_measured=evidence.displacement.measured,
+        displacement_reading=wording.displacement(words, evidence),
         displacement_table=tables.displacement(words, evidence),
         effect=_effect(words, evidence),
-        lock_in="" if found.months == frames.NO_CLOCK else wording.lock_in(words, found, clock=frames.clock(evidence.design)),
+        lock_in=wording.lock_in(words, found, clock=clock)
+        if found.months != frames.NO_CLOCK
+        else "",
         effects=tables.effects(words, evidence),
         benchmarks=tables.benchmarks(words, evidence),
         compared=_compared(words, evidence),
@@ -123,12 +135,14 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
             words, pictures.balance_drawing(balance, words), tables.balance(words, balance)
         ),
         overlap=_picture(
-            words, pictures.overlap_drawing(evidence, words),
+            words,
+            pictures.overlap_drawing(evidence, words),
             tables.overlap(words, frames.overlap(evidence.design.population)),
         ),
         findings=tables.findings(words, evidence) if evidence.findings else None,
         flow=_picture(
-            words, pictures.flow_drawing(evidence, words),
+            words,
+            pictures.flow_drawing(evidence, words),
             tables.flow(words, frames.ledger(evidence)),
         ),
         refusals=tuple(refused(words, scale, r) for r in evidence.refusals),
@@ -155,17 +169,22 @@ def refused(words: Words, scale: Scale, refusal: Refusal) -> Refused:
 def _dials(words: Words, evidence: Evidence) -> tuple[Dial, ...]:
     return (
         Dial(
-            name=words.text("dial.impact"), value=words.text(f"impact.{evidence.impact}.label"),
+            name=words.text("dial.impact"),
+            value=words.text(f"impact.{evidence.impact}.label"),
             meaning=words.text(f"impact.{evidence.impact}.meaning"),
             symbol=_SYMBOLS[evidence.impact],
         ),
         Dial(
-            name=words.text("dial.strength"), value=strength(words, evidence),
-            meaning=words.text("dial.strength_meaning"), filled=evidence.rating.strength,
+            name=words.text("dial.strength"),
+            value=strength(words, evidence),
+            meaning=words.text("dial.strength_meaning"),
+            filled=evidence.rating.strength,
         ),
         Dial(
-            name=words.text("dial.cost"), value=words.text("cost.not_measured.label"),
-            meaning=words.text("cost.not_measured.meaning"), symbol="–",
+            name=words.text("dial.cost"),
+            value=words.text("cost.not_measured.label"),
+            meaning=words.text("cost.not_measured.meaning"),
+            symbol="–",
         ),
     )
 
@@ -193,7 +212,8 @@ def _effect(words: Words, evidence: Evidence) -> Picture:
     found = frames.curve(evidence.estimates[0])
     by_month = "month" in drawn.data.columns
     table = (
-        tables.curve(words, found, clock=frames.clock(evidence.design)) if by_month
+        tables.curve(words, found, clock=frames.clock(evidence.design))
+        if by_month
         else tables.effect_rows(words, drawn.data, found)
     )
     caption = words.text("caption.effects" if by_month else "caption.effects_rows")
@@ -214,7 +234,10 @@ def _compared(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
     rows = [
         (words.text("compared.design"), f"{label}. {explained}"),
         (words.text("compared.versus"), _versus(words, evidence)),
-        (words.text("compared.estimand"), words.text(f"estimand.{design.question.estimand.lower()}")),
+        (
+            words.text("compared.estimand"),
+            words.text(f"estimand.{design.question.estimand.lower()}"),
+        ),
         (words.text("compared.who"), _who(words, evidence)),
     ]
     if design.history_months:
@@ -227,7 +250,7 @@ def _compared(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
         }
         rows.append((words.text("compared.entries"), words.text("compared.entries_text", said)))
     if design.covariates:
-        listed = words.listing([names.covariate(words, c) for c in design.covariates])
+        listed = words.series([names.covariate(words, c) for c in design.covariates])
         rows.append((words.text("compared.covariates"), listed))
     return tuple(rows)
 
@@ -273,5 +296,6 @@ def _provenance(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]
     for estimate in evidence.estimates:
         options = ", ".join(f"{k}={v!r}" for k, v in estimate.options.items())
         label = words.text("provenance.estimator")
-        rows.append((label, f"{names.method(words, estimate.method)} ({estimate.method}: {options})"))
+        named = names.method(words, estimate.method)
+        rows.append((label, f"{named} ({estimate.method}: {options})"))
     return tuple(rows)

@@ -38,11 +38,11 @@ def plot_effects(estimate: Estimate, *, ax: Axes | None = None, lang: str = "fr"
     speak, found = words(lang), curve(estimate)
     with mpl.rc_context(style.look("effects")):
         if effects.is_curve(found):
-            ax = style.blank() if ax is None else ax
+            ax = style.blank()[1] if ax is None else ax
             effects.draw_curve(found, ax, words=speak)
         else:
             rows = effect_rows(estimate.effects, found, speak)
-            ax = style.blank(_rows_height(rows)) if ax is None else ax
+            ax = style.blank(_rows_height(rows))[1] if ax is None else ax
             effects.draw_rows(rows, ax, words=speak, unit=found.scale.unit)
     return ax
 
@@ -60,7 +60,7 @@ def plot_balance(design: Design, *, ax: Axes | None = None, lang: str = "fr") ->
     """
     table = frames.balance_of(design)
     with mpl.rc_context(style.look("balance")):
-        ax = style.blank(balance.height(table)) if ax is None else ax
+        ax = style.blank(balance.height(table))[1] if ax is None else ax
         balance.draw_balance(table, ax, words=words(lang))
     return ax
 
@@ -71,7 +71,11 @@ def effect_rows(table: pd.DataFrame, found: Curve, speak: Words) -> pd.DataFrame
     rounded = rounded[rounded["cohort"] == frames.ALL_COHORTS]
     records = [
         (
-            _row_label(row, speak), "estimate", row["estimate"], row["conf_low"], row["conf_high"],
+            _row_label(row, speak),
+            "estimate",
+            row["estimate"],
+            row["conf_low"],
+            row["conf_high"],
         )
         for _, row in rounded.iterrows()
     ]
@@ -95,14 +99,20 @@ def effects_drawing(evidence: Evidence, speak: Words) -> Drawing:
     if not effects.is_curve(found):
         return _rows_drawing(evidence, speak)
     with mpl.rc_context(style.look("effects")):
-        ax = style.blank()
+        figure, ax = style.blank()
         effects.draw_curve(
-            found, ax, words=speak, clock=frames.clock(evidence.design),
+            found,
+            ax,
+            words=speak,
+            clock=frames.clock(evidence.design),
             benchmarks=evidence.benchmarks,
         )
     return drawing(
-        ax.figure, name="effects", title=speak.text("figure.effects"),
-        description=wording.effects_told(speak, evidence), data=found.rows,
+        figure,
+        name="effects",
+        title=speak.text("figure.effects"),
+        description=wording.effects_told(speak, evidence),
+        data=found.rows,
     )
 
 
@@ -113,11 +123,14 @@ def _rows_drawing(evidence: Evidence, speak: Words) -> Drawing:
     records = effect_rows(everyone, found, speak).to_records(index=False).tolist()
     rows = pd.DataFrame([*records, *_known(evidence, speak)], columns=_ROW)
     with mpl.rc_context(style.look("effects")):
-        ax = style.blank(_rows_height(rows))
+        figure, ax = style.blank(_rows_height(rows))
         effects.draw_rows(rows, ax, words=speak, unit=found.scale.unit)
     return drawing(
-        ax.figure, name="effects", title=speak.text("figure.effects"),
-        description=wording.rows_told(speak, rows, found), data=rows.drop(columns="mark"),
+        figure,
+        name="effects",
+        title=speak.text("figure.effects"),
+        description=wording.rows_told(speak, rows, found),
+        data=rows.drop(columns="mark"),
     )
 
 
@@ -138,11 +151,14 @@ def balance_drawing(table: pd.DataFrame, speak: Words) -> Drawing | None:
     if table.empty:
         return None
     with mpl.rc_context(style.look("balance")):
-        ax = style.blank(balance.height(table))
+        figure, ax = style.blank(balance.height(table))
         balance.draw_balance(table, ax, words=speak)
     return drawing(
-        ax.figure, name="balance", title=speak.text("figure.balance"),
-        description=wording.balance_told(speak, table), data=table,
+        figure,
+        name="balance",
+        title=speak.text("figure.balance"),
+        description=wording.balance_told(speak, table),
+        data=table,
     )
 
 
@@ -152,11 +168,14 @@ def overlap_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
     if table.empty:
         return None
     with mpl.rc_context(style.look("overlap")):
-        ax = style.blank()
+        figure, ax = style.blank()
         overlap.draw_overlap(table, ax, words=speak)
     return drawing(
-        ax.figure, name="overlap", title=speak.text("figure.overlap"),
-        description=wording.overlap_told(speak, table), data=table,
+        figure,
+        name="overlap",
+        title=speak.text("figure.overlap"),
+        description=wording.overlap_told(speak, table),
+        data=table,
     )
 
 
@@ -166,9 +185,12 @@ def flow_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
     if not ledger.steps:
         return None
     with mpl.rc_context(style.look("flow")):
-        ax = style.blank(flow.height(ledger, speak))
+        figure, ax = style.blank(flow.height(ledger, speak))
         flow.draw_flow(ledger, ax, words=speak)
     return drawing(
-        ax.figure, name="flow", title=speak.text("figure.flow"),
-        description=wording.flow_told(speak, ledger), data=ledger.frame(),
+        figure,
+        name="flow",
+        title=speak.text("figure.flow"),
+        description=wording.flow_told(speak, ledger),
+        data=ledger.frame(),
     )

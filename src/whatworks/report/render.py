@@ -18,7 +18,15 @@ from whatworks.report.page import MOST_STRENGTH, page
 from whatworks.vocabulary import Nature
 
 SECTIONS: Final = (
-    "brief", "why", "effect", "compared", "checks", "flow", "refusals", "definitions", "reuse",
+    "brief",
+    "why",
+    "effect",
+    "compared",
+    "checks",
+    "flow",
+    "refusals",
+    "definitions",
+    "reuse",
     "provenance",
 )
 INDEX: Final = "index.html"
@@ -78,8 +86,11 @@ def bundle(evidence: Evidence, *, lang: str) -> dict[str, bytes]:
 def html(template: str, speak: Words, view: Mapping[str, object]) -> bytes:
     """Page of a template: escaped, complete or not at all."""
     environment = Environment(
-        loader=PackageLoader("whatworks.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        loader=PackageLoader("whatworks.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     text = environment.get_template(template).render({**view, "lang": speak.lang, "t": speak.text})
     return text.encode()

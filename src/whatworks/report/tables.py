@@ -21,7 +21,10 @@ from whatworks.report.numbers import (
 from whatworks.vocabulary import Verdict
 
 SYMBOLS = {
-    Verdict.HOLDS: "●", Verdict.STRAINED: "◐", Verdict.FAILS: "○", Verdict.NOT_TESTABLE: "–",
+    Verdict.HOLDS: "●",
+    Verdict.STRAINED: "◐",
+    Verdict.FAILS: "○",
+    Verdict.NOT_TESTABLE: "–",
 }
 
 
@@ -49,8 +52,12 @@ class Table:
 
 
 def _table(
-    words: Words, key: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]],
-    *, text: Sequence[str] = (),
+    words: Words,
+    key: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[str, ...]],
+    *,
+    text: Sequence[str] = (),
 ) -> Table:
     """Table whose columns are numeric but for the first and those listed in ``text``."""
     return Table(
@@ -68,18 +75,25 @@ def effects(words: Words, evidence: Evidence) -> Table:
     frame = frames.effects(evidence)
     frame = frame[(frame["cohort"] == frames.ALL_COHORTS) & (frame["group"] == frames.EVERYONE)]
     frame = frame[frame["month"].isin(frames.reading_months(evidence))]
+    several = {
+        "method": frame["method"].nunique() > 1,
+        "term": frame["term"].nunique() > 1,
+    }
+    columns = ["month", *(c for c in several if several[c])]
     rows = [
         (
-            names.method(words, str(row.method)), words.text(f"term.{row.term}.short"),
             names.at(words, int(row.month), clock=clock),
+            *((names.method(words, str(row.method)),) if several["method"] else ()),
+            *((words.text(f"term.{row.term}.short"),) if several["term"] else ()),
             words.amount(row.estimate, scale, signed=True),
             words.span(row.conf_low, row.conf_high, scale),
-            words.count(row.n_treated), words.count(row.n_comparison),
+            words.count(row.n_treated),
+            words.count(row.n_comparison),
         )
-        for row in frame.itertuples()
+        for row in frames.rows_of(frame)
     ]
-    columns = ["method", "term", "month", "effect", "interval", "n_treated", "n_comparison"]
-    return _table(words, "effects", columns, rows, text=("term", "month"))
+    columns += ["effect", "interval", "n_treated", "n_comparison"]
+    return _table(words, "effects", columns, rows, text=("method", "term"))
 
 
 def curve(words: Words, found: Curve, *, clock: str) -> Table:
@@ -89,9 +103,10 @@ def curve(words: Words, found: Curve, *, clock: str) -> Table:
             f"{words.count(row.month)} {words.text(f'{clock}.many')}",
             words.amount(row.estimate, found.scale, signed=True),
             words.span(row.conf_low, row.conf_high, found.scale),
-            words.count(row.n_treated), words.count(row.n_comparison),
+            words.count(row.n_treated),
+            words.count(row.n_comparison),
         )
-        for row in found.rows.itertuples()
+        for row in frames.rows_of(found.rows)
     ]
     return _table(
         words, "curve", ["since", "effect", "interval", "n_treated", "n_comparison"], rows
@@ -102,10 +117,11 @@ def effect_rows(words: Words, rows: pd.DataFrame, found: Curve) -> Table:
     """Numbers of a figure without a clock: ``label, value, low, high``."""
     body = [
         (
-            str(row.label), words.amount(row.value, found.scale, signed=True),
+            str(row.label),
+            words.amount(row.value, found.scale, signed=True),
             words.span(row.low, row.high, found.scale),
         )
-        for row in rows.itertuples()
+        for row in frames.rows_of(rows)
     ]
     return _table(words, "rows", ["label", "value", "interval"], body)
 
@@ -118,12 +134,13 @@ def displacement(words: Words, evidence: Evidence) -> Table | None:
     scale, clock = frames.common_scale(evidence), frames.clock(evidence.design)
     rows = [
         (
-            words.text(f"term.{row.term}.label"), names.group(words, str(row.group)),
+            words.text(f"term.{row.term}.label"),
+            names.group(words, str(row.group)),
             names.at(words, int(row.month), clock=clock),
             words.amount(row.estimate, scale, signed=True),
             words.span(row.conf_low, row.conf_high, scale),
         )
-        for row in rounded_effects(table, scale).itertuples()
+        for row in frames.rows_of(rounded_effects(table, scale))
     ]
     columns = ["term", "group", "month", "effect", "interval"]
     return _table(words, "displacement", columns, rows, text=("group", "month"))
@@ -140,22 +157,17 @@ def benchmarks(words: Words, evidence: Evidence) -> Table | None:
             words.text(f"benchmark.{row.benchmark}.label"),
             names.at(words, int(row.month), clock=clock),
             words.amount(row.value, scale, signed=True),
-            words.text("benchmark.exact") if pd.isna(row.std_error)
-            else words.amount(row.std_error, scale),
+            words.text("benchmark.exact")
+            if pd.isna(row.std_error)
+            else words.amount(row.std_error, scale.finer),
             words.amount(row.estimate, scale, signed=True),
-            words.span(row.conf_low, row.conf_high, scale), coverage(words, row.covered),
+            words.span(row.conf_low, row.conf_high, scale),
+            words.text(f"covered.{row.covered}"),
         )
-        for row in frame.itertuples()
+        for row in frames.rows_of(frame)
     ]
     columns = ["benchmark", "month", "value", "std_error", "effect", "interval", "covered"]
     return _table(words, "benchmarks", columns, rows, text=("month", "covered"))
-
-
-def coverage(words: Words, covered: object) -> str:
-    """Whether the interval contains a known value, in words."""
-    if pd.isna(covered):
-        return words.text("covered.not_applicable")
-    return words.text("covered.yes" if covered else "covered.no")
 
 
 def balance(words: Words, frame: pd.DataFrame) -> Table:
@@ -166,7 +178,7 @@ def balance(words: Words, frame: pd.DataFrame) -> Table:
             words.number(row.smd_before, SMD_DECIMALS, signed=True),
             words.number(row.smd_after, SMD_DECIMALS, signed=True),
         )
-        for row in frame.itertuples()
+        for row in frames.rows_of(frame)
     ]
     return _table(words, "balance", ["covariate", "smd_before", "smd_after"], rows)
 
@@ -176,15 +188,16 @@ def overlap(words: Words, frame: pd.DataFrame) -> Table:
     rows = [
         (
             words.text(
-                "bin",
+                "text.band",
                 {
                     "low": words.number(row.score_from, BIN_DECIMALS),
                     "high": words.number(row.score_to, BIN_DECIMALS),
                 },
             ),
-            words.share(row.treated), words.share(row.comparison),
+            words.share(row.treated),
+            words.share(row.comparison),
         )
-        for row in frame.itertuples()
+        for row in frames.rows_of(frame)
     ]
     return _table(words, "overlap", ["score", "treated", "comparison"], rows)
 
@@ -199,9 +212,10 @@ def findings(words: Words, evidence: Evidence) -> Table:
             f"{SYMBOLS[found.verdict]} {words.text(f'verdict_of_check.{found.verdict}')}",
             facts.finding(words, scale, found),
             words.number(row.statistic, STATISTIC_DECIMALS),
-            words.number(row.threshold, STATISTIC_DECIMALS), found.reference,
+            words.number(row.threshold, STATISTIC_DECIMALS),
+            found.reference,
         )
-        for found, row in zip(evidence.findings, frame.itertuples(), strict=True)
+        for found, row in zip(evidence.findings, frames.rows_of(frame), strict=True)
     ]
     columns = ["check", "verdict", "found", "statistic", "threshold", "reference"]
     return _table(words, "findings", columns, rows, text=("verdict", "found", "reference"))
@@ -212,8 +226,10 @@ def flow(words: Words, ledger: Ledger) -> Table:
     rows = []
     for step in ledger.steps:
         head = (
-            words.text(f"ledger.room.{step.room}"), names.step(words, step),
-            words.text(f"ledger.unit.{step.unit}"), words.count(step.before),
+            words.text(f"ledger.room.{step.room}"),
+            names.step(words, step),
+            words.text(f"ledger.unit.{step.unit}"),
+            words.count(step.before),
             words.count(step.after),
         )
         rows += [
@@ -222,4 +238,3 @@ def flow(words: Words, ledger: Ledger) -> Table:
         ] or [(*head, words.text("ledger.nothing_dropped"), words.count(0))]
     columns = ["room", "step", "unit", "before", "after", "reason", "dropped"]
     return _table(words, "flow", columns, rows, text=("step", "unit", "reason"))
-

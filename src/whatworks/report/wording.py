@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 import numpy as np
 import pandas as pd
 
@@ -10,16 +12,19 @@ from whatworks.ledger import Ledger
 from whatworks.report import names
 from whatworks.report.figures.flow import drawn_steps
 from whatworks.report.frames import (
+    EVERYONE,
     NO_CLOCK,
     Curve,
     clock,
+    common_scale,
     curve,
     from_table,
     primary_month,
     reading_months,
+    rows_of,
 )
 from whatworks.report.language import Words
-from whatworks.report.numbers import BIN_DECIMALS, SMD_DECIMALS
+from whatworks.report.numbers import BIN_DECIMALS, SMD_DECIMALS, Scale, rounded_effects
 from whatworks.vocabulary import Impact
 
 _UNCLEAR = (Impact.INCONCLUSIVE,)
@@ -44,15 +49,18 @@ def verdict(words: Words, evidence: Evidence) -> str:
     month = primary_month(evidence)
     row = found.at(month)
     form = (
-        "unclear" if evidence.impact in _UNCLEAR
-        else "near_zero" if evidence.impact in _NEAR_ZERO
+        "unclear"
+        if evidence.impact in _UNCLEAR
+        else "near_zero"
+        if evidence.impact in _NEAR_ZERO
         else "measured"
     )
     size = abs(float(row["estimate"]))
     family = "hundred" if found.scale.unit == "pp" else "average"
     facts = {
         "persons": names.treatment(words, evidence.design.question.treatment, "persons"),
-        "size": words.number(size, found.scale.decimals) if family == "hundred"
+        "size": words.number(size, found.scale.decimals)
+        if family == "hundred"
         else words.amount(size, found.scale),
         "direction": words.text(f"direction.{family}.{'less' if row['estimate'] < 0 else 'more'}"),
         "state": names.outcome(words, evidence.design.question.outcome, "state"),
@@ -68,11 +76,25 @@ def verdict(words: Words, evidence: Evidence) -> str:
     return words.text("verdict.of_term", {"term": term, "verdict": said})
 
 
-def effect(words: Words, row: pd.Series, found: Curve) -> str:
+def displacement(words: Words, evidence: Evidence) -> tuple[str, ...]:
+    """Direct, spillover and total effects over everyone, a sentence each; none if not measured."""
+    if evidence.displacement.effects is None:
+        return ()
+    scale = common_scale(evidence)
+    rows = rounded_effects(evidence.displacement.effects, scale)
+    said = []
+    for _, row in rows[rows["group"] == EVERYONE].iterrows():
+        term = words.text(f"term.{row['term']}.label")
+        facts = {"term": term, "effect": effect(words, row, scale)}
+        said.append(words.text("displacement.reading", facts))
+    return tuple(said)
+
+
+def effect(words: Words, row: pd.Series, scale: Scale) -> str:
     """Effect with its interval, as read in a table or a sentence."""
     facts = {
-        "estimate": words.amount(row["estimate"], found.scale, signed=True),
-        "interval": words.span(row["conf_low"], row["conf_high"], found.scale),
+        "estimate": words.amount(row["estimate"], scale, signed=True),
+        "interval": words.span(row["conf_low"], row["conf_high"], scale),
     }
     return words.text("effect.with_interval", facts)
 
@@ -100,7 +122,8 @@ def effects_told(words: Words, evidence: Evidence) -> str:
     before = found.rows[found.rows["month"] < 0]["estimate"]
     if found.months != NO_CLOCK:
         facts = {
-            "first": words.count(found.months[0]), "last": words.count(found.months[-1]),
+            "first": words.count(found.months[0]),
+            "last": words.count(found.months[-1]),
             "clocks": words.text(f"{counted}.many"),
         }
         told.append(words.text("told.curve", facts))
@@ -116,7 +139,7 @@ def effects_told(words: Words, evidence: Evidence) -> str:
             "told.at",
             {
                 "month": names.at(words, month, clock=counted),
-                "effect": effect(words, found.at(month), found),
+                "effect": effect(words, found.at(month), found.scale),
             },
         )
         for month in reading_months(evidence)
@@ -138,13 +161,13 @@ def effects_told(words: Words, evidence: Evidence) -> str:
 def rows_told(words: Words, rows: pd.DataFrame, found: Curve) -> str:
     """Figure of effects one under another, in words: ``label, value, low, high``."""
     told = []
-    for row in rows.itertuples():
+    for row in rows_of(rows):
         facts = {
             "label": str(row.label),
             "value": words.amount(float(row.value), found.scale, signed=True),
             "interval": words.span(float(row.low), float(row.high), found.scale),
         }
-        told.append(words.text("told.row" if row.low == row.low else "told.row_alone", facts))
+        told.append(words.text("told.row" if not isnan(row.low) else "told.row_alone", facts))
     return " ".join(told)
 
 
@@ -154,7 +177,7 @@ def balance_told(words: Words, balance: pd.DataFrame) -> str:
     for when in ("before", "after"):
         size = balance[f"smd_{when}"].abs()
         if size.notna().any():
-            worst = balance.loc[size.idxmax()]
+            worst = balance.iloc[int(np.nanargmax(size.to_numpy(float)))]
             facts[when] = words.number(worst[f"smd_{when}"], SMD_DECIMALS)
             facts[f"worst_{when}"] = names.covariate(words, str(worst["covariate"]))
         else:
@@ -166,7 +189,7 @@ def overlap_told(words: Words, overlap: pd.DataFrame) -> str:
     """Histogram of scores in words: the fullest bin of each group."""
     facts = {}
     for arm in ("treated", "comparison"):
-        fullest = overlap.loc[int(np.argmax(overlap[arm].to_numpy(float)))]
+        fullest = overlap.iloc[int(np.argmax(overlap[arm].to_numpy(float)))]
         facts[f"{arm}_from"] = words.number(fullest["score_from"], BIN_DECIMALS)
         facts[f"{arm}_to"] = words.number(fullest["score_to"], BIN_DECIMALS)
         facts[f"{arm}_share"] = words.share(fullest[arm])

@@ -25,9 +25,7 @@ def refusal(problems: Sequence[Problem]) -> SourceRefused:
     """One error that tells every problem."""
     if len(problems) == 1:
         (one,) = problems
-        return SourceRefused(
-            what=one.what, needed=one.needed, found=one.found, remedy=one.remedy
-        )
+        return SourceRefused(what=one.what, needed=one.needed, found=one.found, remedy=one.remedy)
     lines = [
         f"\n  ({number}) {p.what}: needed {p.needed}; found {p.found}. To do: {p.remedy}."
         for number, p in enumerate(problems, start=1)
@@ -40,10 +38,18 @@ def refusal(problems: Sequence[Problem]) -> SourceRefused:
     )
 
 
+class ProblemsError(Exception):
+    """Problems on their way to `read`, which tells those of all sources in one refusal."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{len(problems)} problems")
+        self.problems = tuple(problems)
+
+
 def refuse_if(problems: Sequence[Problem]) -> None:
     """Raise when there is a problem."""
     if problems:
-        raise refusal(problems)
+        raise ProblemsError(problems)
 
 
 @contextmanager
@@ -52,20 +58,22 @@ def reworded(what: str) -> Iterator[None]:
     try:
         yield
     except duckdb.OutOfMemoryException:
-        raise SourceRefused(
+        problem = Problem(
             what=what,
             needed="more memory or more temporary disk than the engine may take",
             found="the limit reached",
             remedy="raise memory_limit of the connection or free space in its directory",
-        ) from None
+        )
+        raise ProblemsError([problem]) from None
     except duckdb.Error as error:
-        raise SourceRefused(
+        problem = Problem(
             what=what,
             needed="rows the engine can read",
             found=f"an error of the engine ({type(error).__name__}), its text withheld because it"
             " can quote rows",
             remedy="check separator, quote and encoding in the mapping, or ask for the file again",
-        ) from None
+        )
+        raise ProblemsError([problem]) from None
 
 
 def counted(count: int, noun: str) -> str:
@@ -75,3 +83,13 @@ def counted(count: int, noun: str) -> str:
     ('1 row', '2,000 rows')
     """
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+class UnfitHeaderError(Exception):
+    """A header in which a layout does not find its columns; the file's name is added later."""
+
+    def __init__(self, *, needed: str, found: str, remedy: str) -> None:
+        super().__init__(found)
+        self.needed = needed
+        self.found = found
+        self.remedy = remedy

@@ -33,7 +33,7 @@ class Scratch:
         trace: TracebackType | None,
     ) -> None:
         for name in tuple(self._held):
-            self.drop(name)
+            self._drop(name)
 
     def name(self, stem: str) -> str:
         """Reserve a name that this connection has not seen; the table goes when the reading ends."""
@@ -51,11 +51,19 @@ class Scratch:
         """Hold a table without rows."""
         return self.connection.create_table(self.name(stem), schema=schema, temp=True)
 
-    def drop(self, name: str) -> None:
+    def drop(self, table: ibis.Table) -> None:
         """Give the space of a table back."""
-        self._held.discard(name)
-        self.connection.drop_table(name, force=True)
+        self._drop(_name_of(table))
 
     def hand_over(self, *tables: ibis.Table) -> None:
         """Let tables outlive the reading."""
-        self._held -= {table.get_name() for table in tables}
+        self._held -= {_name_of(table) for table in tables}
+
+    def _drop(self, name: str) -> None:
+        self._held.discard(name)
+        self.connection.drop_table(name, force=True)
+
+
+def _name_of(table: ibis.Table) -> str:
+    """Name without catalog: `get_name` prefixes those of temporary tables."""
+    return str(table.op().name)

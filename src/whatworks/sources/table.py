@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Final
 
 import ibis
+from ibis import _
 from ibis.backends.duckdb import Backend
 
-from whatworks.errors import SourceRefused, suggestion
+from whatworks.errors import suggestion
 from whatworks.sources.files import RawFile
 from whatworks.sources.mapping import Source
-from whatworks.sources.problems import Problem, counted, reworded
+from whatworks.sources.problems import Problem, ProblemsError, UnfitHeaderError, counted, reworded
 from whatworks.sources.scratch import Scratch
 
 FILE: Final = "file"
@@ -63,7 +64,10 @@ def load_file(
         header = _header(file.text, source)
     except (csv.Error, StopIteration):
         return None, [_no_header(file)]
-    wanted = columns(source, header, scratch.connection)
+    try:
+        wanted = columns(source, header, scratch.connection)
+    except UnfitHeaderError as unfit:
+        return None, [_unfit(file, source, header, unfit)]
     problems = list(_header_problems(file, source, header, wanted))
     if problems:
         return None, problems
@@ -72,9 +76,7 @@ def load_file(
 
 def _header(path: Path, source: Source) -> list[str]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(
-            stream, delimiter=source.separator, quotechar=source.quote, strict=True
-        )
+        reader = csv.reader(stream, delimiter=source.separator, quotechar=source.quote, strict=True)
         return next(reader)
 
 
@@ -92,12 +94,7 @@ def _header_problems(
 ) -> Iterator[Problem]:
     missing = [name for name in dict.fromkeys(wanted.values()) if name not in header]
     if missing and (separator := _other_separator(header, source)):
-        yield Problem(
-            what=file.name,
-            needed=f"columns separated by {source.separator!r}",
-            found=f"a header with {counted(len(header), 'column')} and {separator!r} in it",
-            remedy=f"write separator = {separator!r} in the mapping",
-        )
+        yield _wrong_separator(file, source, separator)
         return
     if header and header[0].startswith("ï»¿"):
         yield Problem(
@@ -114,7 +111,9 @@ def _header_problems(
             what=f"{file.name}, column {name!r}",
             needed="that column",
             found=f"{counted(len(header), 'column')}, none of that name",
-            remedy=(near.replace("write", "the nearest is", 1) + ": correct the mapping or the file")
+            remedy=(
+                near.replace("write", "the nearest is", 1) + ": correct the mapping or the file"
+            )
             if near
             else "correct the mapping, or ask for the file with its header",
         )
@@ -127,6 +126,21 @@ def _header_problems(
                 found=f"{counts[name]}",
                 remedy="give each column its own name",
             )
+
+
+def _wrong_separator(file: RawFile, source: Source, other: str) -> Problem:
+    return Problem(
+        what=file.name,
+        needed=f"columns separated by {source.separator!r}",
+        found=f"a header of 1 column with {other!r} in it",
+        remedy=f"write separator = {other!r} in the mapping",
+    )
+
+
+def _unfit(file: RawFile, source: Source, header: list[str], unfit: UnfitHeaderError) -> Problem:
+    if other := _other_separator(header, source):
+        return _wrong_separator(file, source, other)
+    return Problem(what=file.name, needed=unfit.needed, found=unfit.found, remedy=unfit.remedy)
 
 
 def _other_separator(header: list[str], source: Source) -> str | None:
@@ -147,48 +161,57 @@ def _rows(
     number: int,
     scratch: Scratch,
 ) -> tuple[RawTable | None, list[Problem]]:
-    view = str(ibis.util.gen_name("read_view"))
-    rejects, scans = scratch.name("rejects"), scratch.name("scans")
-    places = [f"c{i}" for i in range(len(header))]
+    """Rows of a file whose header is as it should be."""
+    names = _Names(scratch)
     try:
         with reworded(file.name):
-            lines = scratch.connection.read_csv(
-                _literal(file.text),
-                table_name=view,
-                columns=dict.fromkeys(places, "VARCHAR"),
-                auto_detect=False,
-                header=True,
-                delim=source.separator,
-                quote=source.quote,
-                escape=source.quote,
-                strict_mode=True,
-                null_padding=False,
-                force_not_null=places,
-                compression="none",
-                hive_partitioning=False,
-                store_rejects=True,
-                rejects_table=rejects,
-                rejects_scan=scans,
-            )
-        table = scratch.keep(
-            "raw",
-            lines.select(
-                **{FILE: ibis.literal(number, "int32"), FINGERPRINT: _fingerprint(lines, header)},
-                **{ours: lines[f"c{header.index(name)}"] for ours, name in wanted.items()},
-            ),
-            what=file.name,
-        )
-    except SourceRefused as error:
-        return None, [_not_cut_in_rows(file, error)]
+            lines = _lines(file, source, names, width=len(header), connection=scratch.connection)
+        chosen = {ours: lines[f"c{header.index(name)}"] for ours, name in wanted.items()}
+        extra = {FILE: ibis.literal(number, "int32"), FINGERPRINT: _fingerprint(lines, header)}
+        table = scratch.keep("raw", lines.select(**extra, **chosen), what=file.name)
+    except ProblemsError as error:
+        return None, [_mixed_line_ends(file)] if file.mixed_line_ends else list(error.problems)
     finally:
-        scratch.connection.drop_view(view, force=True)
+        scratch.connection.drop_view(names.view, force=True)
+    problems = list(_broken_rows(file, scratch.connection.table(names.rejects), len(header)))
     count = int(table.count().execute())
-    problems = list(_broken_rows(file, scratch.connection.table(rejects), header))
-    scratch.drop(rejects)
-    scratch.drop(scans)
     if not count and not problems:
         problems = [_header_only(file)]
     return (None if problems else RawTable(table=table, rows=count)), problems
+
+
+class _Names:
+    """Names, in the engine, of what reading one file makes beside its table."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self.view = str(ibis.util.gen_name("read_view"))
+        self.rejects = scratch.name("rejects")
+        self.scans = scratch.name("scans")
+
+
+def _lines(
+    file: RawFile, source: Source, names: _Names, *, width: int, connection: Backend
+) -> ibis.Table:
+    """Fields of a file as text, ``c0, c1, ...``; rows not so cut go to the table of rejects."""
+    places = [f"c{i}" for i in range(width)]
+    return connection.read_csv(
+        _literal(file.text),
+        table_name=names.view,
+        columns=dict.fromkeys(places, "VARCHAR"),
+        auto_detect=False,
+        header=True,
+        delim=source.separator,
+        quote=source.quote,
+        escape=source.quote,
+        strict_mode=True,
+        null_padding=False,
+        force_not_null=places,
+        compression="none",
+        hive_partitioning=False,
+        store_rejects=True,
+        rejects_table=names.rejects,
+        rejects_scan=names.scans,
+    )
 
 
 def _literal(path: Path) -> str:
@@ -199,21 +222,17 @@ def _literal(path: Path) -> str:
 def _fingerprint(lines: ibis.Table, header: Sequence[str]) -> ibis.Value:
     """128 bits of every field, in the order of the names of the columns.
 
-    Files hold no NUL, so it separates fields without ambiguity.
+    Written as JSON first: joined by a mark, fields that hold the mark could be confused.
     """
     ordered = sorted(range(len(header)), key=lambda i: (header[i], i))
-    return _character(0).join([lines[f"c{i}"] for i in ordered]).hexdigest("md5")
+    fields = ibis.array([lines[f"c{i}"] for i in ordered])
+    return fields.cast("json").cast("string").hexdigest("md5")
 
 
-@ibis.udf.scalar.builtin(name="chr")
-def _character(code: int) -> str:
-    """Character of a code point, computed in the engine."""
-
-
-def _broken_rows(file: RawFile, rejects: ibis.Table, header: Sequence[str]) -> Iterator[Problem]:
+def _broken_rows(file: RawFile, rejects: ibis.Table, width: int) -> Iterator[Problem]:
     """Rows that the engine could not cut into fields, counted and placed, never shown."""
     flaws = rejects.select("line", flaw=rejects.error_type.cast("string")).distinct()
-    counts = flaws.group_by("flaw").aggregate(rows=flaws.count()).order_by("flaw")
+    counts = flaws.group_by("flaw").aggregate(rows=_.count()).order_by("flaw")
     for row in counts.execute().itertuples():
         lines = flaws.filter(flaws.flaw == row.flaw).order_by("line").limit(_SHOWN_ROWS)
         places = ", ".join(str(line) for line in lines.line.execute())
@@ -221,7 +240,7 @@ def _broken_rows(file: RawFile, rejects: ibis.Table, header: Sequence[str]) -> I
             "UNQUOTED VALUE": "quotes that are closed",
             "INVALID ENCODING": "text in the declared encoding",
             "LINE SIZE OVER MAXIMUM": "rows shorter than 2,000,000 bytes",
-        }.get(row.flaw, f"{counted(len(header), 'field')} in every row")
+        }.get(row.flaw, f"{counted(width, 'field')} in every row")
         yield Problem(
             what=file.name,
             needed=needed,
@@ -241,12 +260,10 @@ def _header_only(file: RawFile) -> Problem:
     )
 
 
-def _not_cut_in_rows(file: RawFile, error: SourceRefused) -> Problem:
-    if file.mixed_line_ends:
-        return Problem(
-            what=file.name,
-            needed="the same line break after every row",
-            found="rows that end in CR LF and rows that end in LF",
-            remedy="save the file with one kind of line break; it may be two files put together",
-        )
-    return Problem(what=error.what, needed=error.needed, found=error.found, remedy=error.remedy)
+def _mixed_line_ends(file: RawFile) -> Problem:
+    return Problem(
+        what=file.name,
+        needed="the same line break after every row",
+        found="rows that end in CR LF and rows that end in LF",
+        remedy="save the file with one kind of line break; it may be two files put together",
+    )

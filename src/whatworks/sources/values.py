@@ -16,7 +16,7 @@ LAST_YEAR: Final = 2199
 _NUMBER: Final = r"^\s*[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?\s*$"
 
 
-@ibis.udf.scalar.builtin(name="try_strptime")
+@ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator] # ibis has no types
 def _parsed(text: str, pattern: str) -> dt.timestamp:
     """Time written in a text, null when it is not written that way."""
 

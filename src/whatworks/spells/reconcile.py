@@ -51,17 +51,16 @@ def reconcile(
             remedy="write 0 to merge only overlapping and adjacent stays",
         )
     rows = _episodes(records).union(_runs_of_months(records))
-    apart = rows.filter(_[KIND].isin(list(keep))).select(
-        PERSON, KIND, CODE, START, END, DAYS, OPEN
-    )
+    apart = rows.filter(_[KIND].isin(list(keep))).select(PERSON, KIND, CODE, START, END, DAYS, OPEN)
     merged = _merge(rows.filter(~_[KIND].isin(list(keep))), gap_days=gap_days)
     con = records.connection
-    table = con.create_table(
-        ibis.util.gen_name("spells"), apart.union(merged), temp=True
-    )
+    table = con.create_table(ibis.util.gen_name("spells"), apart.union(merged), temp=True)
     before = int(rows.count().execute())
     ledger = records.ledger.add(
-        "spells", "overlaps", unit="spells", before=before,
+        "spells",
+        "overlaps",
+        unit="spells",
+        before=before,
         dropped={"merged": before - int(table.count().execute())},
     )
     return check_spells(Spells(records=records, table=table, ledger=ledger))
@@ -71,9 +70,7 @@ def _coverage(records: Records) -> ibis.Table:
     """Last day each source sees, per kind."""
     columns = {"source": "string", "kind": "string", "last_month": "int32"}
     rows = [(c.source, c.kind, c.last) for c in records.coverage]
-    return ibis.memtable(rows, schema=columns).mutate(
-        last_day=_month_end(_.last_month)
-    )
+    return ibis.memtable(rows, schema=columns).mutate(last_day=_month_end(_.last_month))
 
 
 def _month_start(month: ibis.Value) -> ibis.Value:
@@ -90,14 +87,19 @@ def _episodes(records: Records) -> ibis.Table:
     is_open = known[END].isnull()
     length = (known[END].delta(known[START], unit="day") + 1).cast("int32")
     closed = known.mutate(
-        end=ibis.coalesce(known[END], known.last_day), days=is_open.ifelse(OPEN_DAYS, length),
+        end=ibis.coalesce(known[END], known.last_day),
+        days=is_open.ifelse(OPEN_DAYS, length),
         open_ended=is_open,
     )
     # An open spell that starts after its source stops seeing ends the day it starts.
     return closed.select(
-        PERSON, KIND, CODE, START,
+        PERSON,
+        KIND,
+        CODE,
+        START,
         end=ibis.greatest(closed[END], closed[START]),
-        days=closed.days.cast("int32"), open_ended=closed.open_ended,
+        days=closed.days.cast("int32"),
+        open_ended=closed.open_ended,
     )
 
 
@@ -111,7 +113,11 @@ def _runs_of_months(records: Records) -> ibis.Table:
     )
     bounds = stays.mutate(start=_month_start(_.first), end=_month_end(_.last))
     return bounds.select(
-        PERSON, KIND, CODE, START, END,
+        PERSON,
+        KIND,
+        CODE,
+        START,
+        END,
         days=(_.end.delta(_.start, unit="day") + 1).cast("int32"),
         open_ended=ibis.literal(False),  # noqa: FBT003 - a column constant, not a flag
     )
@@ -119,19 +125,21 @@ def _runs_of_months(records: Records) -> ibis.Table:
 
 def _merge(rows: ibis.Table, *, gap_days: int) -> ibis.Table:
     """Union of overlapping and near-adjacent rows of one person, kind and code."""
-    earlier = ibis.window(
-        group_by=[PERSON, KIND, CODE], order_by=[START, END], preceding=(None, 1)
-    )
+    earlier = ibis.window(group_by=[PERSON, KIND, CODE], order_by=[START, END], preceding=(None, 1))
     upto = ibis.window(
         group_by=[PERSON, KIND, CODE], order_by=[START, END], preceding=None, following=0
     )
     reach = rows.mutate(reach=_[END].max().over(earlier))
     begins = reach.mutate(
-        begins=(
-            _.reach.isnull() | (_[START] > _.reach + ibis.interval(days=1 + gap_days))
-        ).cast("int32")
+        begins=(_.reach.isnull() | (_[START] > _.reach + ibis.interval(days=1 + gap_days))).cast(
+            "int32"
+        )
     )
     stays = begins.mutate(stay=_.begins.sum().over(upto))
-    return stays.group_by([PERSON, KIND, CODE, "stay"]).aggregate(
-        start=_[START].min(), end=_[END].max(), days=_[DAYS].max(), open_ended=_[OPEN].any()
-    ).drop("stay")
+    return (
+        stays.group_by([PERSON, KIND, CODE, "stay"])
+        .aggregate(
+            start=_[START].min(), end=_[END].max(), days=_[DAYS].max(), open_ended=_[OPEN].any()
+        )
+        .drop("stay")
+    )

@@ -38,7 +38,9 @@ def moments(values: Floats, *, weight: Floats) -> Moments:
     mean = share @ values
     second = share @ (values * values)
     spare = 1.0 - float(share @ share)
-    variance = np.maximum(second - mean**2, 0.0) / spare if spare > 0 else np.full(mean.shape, np.nan)
+    variance = (
+        np.maximum(second - mean**2, 0.0) / spare if spare > 0 else np.full(mean.shape, np.nan)
+    )
     binary = np.array([bool(((x == 0) | (x == 1)).all()) for x in values.T], dtype=bool)
     variance = np.where(binary, mean * (1 - mean), variance)
     return Moments(mean=np.asarray(mean), variance=np.asarray(variance))

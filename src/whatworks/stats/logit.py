@@ -20,7 +20,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MAX_STEPS: Final = 60
-BLOCK: Final = 262_144
+CONVERGED: Final = 1e-11
+"""Largest mean score left at the end: Newton doubles its digits at each step."""
+BLOCK: Final = 32_768
+"""Rows per block: what a core keeps near it."""
 SEPARATED: Final = 30.0
 """A linear predictor this large on a treated or comparison unit: fitted probability of 0 or 1."""
 
@@ -74,7 +77,7 @@ def fit_logit(
     spread = np.sqrt(np.average((covariates - centre) ** 2, axis=0, weights=weight))
     spread = np.where(spread > 0, spread, 1.0)
     n_groups = int(group.max()) + 1
-    totals = np.bincount(group, weights=weight, minlength=n_groups)
+    totals: Floats = np.bincount(group, weights=weight, minlength=n_groups).astype(float)
     share = np.bincount(group, weights=weight * treated, minlength=n_groups) / totals
     alpha = np.log(share / (1 - share)) if np.all((share > 0) & (share < 1)) else np.zeros(n_groups)
     beta = np.zeros(covariates.shape[1])
@@ -87,14 +90,17 @@ def fit_logit(
             step /= 2  # overshot: the likelihood is concave, a shorter step climbs
             continue
         alpha, beta, terms, step = alpha + step * d_alpha, beta + step * d_beta, ahead, 1.0
-        if terms.largest_score(totals) < 1e-13:
+        if terms.largest_score(totals) < CONVERGED:
             converged = True
             break
     slopes = beta / spread
     linear = alpha[group] + (covariates - centre) @ slopes
     return Logit(
-        slopes=slopes, intercepts=alpha - centre @ slopes, linear=linear,
-        converged=converged, separated=bool(np.abs(linear).max() > SEPARATED),
+        slopes=slopes,
+        intercepts=alpha - centre @ slopes,
+        linear=linear,
+        converged=converged,
+        separated=bool(np.abs(linear).max() > SEPARATED),
     )
 
 

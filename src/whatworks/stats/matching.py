@@ -43,8 +43,11 @@ class MatchedSets:
         rows, others, part = self.treated[kept], self.comparison[kept], self.part[kept]
         total = np.bincount(rows, weights=part, minlength=self.weight.size)
         return MatchedSets(
-            treated=rows, comparison=others, part=part / total[rows],
-            weight=np.where(total > 0, self.weight, 0.0), is_treated=self.is_treated,
+            treated=rows,
+            comparison=others,
+            part=part / total[rows],
+            weight=np.where(total > 0, self.weight, 0.0),
+            is_treated=self.is_treated,
         )
 
     def signed_weights(self) -> Floats:
@@ -123,7 +126,11 @@ def _regression(y: Floats, x: Floats, weight: Floats) -> tuple[Floats, Floats, f
 
 
 def abadie_imbens(
-    outcomes: Floats, covariates: Floats, sets: MatchedSets, *, bias_adjust: bool,
+    outcomes: Floats,
+    covariates: Floats,
+    sets: MatchedSets,
+    *,
+    bias_adjust: bool,
     same_arm: int = 1,
 ) -> Floats:
     r"""Covariance of matched effects for independent units, with replacement.

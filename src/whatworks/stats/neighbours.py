@@ -41,8 +41,13 @@ class Pairs:
 
 
 def nearest_on_line(
-    score_treated: Floats, score_comparison: Floats, *, cell_treated: Ints, cell_comparison: Ints,
-    ratio: int, caliper: float = np.inf,
+    score_treated: Floats,
+    score_comparison: Floats,
+    *,
+    cell_treated: Ints,
+    cell_comparison: Ints,
+    ratio: int,
+    caliper: float = np.inf,
 ) -> Pairs:
     """Nearest comparisons by distance of scores within cells, with replacement, ties kept.
 
@@ -123,14 +128,21 @@ def _expand(order: Ints, low: Ints, high: Ints) -> Pairs:
     offset = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     comparison = order[np.repeat(low, counts) + offset]
     return Pairs(
-        treated=treated, comparison=comparison, weight=1.0 / counts[treated],
+        treated=treated,
+        comparison=comparison,
+        weight=1.0 / counts[treated],
         unmatched=np.flatnonzero(counts == 0),
     )
 
 
 def nearest_in_space(
-    points_treated: Floats, points_comparison: Floats, *, cell_treated: Ints,
-    cell_comparison: Ints, ratio: int, caliper: float = np.inf,
+    points_treated: Floats,
+    points_comparison: Floats,
+    *,
+    cell_treated: Ints,
+    cell_comparison: Ints,
+    ratio: int,
+    caliper: float = np.inf,
 ) -> Pairs:
     """Nearest comparisons by Euclidean distance of points within cells, ties kept.
 
@@ -166,7 +178,9 @@ def nearest_in_space(
     others = np.concatenate(comparison) if comparison else np.empty(0, dtype=np.int64)
     counts = np.bincount(rows, minlength=points_treated.shape[0])
     return Pairs(
-        treated=rows, comparison=others, weight=1.0 / counts[rows],
+        treated=rows,
+        comparison=others,
+        weight=1.0 / counts[rows],
         unmatched=np.flatnonzero(counts == 0),
     )
 

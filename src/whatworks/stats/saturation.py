@@ -54,9 +54,13 @@ def contrast(treated: NDArray[np.bool_], saturation: Floats, *, pooled: bool) ->
     pooled : bool
     """
     positive = saturation > 0
-    levels = [("all", positive)] if pooled else [
-        (format(level, ".6g"), saturation == level) for level in np.unique(saturation[positive])
-    ]
+    levels = (
+        [("all", positive)]
+        if pooled
+        else [
+            (format(level, ".6g"), saturation == level) for level in np.unique(saturation[positive])
+        ]
+    )
     columns: list[NDArray[np.bool_]] = []
     reads: list[tuple[str, str, tuple[int, ...]]] = []
     for name, here in levels:
@@ -64,7 +68,8 @@ def contrast(treated: NDArray[np.bool_], saturation: Floats, *, pooled: bool) ->
         if (here & ~treated).any():
             columns += [here & treated, here]
             reads += [
-                ("direct", name, (at,)), ("spillover", name, (at + 1,)),
+                ("direct", name, (at,)),
+                ("spillover", name, (at + 1,)),
                 ("total", name, (at, at + 1)),
             ]
         else:
@@ -74,6 +79,8 @@ def contrast(treated: NDArray[np.bool_], saturation: Floats, *, pooled: bool) ->
     for row, (_, _, chosen) in enumerate(reads):
         forms[row, list(chosen)] = 1.0
     return Contrast(
-        columns=np.column_stack(columns).astype(float), forms=forms,
-        terms=tuple(r[0] for r in reads), groups=tuple(r[1] for r in reads),
+        columns=np.column_stack(columns).astype(float),
+        forms=forms,
+        terms=tuple(r[0] for r in reads),
+        groups=tuple(r[1] for r in reads),
     )

@@ -57,7 +57,8 @@ def evidence() -> Evidence:
         observational(), treatment="treat", outcome="re78", covariates=COVARIATES, unit="USD"
     ).matched(using=NearestNeighbours(ratio=3, caliper_sd=0.2))
     return weigh(
-        design, [MatchedDifference(bias_adjust=True).fit(design)],
+        design,
+        [MatchedDifference(bias_adjust=True).fit(design)],
         benchmarks=(
             Benchmark(code="naive", month=0, value=NAIVE),
             Benchmark(code="experiment", month=0, value=EXPERIMENT, std_error=robust),

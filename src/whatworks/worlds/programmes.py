@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from whatworks.errors import OptionError
-from whatworks.months import to_index
+from whatworks.months import to_index, to_label
 from whatworks.vocabulary import Accompaniment
 
 HISTORY: Final = 24
@@ -184,7 +184,7 @@ class Departement:
     '2023-12'
     """
 
-    seed: int = 2019
+    seed: int = 6
     n_persons: int = 2_400
     n_markets: int = 5
     first: str = "2019-01"
@@ -209,8 +209,7 @@ class Departement:
     @property
     def last(self) -> str:
         """Last month of the window, ``YYYY-MM``."""
-        index = to_index(self.first) + WINDOW - 1
-        return f"{index // 12:04d}-{index % 12 + 1:02d}"
+        return to_label(to_index(self.first) + WINDOW - 1)
 
     def without_effects(self) -> Departement:
         """Return the same département, in which no programme changes anyone's chances."""

@@ -1,16 +1,20 @@
 """The simulated département as its operators would hand it over: raw files, each with its habits.
 
-====================  ==========================================================================
-``caf_rsa_YYYY.csv``  monthly extract of the family fund: a row per month of an open file, state
-                      ``2`` paid, ``4`` and ``5`` suspended and closed; dates ``01/03/2021``,
-                      amounts with a decimal comma
-``contrats.csv``      register of contracts: ISO dates, end included, empty while running; nested
-                      and overlapping contracts, some rows repeated, some ending before they start
-``accompagnements.csv``  the operator's own list: ISO-8859-1, dates ``31/12/2021``, end *excluded*,
-                      ``31/12/2099`` where a stay was never closed; some rows repeated
-``personnes.csv``     one row per person
-``sources.toml``      the mapping that reads all four
-====================  ==========================================================================
+``caf_rsa_YYYY.csv``
+    Monthly extract of the family fund: a row per month of an open file, state ``2`` paid, ``4``
+    and ``5`` suspended and closed; dates ``01/03/2021``, amounts with a decimal comma.
+``contrats.csv``
+    Register of contracts: ISO dates, end included, empty while running; nested and overlapping
+    contracts, some rows repeated, some ending before they start.
+``accompagnements.csv``
+    The operator's own list: ISO-8859-1, dates ``31/12/2021``, end *excluded*, ``31/12/2099``
+    where a stay was never closed; some rows repeated; a count of meetings, which is activity.
+``personnes.csv``
+    One row per person.
+``sources.toml``
+    The mapping that reads all four.
+``truth.json``
+    What the accompaniments truly do.
 
 The identifier is the same everywhere, starts with zeros and has another column name in each file.
 """
@@ -19,7 +23,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,6 +31,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.errors import OptionError
 from whatworks.months import to_index, to_label
 from whatworks.vocabulary import Accompaniment
 from whatworks.worlds.clock import Calendar
@@ -35,7 +40,7 @@ from whatworks.worlds.mapping_text import mapping_text
 from whatworks.worlds.pathways import CODES, RUNNING
 from whatworks.worlds.population import Ints
 from whatworks.worlds.programmes import WINDOW
-from whatworks.worlds.truth import Truth, truth_to_json
+from whatworks.worlds.truth import POPULATION, compute_truth, truth_to_json
 
 Strings = NDArray[np.str_]
 
@@ -65,6 +70,7 @@ NESTED: Final = 0.03
 """Of contracts of six months or more: a shorter one of the same kind inside."""
 _WRITING: Final = 2
 """Branch of the seed from which habits and errors of the files are drawn."""
+MAPPING: Final = "sources.toml"
 SENTINEL: Final = "31/12/2099"
 
 
@@ -86,39 +92,69 @@ class RawFile:
 
 
 def write(
-    world: DepartementWorld, folder: Path | str, *, truth: Truth | None = None
+    world: DepartementWorld,
+    folder: Path | str,
+    *,
+    truth_persons: int = POPULATION,
+    progress: Callable[[str], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Write the raw files of a world, their mapping, and its truth when given.
+    """Write the raw files of a world, their mapping, and its truth.
 
     Everything is first written beside ``folder`` and moved at the end: an interrupted run leaves
-    what was there before. Other files of the folder stay.
+    what was there before.
 
     Parameters
     ----------
     world : DepartementWorld
     folder : path
-    truth : Truth, optional
-        Written as ``truth.json``.
+        Absent, empty, or holding a world already; its other files stay.
+    truth_persons : int
+        Persons simulated for ``truth.json``, see `compute_truth`; 0 writes the raw files only.
+    progress : callable, optional
+        Called with what is being done, in words.
 
     Returns
     -------
     tuple of Path
         What was written.
+
+    Raises
+    ------
+    OptionError
+        When ``folder`` holds something else than a world.
     """
     target = Path(folder)
+    _check_target(target)
+    say = progress or (lambda _: None)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}-{os.getpid()}")
     beside.mkdir()
     try:
         for file in raw_files(world):
+            say(file.name)
             (beside / file.name).write_bytes(file.text().encode(file.encoding))
-        mapping = mapping_text(world.options)
-        (beside / "sources.toml").write_bytes(mapping.encode("utf-8"))
-        if truth is not None:
+        (beside / MAPPING).write_bytes(mapping_text(world.options).encode("utf-8"))
+        if truth_persons:
+            truth = compute_truth(
+                world.options,
+                n_persons=truth_persons,
+                progress=lambda done, blocks: say(f"truth: block {done} of {blocks}"),
+            )
             (beside / "truth.json").write_bytes(truth_to_json(truth).encode("utf-8"))
         return _move(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _check_target(target: Path) -> None:
+    empty = target.is_dir() and not any(target.iterdir())
+    if target.exists() and not empty and not (target / MAPPING).is_file():
+        raise OptionError(
+            what="the folder to write",
+            needed=f"one that does not exist, or that holds a world with its {MAPPING}",
+            found="something else of that name",
+            remedy="name another folder",
+        )
 
 
 def raw_files(world: DepartementWorld) -> Iterator[RawFile]:
@@ -154,7 +190,8 @@ def _contracts(world: DepartementWorld, rng: np.random.Generator) -> RawFile:
     held = world.pathways.contracts
     order = np.lexsort((held.end, held.code, held.start, held.person))
     rows = np.stack([held.person, held.code, held.start, held.end], axis=1)[order]
-    rows = np.concatenate([rows, _nested(rows, rng), _reversed(rows, rng)])
+    opening = int(Calendar.starting(world.options.first).day(0))
+    rows = np.concatenate([rows, _nested(rows, rng, opening=opening), _reversed(rows, rng)])
     rows = rows[np.lexsort((rows[:, 3], rows[:, 1], rows[:, 2], rows[:, 0]))]
     numbered = np.column_stack([rows, np.arange(1, len(rows) + 1)])
     person, code, start, end, number = _repeated(numbered, rng).T
@@ -175,14 +212,16 @@ def _contracts(world: DepartementWorld, rng: np.random.Generator) -> RawFile:
     )
 
 
-def _nested(rows: Ints, rng: np.random.Generator) -> Ints:
+def _nested(rows: Ints, rng: np.random.Generator, *, opening: int) -> Ints:
     """Short fixed terms inside some of the long ones: they add no month and no length."""
     days = np.where(rows[:, 3] == RUNNING, 0, rows[:, 3] - rows[:, 2] + 1)
     long = rows[(rows[:, 1] == CODES.index("cdd")) & (days >= 183)]
     inside = long[rng.random(len(long)) < NESTED]
     start = inside[:, 2] + 10 + np.floor(60 * rng.random(len(inside))).astype(np.int64)
     end = start + 6 + np.floor(80 * rng.random(len(inside))).astype(np.int64)
-    return np.column_stack([inside[:, 0], inside[:, 1], start, end])
+    # Like the others, only those with a day in the window are on the register.
+    rows = np.column_stack([inside[:, 0], inside[:, 1], start, end])
+    return np.asarray(rows[end >= opening])
 
 
 def _reversed(rows: Ints, rng: np.random.Generator) -> Ints:
@@ -285,6 +324,8 @@ def _euros(cents: Ints) -> Strings:
 def _move(beside: Path, target: Path) -> tuple[Path, ...]:
     """Put finished files in place; years of RSA that the new window has not are removed."""
     names = sorted(path.name for path in beside.iterdir())
+    if target.exists() and not any(target.iterdir()):
+        target.rmdir()
     if not target.exists():
         beside.replace(target)
         return tuple(target / name for name in names)

@@ -23,6 +23,8 @@ from whatworks.worlds.pathways import Pathways
 from whatworks.worlds.population import Floats, Ints, tightness
 from whatworks.worlds.programmes import ENTRY_MONTHS, Departement, Programme, Selection
 
+POPULATION: Final = 1_500_000
+"""Persons behind a published truth: simulation errors near 0.1 pp."""
 MONTHS: Final = (6, 12, 18, 24)
 NAIVE_MONTH: Final = 24
 OUTCOMES: Final = {
@@ -94,7 +96,7 @@ class Truth:
 def compute_truth(
     options: Departement,
     *,
-    n_persons: int = 1_000_000,
+    n_persons: int = POPULATION,
     block: int = 50_000,
     progress: Callable[[int, int], None] | None = None,
 ) -> Truth:
@@ -244,6 +246,8 @@ def _frame(
 
 def truth_to_json(truth: Truth) -> str:
     """Text of ``truth.json``: parameters, estimand in words, and one figure a line."""
+    options = asdict(truth.options)
+    programmes = options.pop("programmes")
     head = {
         "about": "Effects known by construction in the simulated departement beside this file.",
         "estimand": ESTIMAND,
@@ -251,11 +255,12 @@ def truth_to_json(truth: Truth) -> str:
         "naive_contrast": NAIVE,
         "market_tightness": tightness(truth.options.n_markets).tolist(),
         "n_persons": truth.n_persons,
-        "options": asdict(truth.options),
+        "options": options,
     }
-    parts = [f"{json.dumps(key)}: {json.dumps(value, indent=1)}" for key, value in head.items()]
-    for key in ("population", "sample", "naive"):
-        rows = getattr(truth, key).to_dict("records")
+    figures = ("population", "sample", "naive")
+    tables = {"programmes": programmes} | {k: getattr(truth, k).to_dict("records") for k in figures}
+    parts = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    for key, rows in tables.items():
         lines = ",\n".join(json.dumps(_without_nan(row)) for row in rows)
         parts.append(f"{json.dumps(key)}: [\n{lines}\n]")
     return "{\n" + ",\n".join(parts) + "\n}\n"
@@ -264,7 +269,6 @@ def truth_to_json(truth: Truth) -> str:
 def read_truth(path: Path | str) -> Truth:
     """Read a ``truth.json`` back."""
     held = json.loads(Path(path).read_text(encoding="utf-8"))
-    options = held["options"]
     programmes = tuple(
         Programme(
             **_with_tuples(p)
@@ -273,10 +277,10 @@ def read_truth(path: Path | str) -> Truth:
                 "selection": Selection(**_with_tuples(p["selection"])),
             }
         )
-        for p in options["programmes"]
+        for p in held["programmes"]
     )
     return Truth(
-        options=Departement(**options | {"programmes": programmes}),
+        options=Departement(**held["options"], programmes=programmes),
         n_persons=held["n_persons"],
         population=pd.DataFrame(held["population"]).astype({"value": float, "std_error": float}),
         sample=pd.DataFrame(held["sample"]).astype({"value": float}),

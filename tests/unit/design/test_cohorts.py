@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hand import panel, records, spell
 from whatworks import Exact, MatchedDifference, Panel, Question, WhatworksError, compare
 from whatworks.design.cohorts import RiskSets, risk_sets
@@ -24,9 +25,14 @@ from whatworks.months import to_label
 #  p11 job search from February                  entered before histories reach back far enough
 #  p12 job search and aided contract from June   compared in March and May; two types at once in June
 STARTS = {
-    "p01": [("job_search", 5)], "p02": [("job_search", 6)], "p05": [("aided_contract", 5)],
-    "p06": [("job_search", 1)], "p07": [("job_search", 3)], "p08": [("job_search", 5)],
-    "p09": [("job_search", 11)], "p11": [("job_search", 2)],
+    "p01": [("job_search", 5)],
+    "p02": [("job_search", 6)],
+    "p05": [("aided_contract", 5)],
+    "p06": [("job_search", 1)],
+    "p07": [("job_search", 3)],
+    "p08": [("job_search", 5)],
+    "p09": [("job_search", 11)],
+    "p11": [("job_search", 2)],
     "p12": [("job_search", 6), ("aided_contract", 6)],
 }
 RSA = {"p04": ("2020-01-01", "2020-04-30"), "p08": None, "p10": ("2020-05-01", None)}
@@ -36,8 +42,11 @@ BY_HAND = {
     "2020-06": ({2}, {3, 9, 10}),
 }
 QUESTION = Question(
-    treatment="job_search", outcome="employment_presence", months=(3,),
-    eligible=("benefit_rsa",), covariates=("employment.lag1", "employment.lag2"),
+    treatment="job_search",
+    outcome="employment_presence",
+    months=(3,),
+    eligible=("benefit_rsa",),
+    covariates=("employment.lag1", "employment.lag2"),
 )
 
 
@@ -46,7 +55,8 @@ def twelve() -> Panel:
     persons = [f"p{i:02d}" for i in range(1, 13)]
     episodes = [
         spell(p, "accompaniment", code, f"2020-{month:02d}-15", None)
-        for p, starts in STARTS.items() for code, month in starts
+        for p, starts in STARTS.items()
+        for code, month in starts
     ]
     for p in persons:
         when = RSA.get(p, ("2020-01-01", None))
@@ -73,7 +83,9 @@ def test_the_ledger_names_what_became_of_every_entrant(risk: RiskSets) -> None:
     entrants, comparisons = risk.ledger.steps
     assert (entrants.before, entrants.after) == (7, 3)
     assert dict(entrants.dropped) == {
-        "entry_before_window": 2, "followup_too_short": 1, "not_eligible": 1
+        "entry_before_window": 2,
+        "followup_too_short": 1,
+        "not_eligible": 1,
     }
     assert comparisons.after == sum(len(c) for _, c in BY_HAND.values())
 
@@ -113,8 +125,11 @@ def test_the_effect_is_the_one_worked_by_hand(twelve: Panel) -> None:
 )
 def test_what_cannot_be_asked_is_said(twelve: Panel, change: dict[str, object], words: str) -> None:
     given = {
-        "treatment": "job_search", "outcome": "employment_presence", "months": (3,),
-        "covariates": ("employment.lag1",), **change,
+        "treatment": "job_search",
+        "outcome": "employment_presence",
+        "months": (3,),
+        "covariates": ("employment.lag1",),
+        **change,
     }
     with pytest.raises(WhatworksError, match=words):
         compare(twelve, Question(**given))  # type: ignore[arg-type]

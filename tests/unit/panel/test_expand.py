@@ -7,8 +7,9 @@ from dataclasses import replace
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hand import panel, records, spell
 from hypothesis import given, settings
+
+from hand import panel, records, spell
 from whatworks import WhatworksError, assess
 from whatworks.indicators import lookup
 from whatworks.months import to_index
@@ -17,7 +18,9 @@ from whatworks.vocabulary import GateVerdict
 
 
 def test_a_day_in_the_month_is_enough() -> None:
-    made = panel(records(["a"], episodes=[spell("a", "employment", "cdd", "2020-02-29", "2020-04-01")]))
+    made = panel(
+        records(["a"], episodes=[spell("a", "employment", "cdd", "2020-02-29", "2020-04-01")])
+    )
     table = made.to_pandas()
     assert table["employment"].tolist() == [0, 1, 1, 1] + [0] * 8
     assert table["employment_cdd"].tolist() == [0, 33, 33, 33] + [0] * 8
@@ -106,9 +109,7 @@ def test_a_state_no_source_shows_is_refused() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(
-    st.lists(
-        st.tuples(st.sampled_from("ab"), st.integers(0, 400), st.integers(0, 200)), max_size=6
-    )
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 400), st.integers(0, 200)), max_size=6)
 )
 def test_the_panel_is_what_a_loop_over_days_would_say(rows: list[tuple[str, int, int]]) -> None:
     origin = np.datetime64("2019-11-01")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+
 from hand import day, records, spell
 from whatworks import WhatworksError, reconcile
 from whatworks.spells.record import OPEN_DAYS
@@ -25,7 +26,8 @@ def test_overlapping_and_adjacent_stays_are_one() -> None:
         ]
     )
     assert [(r.start.date(), r.end.date()) for r in found.itertuples()] == [
-        (day("2020-01-01"), day("2020-04-30")), (day("2020-06-01"), day("2020-06-30")),
+        (day("2020-01-01"), day("2020-04-30")),
+        (day("2020-06-01"), day("2020-06-30")),
     ]
 
 
@@ -64,7 +66,8 @@ def test_consecutive_months_are_one_stay() -> None:
     states = [("s", "a", "benefit", "rsa", first + k) for k in (0, 1, 2, 5)]
     found = laid(states=[*states, states[0]])
     assert [(r.start.date(), r.end.date(), r.days) for r in found.itertuples()] == [
-        (day("2020-01-01"), day("2020-03-31"), 91), (day("2020-06-01"), day("2020-06-30"), 30),
+        (day("2020-01-01"), day("2020-03-31"), 91),
+        (day("2020-06-01"), day("2020-06-30"), 30),
     ]
 
 

@@ -46,23 +46,31 @@ class Exact:
         unknown = [name for name in self.on if name not in known]
         if unknown:
             raise OptionError(
-                what="Exact(on=...)", needed="covariates of the design", found=repr(unknown[0]),
+                what="Exact(on=...)",
+                needed="covariates of the design",
+                found=repr(unknown[0]),
                 remedy=suggestion(unknown[0], known) or "add it to the covariates",
             )
         cell = cells(candidates, self.on or candidates.names)
         treated, others = (np.flatnonzero(arm) for arm in (candidates.treated, ~candidates.treated))
         # Equal scores within a cell are all ties: everyone in the cell is a match.
         pairs = nearest_on_line(
-            np.zeros(treated.size), np.zeros(others.size), cell_treated=cell[treated],
-            cell_comparison=cell[others], ratio=1,
+            np.zeros(treated.size),
+            np.zeros(others.size),
+            cell_treated=cell[treated],
+            cell_comparison=cell[others],
+            ratio=1,
         )
         if pairs.treated.size == 0:
             raise DesignRefused(
-                what="exact comparisons", needed="a treated unit with a comparison in its cell",
+                what="exact comparisons",
+                needed="a treated unit with a comparison in its cell",
                 found=f"{treated.size} treated units, each alone in its cell",
                 remedy="match exactly on fewer covariates, or use nearest neighbours",
             )
         return Chosen(
-            treated=treated[pairs.treated], comparison=others[pairs.comparison],
-            part=pairs.weight, dropped={"no_comparison": int(pairs.unmatched.size)},
+            treated=treated[pairs.treated],
+            comparison=others[pairs.comparison],
+            part=pairs.weight,
+            dropped={"no_comparison": int(pairs.unmatched.size)},
         )

@@ -66,7 +66,8 @@ class NearestNeighbours:
         choice(self.metric, ("linear_propensity", "propensity", "mahalanobis"), what="metric")
         if self.ratio < 1 or (self.caliper_sd is not None and not self.caliper_sd > 0):
             raise OptionError(
-                what="NearestNeighbours", needed="ratio of 1 or more and caliper_sd above 0",
+                what="NearestNeighbours",
+                needed="ratio of 1 or more and caliper_sd above 0",
                 found=f"ratio={self.ratio}, caliper_sd={self.caliper_sd}",
                 remedy="write for instance ratio=3, caliper_sd=0.2",
             )
@@ -74,12 +75,15 @@ class NearestNeighbours:
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
         unknown = [
-            name for name in self.exact
+            name
+            for name in self.exact
             if not any(n == name or n.startswith(f"{name}=") for n in candidates.names)
         ]
         if unknown:
             raise OptionError(
-                what="exact", needed="covariates of the design", found=repr(unknown[0]),
+                what="exact",
+                needed="covariates of the design",
+                found=repr(unknown[0]),
                 remedy=suggestion(unknown[0], candidates.names) or "add it to the covariates",
             )
         cell = cells(candidates, self.exact)
@@ -94,35 +98,51 @@ class NearestNeighbours:
             pairs = self._on_line(score, cell, treated, others)
         if pairs.treated.size == 0:
             raise DesignRefused(
-                what="nearest neighbours", needed="at least one treated unit with a comparison",
+                what="nearest neighbours",
+                needed="at least one treated unit with a comparison",
                 found=f"{treated.size} treated units, none with a comparison within reach",
                 remedy="widen the caliper or match exactly on fewer covariates",
             )
         reason = "no_comparison" if self.caliper_sd is None else "no_match_in_caliper"
         return Chosen(
-            treated=treated[pairs.treated], comparison=others[pairs.comparison],
-            part=pairs.weight, propensity=propensity,
+            treated=treated[pairs.treated],
+            comparison=others[pairs.comparison],
+            part=pairs.weight,
+            propensity=propensity,
             dropped={reason: int(pairs.unmatched.size)},
         )
 
     def _on_line(
-        self, score: Floats, cell: NDArray[np.int64], treated: NDArray[np.int64],
+        self,
+        score: Floats,
+        cell: NDArray[np.int64],
+        treated: NDArray[np.int64],
         others: NDArray[np.int64],
     ) -> Pairs:
         reach = np.inf if self.caliper_sd is None else self.caliper_sd * float(score.std(ddof=1))
         return nearest_on_line(
-            score[treated], score[others], cell_treated=cell[treated],
-            cell_comparison=cell[others], ratio=self.ratio, caliper=reach,
+            score[treated],
+            score[others],
+            cell_treated=cell[treated],
+            cell_comparison=cell[others],
+            ratio=self.ratio,
+            caliper=reach,
         )
 
     def _in_space(
-        self, candidates: Candidates, cell: NDArray[np.int64], treated: NDArray[np.int64],
+        self,
+        candidates: Candidates,
+        cell: NDArray[np.int64],
+        treated: NDArray[np.int64],
         others: NDArray[np.int64],
     ) -> Pairs:
         points = whiten(candidates.covariates, weight=candidates.weight)
         return nearest_in_space(
-            points[treated], points[others], cell_treated=cell[treated],
-            cell_comparison=cell[others], ratio=self.ratio,
+            points[treated],
+            points[others],
+            cell_treated=cell[treated],
+            cell_comparison=cell[others],
+            ratio=self.ratio,
             caliper=np.inf if self.caliper_sd is None else self.caliper_sd,
         )
 

@@ -8,6 +8,4 @@ from typing import Final
 from whatworks.design.comparisons.exact import Exact
 from whatworks.design.comparisons.nearest import NearestNeighbours
 
-COMPARISONS: Final = MappingProxyType(
-    {"nearest_neighbours": NearestNeighbours, "exact": Exact}
-)
+COMPARISONS: Final = MappingProxyType({"nearest_neighbours": NearestNeighbours, "exact": Exact})

@@ -56,7 +56,13 @@ from whatworks.stats.matching import MatchedSets, abadie_imbens, matched_effect
 from whatworks.stats.neighbours import whiten
 from whatworks.stats.uncertainty import Covariance, Influence, Uncertainty, cluster_sums
 from whatworks.vocabulary import (
-    COMPARISON_UNIT, MARKET, PERSON, TREATED, TREATED_UNIT, WEIGHT, Supply,
+    COMPARISON_UNIT,
+    MARKET,
+    PERSON,
+    TREATED,
+    TREATED_UNIT,
+    WEIGHT,
+    Supply,
 )
 
 Floats = NDArray[np.float64]
@@ -87,7 +93,7 @@ class MatchedDifference:
     def __post_init__(self) -> None:
         choice(self.errors, ("person", "market", "abadie_imbens"), what="errors")
 
-    def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:  # noqa: ARG002 - the protocol's argument; nothing is drawn here
+    def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
         """Estimate effects at every month of the design.
 
         Parameters
@@ -130,15 +136,23 @@ class MatchedDifference:
                 )
         uncertainty = self._uncertainty(design, influence, covariance)
         terms = [
-            {"term": "att", "cohort": -1, "month": m, "group": "all",
-             "n_treated": int(t), "n_comparison": int(c)}
+            {
+                "term": "att",
+                "cohort": -1,
+                "month": m,
+                "group": "all",
+                "n_treated": int(t),
+                "n_comparison": int(c),
+            }
             for m, t, c in zip(design.outcomes.months, *counts.T, strict=True)
         ]
         matrix = uncertainty.covariance()
         return Estimate(
-            method="MatchedDifference", options=asdict(self),
+            method="MatchedDifference",
+            options=asdict(self),
             effects=effects_table(terms, effect, matrix, unit=design.outcomes.unit),
-            uncertainty=uncertainty, ledger=design.ledger,
+            uncertainty=uncertainty,
+            ledger=design.ledger,
         )
 
     def _uncertainty(self, design: Design, influence: Floats, covariance: Floats) -> Uncertainty:
@@ -169,17 +183,18 @@ class _Months:
         sets = MatchedSets(
             treated=design.matches[TREATED_UNIT].to_numpy(),
             comparison=design.matches[COMPARISON_UNIT].to_numpy(),
-            part=design.matches[WEIGHT].to_numpy(), weight=units[WEIGHT].to_numpy(),
+            part=design.matches[WEIGHT].to_numpy(),
+            weight=units[WEIGHT].to_numpy(),
             is_treated=units[TREATED].to_numpy(),
         )
         return cls(
-            sets=sets, covariates=covariates, observed=~np.isnan(design.outcomes.values),
+            sets=sets,
+            covariates=covariates,
+            observed=~np.isnan(design.outcomes.values),
             whitened=whiten(covariates, weight=np.ones(len(units))),
         )
 
     def patterns(self) -> list[tuple[NDArray[np.bool_], NDArray[np.int64]]]:
         """Months grouped by which units are observed in them."""
         columns, place = np.unique(self.observed, axis=1, return_inverse=True)
-        return [
-            (columns[:, k], np.flatnonzero(place == k)) for k in range(columns.shape[1])
-        ]
+        return [(columns[:, k], np.flatnonzero(place == k)) for k in range(columns.shape[1])]

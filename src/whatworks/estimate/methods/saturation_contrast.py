@@ -80,7 +80,7 @@ class SaturationContrast:
 
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.MARKETS, Supply.SATURATION})
 
-    def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:  # noqa: ARG002 - the protocol's argument; nothing is drawn here
+    def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
         """Estimate by least squares, clustered by market.
 
         Parameters
@@ -121,15 +121,21 @@ class SaturationContrast:
         uncertainty = Influence(values=influence, cluster=np.unique(market))
         terms = [
             _term(name, group, month, treated, saturation)
-            for c in contrasts for name, group in zip(c.terms, c.groups, strict=True)
+            for c in contrasts
+            for name, group in zip(c.terms, c.groups, strict=True)
         ]
         return Estimate(
-            method="SaturationContrast", options=asdict(self),
+            method="SaturationContrast",
+            options=asdict(self),
             effects=effects_table(
-                terms, effect, uncertainty.covariance(), unit=design.outcomes.unit,
+                terms,
+                effect,
+                uncertainty.covariance(),
+                unit=design.outcomes.unit,
                 df=float(np.unique(market).size - 1),
             ),
-            uncertainty=uncertainty, ledger=design.ledger,
+            uncertainty=uncertainty,
+            ledger=design.ledger,
         )
 
 
@@ -139,8 +145,10 @@ def _enough_markets(market: NDArray[np.int64], saturation: Floats) -> None:
     shares[market] = saturation
     if not np.array_equal(shares[market], saturation):
         raise DesignRefused(
-            what="SaturationContrast", needed="one saturation per market",
-            found="markets with several", remedy="give the share the design drew for each market",
+            what="SaturationContrast",
+            needed="one saturation per market",
+            found="markets with several",
+            remedy="give the share the design drew for each market",
         )
     n_zero, n_positive = int((shares == 0).sum()), int((shares > 0).sum())
     if min(n_zero, n_positive) < FEWEST_MARKETS:
@@ -171,8 +179,10 @@ def _fit(
     weight = design.units[WEIGHT].to_numpy()
     if np.linalg.matrix_rank(x) < x.shape[1]:
         raise DesignRefused(
-            what="SaturationContrast", needed="covariates and strata that do not determine exposure",
-            found="collinear columns", remedy="leave out covariates constant within saturations",
+            what="SaturationContrast",
+            needed="covariates and strata that do not determine exposure",
+            found="collinear columns",
+            remedy="leave out covariates constant within saturations",
         )
     fit = IV2SLS(y, x, None, None, weights=weight).fit(cov_type="unadjusted")
     coefficients = fit.params.to_numpy()
@@ -198,6 +208,10 @@ def _term(
         "total": (here & treated, saturation == 0),
     }[name]
     return {
-        "term": name, "cohort": -1, "month": month, "group": group,
-        "n_treated": int(arms[0].sum()), "n_comparison": int(arms[1].sum()),
+        "term": name,
+        "cohort": -1,
+        "month": month,
+        "group": group,
+        "n_treated": int(arms[0].sum()),
+        "n_comparison": int(arms[1].sum()),
     }

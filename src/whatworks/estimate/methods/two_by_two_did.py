@@ -86,7 +86,7 @@ class TwoByTwoDiD:
     def __post_init__(self) -> None:
         choice(self.cluster, ("person", "market"), what="cluster")
 
-    def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:  # noqa: ARG002 - the protocol's argument; nothing is drawn here
+    def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
         """Estimate effects by cohort and month.
 
         Parameters
@@ -127,11 +127,13 @@ class TwoByTwoDiD:
             values=influence, cluster=np.arange(n), factor=factor if n > 1 else float("nan")
         )
         return Estimate(
-            method="TwoByTwoDiD", options=asdict(self),
+            method="TwoByTwoDiD",
+            options=asdict(self),
             effects=effects_table(
                 terms, effect, uncertainty.covariance(), unit=design.outcomes.unit
             ),
-            uncertainty=uncertainty, ledger=design.ledger,
+            uncertainty=uncertainty,
+            ledger=design.ledger,
         )
 
 
@@ -152,8 +154,10 @@ class _Cohort:
         before = np.flatnonzero(seen & (months < 0))
         if not before.size:
             raise DesignRefused(
-                what="TwoByTwoDiD", needed="a month before entry in which every unit is observed",
-                found="a cohort with none", remedy="shorten the placebo window or drop that cohort",
+                what="TwoByTwoDiD",
+                needed="a month before entry in which every unit is observed",
+                found="a cohort with none",
+                remedy="shorten the placebo window or drop that cohort",
             )
         base = before[-1]
         read = np.flatnonzero(seen & (np.arange(months.size) != base))
@@ -165,15 +169,21 @@ class _Cohort:
         )
         counts = int((rows & treated).sum()), int((rows & ~treated).sum())
         return cls(
-            [_term(name, int(m), counts) for m in months[read]], months[read], cell.effect,
+            [_term(name, int(m), counts) for m in months[read]],
+            months[read],
+            cell.effect,
             cluster_sums(cell.influence, labels)[0],
         )
 
 
 def _term(cohort: int, month: int, counts: tuple[int, int]) -> dict[str, Any]:
     return {
-        "term": "att", "cohort": cohort, "month": month, "group": "all",
-        "n_treated": counts[0], "n_comparison": counts[1],
+        "term": "att",
+        "cohort": cohort,
+        "month": month,
+        "group": "all",
+        "n_treated": counts[0],
+        "n_comparison": counts[1],
     }
 
 
@@ -189,12 +199,12 @@ def _over_cohorts(cohorts: list[_Cohort], design: Design, labels: Ints, entry: I
     terms = []
     for k, month in enumerate(months):
         known = np.array([month in c.months for c in cohorts])
-        place = [int(np.flatnonzero(c.months == month)[0]) if ok else 0
-                 for c, ok in zip(cohorts, known, strict=True)]
+        place = [
+            int(np.flatnonzero(c.months == month)[0]) if ok else 0
+            for c, ok in zip(cohorts, known, strict=True)
+        ]
         effects = np.array([c.effect[p] for c, p in zip(cohorts, place, strict=True)])
-        parts = np.column_stack(
-            [c.influence[:, p] for c, p in zip(cohorts, place, strict=True)]
-        )
+        parts = np.column_stack([c.influence[:, p] for c, p in zip(cohorts, place, strict=True)])
         effect[k], influence[:, k] = average_over_cohorts(
             effects, parts, indicator=indicator, known=known
         )

@@ -19,7 +19,10 @@ REFERENCE: Final = "What Works Clearinghouse, attrition standard"
 
 
 def run(
-    design: Design, estimates: Sequence[Estimate], *, rng: np.random.Generator  # noqa: ARG001 - one signature for all checks
+    design: Design,
+    estimates: Sequence[Estimate],
+    *,
+    rng: np.random.Generator,
 ) -> Finding | None:
     """Share of units without the primary outcome, and the gap between arms."""
     share, gap = _lost_on_the_way(design), 0.0
@@ -32,12 +35,19 @@ def run(
         share = share + (1 - share) * float(lost.mean())
     worst = max(share, 2 * gap)  # a gap between arms weighs twice
     verdict = (
-        Verdict.HOLDS if worst <= HOLDS_BELOW
-        else Verdict.STRAINED if worst <= FAILS_ABOVE else Verdict.FAILS
+        Verdict.HOLDS
+        if worst <= HOLDS_BELOW
+        else Verdict.STRAINED
+        if worst <= FAILS_ABOVE
+        else Verdict.FAILS
     )
     return Finding(
-        check="attrition", verdict=verdict, statistic=share, threshold=HOLDS_BELOW,
-        reference=REFERENCE, facts={"share": share, "gap": gap},
+        check="attrition",
+        verdict=verdict,
+        statistic=share,
+        threshold=HOLDS_BELOW,
+        reference=REFERENCE,
+        facts={"share": share, "gap": gap},
     )
 
 

@@ -16,7 +16,9 @@ from whatworks.vocabulary import TREATED, WEIGHT, Verdict
 
 HOLDS_BELOW: Final = 0.10
 FAILS_ABOVE: Final = 0.25
-REFERENCE: Final = "Stuart (2010), doi:10.1214/09-STS313; What Works Clearinghouse, baseline equivalence"
+REFERENCE: Final = (
+    "Stuart (2010), doi:10.1214/09-STS313; What Works Clearinghouse, baseline equivalence"
+)
 
 
 def balance_table(design: Design) -> pd.DataFrame:
@@ -39,10 +41,12 @@ def balance_table(design: Design) -> pd.DataFrame:
     )
     return pd.DataFrame(
         {
-            "covariate": before["covariate"], "mean_treated": one.mean,
+            "covariate": before["covariate"],
+            "mean_treated": one.mean,
             "mean_comparison": zero.mean,
             "smd_before": standardised_difference(
-                before["mean_treated"].to_numpy(), before["mean_comparison"].to_numpy(),
+                before["mean_treated"].to_numpy(),
+                before["mean_comparison"].to_numpy(),
                 variance_treated=spread,
             ),
             "smd_after": standardised_difference(one.mean, zero.mean, variance_treated=spread),
@@ -52,13 +56,19 @@ def balance_table(design: Design) -> pd.DataFrame:
 
 
 def run(
-    design: Design, estimates: Sequence[Estimate], *, rng: np.random.Generator  # noqa: ARG001 - one signature for all checks
+    design: Design,
+    estimates: Sequence[Estimate],
+    *,
+    rng: np.random.Generator,
 ) -> Finding | None:
     """Largest standardised difference after choosing: below 0.10 holds, above 0.25 fails."""
     if not design.covariates:
         return Finding(
-            check="balance", verdict=Verdict.NOT_TESTABLE, statistic=float("nan"),
-            threshold=HOLDS_BELOW, reference=REFERENCE,
+            check="balance",
+            verdict=Verdict.NOT_TESTABLE,
+            statistic=float("nan"),
+            threshold=HOLDS_BELOW,
+            reference=REFERENCE,
         )
     table = balance_table(design)
     size = table["smd_after"].abs()
@@ -66,14 +76,23 @@ def run(
     worst = int(size.fillna(np.inf).to_numpy().argmax())
     value = float(size.fillna(np.inf).iloc[worst])
     verdict = (
-        Verdict.HOLDS if value <= HOLDS_BELOW
-        else Verdict.STRAINED if value <= FAILS_ABOVE else Verdict.FAILS
+        Verdict.HOLDS
+        if value <= HOLDS_BELOW
+        else Verdict.STRAINED
+        if value <= FAILS_ABOVE
+        else Verdict.FAILS
     )
     return Finding(
-        check="balance", verdict=verdict, statistic=value, threshold=HOLDS_BELOW, table=table,
+        check="balance",
+        verdict=verdict,
+        statistic=value,
+        threshold=HOLDS_BELOW,
+        table=table,
         reference=REFERENCE,
         facts={
-            "covariate": str(table["covariate"].iloc[worst]), "smd": value,
-            "n_above": int((size.fillna(np.inf) > HOLDS_BELOW).sum()), "n": len(table),
+            "covariate": str(table["covariate"].iloc[worst]),
+            "smd": value,
+            "n_above": int((size.fillna(np.inf) > HOLDS_BELOW).sum()),
+            "n": len(table),
         },
     )

@@ -19,7 +19,10 @@ REFERENCE: Final = "Cameron & Miller (2015), doi:10.3368/jhr.50.2.317"
 
 
 def run(
-    design: Design, estimates: Sequence[Estimate], *, rng: np.random.Generator  # noqa: ARG001 - one signature for all checks
+    design: Design,
+    estimates: Sequence[Estimate],
+    *,
+    rng: np.random.Generator,
 ) -> Finding | None:
     """Clusters that carry the primary estimate."""
     uncertainty = estimates[0].uncertainty
@@ -28,10 +31,17 @@ def run(
     else:
         n = len(design.units)
     verdict = (
-        Verdict.HOLDS if n >= HOLDS_FROM
-        else Verdict.STRAINED if n >= FAILS_BELOW else Verdict.FAILS
+        Verdict.HOLDS
+        if n >= HOLDS_FROM
+        else Verdict.STRAINED
+        if n >= FAILS_BELOW
+        else Verdict.FAILS
     )
     return Finding(
-        check="clusters", verdict=verdict, statistic=float(n), threshold=float(HOLDS_FROM),
-        reference=REFERENCE, facts={"n": n},
+        check="clusters",
+        verdict=verdict,
+        statistic=float(n),
+        threshold=float(HOLDS_FROM),
+        reference=REFERENCE,
+        facts={"n": n},
     )

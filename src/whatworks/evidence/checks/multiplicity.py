@@ -18,13 +18,18 @@ REFERENCE: Final = "Holm (1979), www.jstor.org/stable/4615733"
 
 
 def run(
-    design: Design, estimates: Sequence[Estimate], *, rng: np.random.Generator  # noqa: ARG001 - one signature for all checks
+    design: Design,
+    estimates: Sequence[Estimate],
+    *,
+    rng: np.random.Generator,
 ) -> Finding | None:
     """Holm-adjusted p-values over the question's horizons."""
     effects = estimates[0].effects
     rows = effects[
-        (effects["cohort"] == -1) & (effects["group"] == "all")
-        & effects["month"].isin(design.question.months) & effects["p_value"].notna()
+        (effects["cohort"] == -1)
+        & (effects["group"] == "all")
+        & effects["month"].isin(design.question.months)
+        & effects["p_value"].notna()
     ]
     if len(rows) < 2:
         return None
@@ -36,7 +41,11 @@ def run(
     before, after = float(primary["p_value"].iloc[0]), float(primary["p_adjusted"].iloc[0])
     lost = before < LEVEL <= after
     return Finding(
-        check="multiplicity", verdict=Verdict.STRAINED if lost else Verdict.HOLDS,
-        statistic=after, threshold=LEVEL, table=table.reset_index(drop=True), reference=REFERENCE,
+        check="multiplicity",
+        verdict=Verdict.STRAINED if lost else Verdict.HOLDS,
+        statistic=after,
+        threshold=LEVEL,
+        table=table.reset_index(drop=True),
+        reference=REFERENCE,
         facts={"n": len(table), "p_adjusted": after},
     )

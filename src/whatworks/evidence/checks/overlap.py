@@ -21,7 +21,10 @@ REFERENCE: Final = "Crump et al. (2009), doi:10.1093/biomet/asn055"
 
 
 def run(
-    design: Design, estimates: Sequence[Estimate], *, rng: np.random.Generator  # noqa: ARG001 - one signature for all checks
+    design: Design,
+    estimates: Sequence[Estimate],
+    *,
+    rng: np.random.Generator,
 ) -> Finding | None:
     """Share of the treated that found a match, and how many comparisons that rests on."""
     if design.matches is None:
@@ -37,7 +40,10 @@ def run(
     else:
         verdict = Verdict.HOLDS
     return Finding(
-        check="overlap", verdict=verdict, statistic=share, threshold=HOLDS_FROM,
+        check="overlap",
+        verdict=verdict,
+        statistic=share,
+        threshold=HOLDS_FROM,
         reference=REFERENCE,
         facts={"matched_share": share, "ess": effective, "n_treated": int(treated.sum())},
     )

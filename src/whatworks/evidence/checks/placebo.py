@@ -21,7 +21,10 @@ REFERENCE: Final = "Imbens & Rubin (2015), ch. 21"
 
 
 def run(
-    design: Design, estimates: Sequence[Estimate], *, rng: np.random.Generator  # noqa: ARG001 - one signature for all checks
+    design: Design,
+    estimates: Sequence[Estimate],
+    *,
+    rng: np.random.Generator,
 ) -> Finding | None:
     """Mean difference over the question's placebo months, with the estimate's own uncertainty.
 
@@ -37,8 +40,11 @@ def run(
     usable = overall & effects["std_error"].notna()
     if (window is None and design.matches is not None) or not usable.any():
         return Finding(
-            check="placebo", verdict=Verdict.NOT_TESTABLE, statistic=float("nan"),
-            threshold=FAILS_BELOW, reference=REFERENCE,
+            check="placebo",
+            verdict=Verdict.NOT_TESTABLE,
+            statistic=float("nan"),
+            threshold=FAILS_BELOW,
+            reference=REFERENCE,
         )
     rows = np.flatnonzero(usable.to_numpy())
     if design.outcomes.name in indicators() and lookup(design.outcomes.name).accumulates:
@@ -50,15 +56,24 @@ def run(
     variance = float(primary.uncertainty.combine(weights).covariance()[0, 0])
     p_value = float(wald(estimate, np.sqrt(variance)).p_value)
     verdict = (
-        Verdict.FAILS if p_value < FAILS_BELOW
-        else Verdict.STRAINED if p_value < STRAINED_BELOW else Verdict.HOLDS
+        Verdict.FAILS
+        if p_value < FAILS_BELOW
+        else Verdict.STRAINED
+        if p_value < STRAINED_BELOW
+        else Verdict.HOLDS
     )
     months = effects["month"].to_numpy()[rows]
     return Finding(
-        check="placebo", verdict=verdict, statistic=p_value, threshold=FAILS_BELOW,
+        check="placebo",
+        verdict=verdict,
+        statistic=p_value,
+        threshold=FAILS_BELOW,
         reference=REFERENCE,
         facts={
-            "first": int(months.min()), "last": int(months.max()), "estimate": estimate,
-            "p_value": p_value, "unit": design.outcomes.unit,
+            "first": int(months.min()),
+            "last": int(months.max()),
+            "estimate": estimate,
+            "p_value": p_value,
+            "unit": design.outcomes.unit,
         },
     )

@@ -20,7 +20,10 @@ REFERENCE: Final = "Bloom (1995), doi:10.1177/0193841X9501900504"
 
 
 def run(
-    design: Design, estimates: Sequence[Estimate], *, rng: np.random.Generator  # noqa: ARG001 - one signature for all checks
+    design: Design,
+    estimates: Sequence[Estimate],
+    *,
+    rng: np.random.Generator,
 ) -> Finding | None:
     """Smallest effect detected four times in five: 2.8 standard errors at the primary horizon."""
     primary = estimates[0]
@@ -39,6 +42,10 @@ def run(
     else:
         verdict = Verdict.STRAINED if graded <= FAILS_ABOVE else Verdict.FAILS
     return Finding(
-        check="precision", verdict=verdict, statistic=graded, threshold=HOLDS_BELOW,
-        reference=REFERENCE, facts={"mde": mde, "unit": design.outcomes.unit, "month": month},
+        check="precision",
+        verdict=verdict,
+        statistic=graded,
+        threshold=HOLDS_BELOW,
+        reference=REFERENCE,
+        facts={"mde": mde, "unit": design.outcomes.unit, "month": month},
     )

@@ -30,7 +30,10 @@ REFERENCE: Final = "Sharma & Kiciman (2020), arXiv:2011.04216"
 
 
 def run(
-    design: Design, estimates: Sequence[Estimate], *, rng: np.random.Generator  # noqa: ARG001 - one signature for all checks
+    design: Design,
+    estimates: Sequence[Estimate],
+    *,
+    rng: np.random.Generator,
 ) -> Finding | None:
     """Mean effect of permuted treatments against zero; it fails when p is below 0.01."""
     if not design.covariates or "att" not in set(estimates[0].effects["term"]):
@@ -43,10 +46,15 @@ def run(
     p_value = float(wald(mean, error).p_value)
     verdict = Verdict.FAILS if p_value < FAILS_BELOW else Verdict.HOLDS
     return Finding(
-        check="refutation", verdict=verdict, statistic=p_value, threshold=FAILS_BELOW,
+        check="refutation",
+        verdict=verdict,
+        statistic=p_value,
+        threshold=FAILS_BELOW,
         reference=REFERENCE,
         facts={
-            "placebo_effect": mean, "draws": DRAWS, "unit": design.outcomes.unit,
+            "placebo_effect": mean,
+            "draws": DRAWS,
+            "unit": design.outcomes.unit,
             "reference": REFERENCE,
         },
     )

@@ -19,7 +19,10 @@ REFERENCE: Final = "Goodman-Bacon (2021), doi:10.1016/j.jeconom.2021.03.014"
 
 
 def run(
-    design: Design, estimates: Sequence[Estimate], *, rng: np.random.Generator  # noqa: ARG001 - one signature for all checks
+    design: Design,
+    estimates: Sequence[Estimate],
+    *,
+    rng: np.random.Generator,
 ) -> Finding | None:
     """Two-way estimate less the mean effect after the start, in standard errors of the former."""
     if design.design_class is not DesignClass.PANEL_DIFFERENCE:
@@ -39,7 +42,10 @@ def run(
     else:
         verdict = Verdict.HOLDS if statistic <= HOLDS_BELOW else Verdict.STRAINED
     return Finding(
-        check="twoway", verdict=verdict, statistic=statistic, threshold=HOLDS_BELOW,
+        check="twoway",
+        verdict=verdict,
+        statistic=statistic,
+        threshold=HOLDS_BELOW,
         reference=REFERENCE,
         facts={"difference": difference, "unit": design.outcomes.unit},
     )
@@ -49,15 +55,15 @@ def _long(design: Design) -> pd.DataFrame:
     """Person × period once each, from units stacked by cohort."""
     units = design.units
     months = np.array(design.outcomes.months)
-    n, t = design.outcomes.values.shape
+    t = months.size
     frame = pd.DataFrame(
         {
             "person": np.repeat(units[PERSON].to_numpy(), t),
             "period": (units[ENTRY_MONTH].to_numpy()[:, None] + months[None, :]).ravel(),
             "outcome": design.outcomes.values.ravel(),
-            "treated": (
-                units[TREATED].to_numpy()[:, None] & (months >= 0)[None, :]
-            ).ravel().astype(float),
+            "treated": (units[TREATED].to_numpy()[:, None] & (months >= 0)[None, :])
+            .ravel()
+            .astype(float),
         }
     ).dropna()
     return frame.drop_duplicates(["person", "period"]).set_index(["person", "period"])

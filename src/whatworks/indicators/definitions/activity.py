@@ -9,9 +9,18 @@ from whatworks.vocabulary import Nature
 
 _NATURES: Final = {
     Nature.ACTIVITY: (
-        "interviews_held", "invitations_sent", "participations", "followups_open",
-        "persons_referred", "contracts_signed", "entries_in_accompaniment", "applications_sent",
-        "trainings_entered", "sanctions", "caseload_per_worker", "positive_exits_of_leavers",
+        "interviews_held",
+        "invitations_sent",
+        "participations",
+        "followups_open",
+        "persons_referred",
+        "contracts_signed",
+        "entries_in_accompaniment",
+        "applications_sent",
+        "trainings_entered",
+        "sanctions",
+        "caseload_per_worker",
+        "positive_exits_of_leavers",
     ),
     Nature.INPUT: ("credits_consumed", "places_funded", "hours_of_accompaniment"),
     Nature.PROCESS: ("days_to_first_meeting", "satisfaction"),

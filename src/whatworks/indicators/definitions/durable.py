@@ -24,7 +24,10 @@ def durable(panel: Panel) -> ibis.Value:
 
 INDICATORS: Final = (
     Indicator(
-        id="durable_employment", nature=Nature.OUTCOME, unit="pp", kinds=(Kind.EMPLOYMENT,),
+        id="durable_employment",
+        nature=Nature.OUTCOME,
+        unit="pp",
+        kinds=(Kind.EMPLOYMENT,),
         codes=(state_column(Kind.EMPLOYMENT, "cdi"), state_column(Kind.EMPLOYMENT, "cdd")),
         monthly=durable,
         switches=MappingProxyType(

@@ -37,11 +37,20 @@ SWITCHES: Final = MappingProxyType(
 
 INDICATORS: Final = (
     Indicator(
-        id="employment_presence", nature=Nature.OUTCOME, unit="pp", kinds=(Kind.EMPLOYMENT,),
-        monthly=presence, switches=SWITCHES,
+        id="employment_presence",
+        nature=Nature.OUTCOME,
+        unit="pp",
+        kinds=(Kind.EMPLOYMENT,),
+        monthly=presence,
+        switches=SWITCHES,
     ),
     Indicator(
-        id="months_in_employment", nature=Nature.OUTCOME, unit="months",
-        kinds=(Kind.EMPLOYMENT,), monthly=presence, accumulates=True, switches=SWITCHES,
+        id="months_in_employment",
+        nature=Nature.OUTCOME,
+        unit="months",
+        kinds=(Kind.EMPLOYMENT,),
+        monthly=presence,
+        accumulates=True,
+        switches=SWITCHES,
     ),
 )

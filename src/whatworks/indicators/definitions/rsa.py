@@ -23,8 +23,13 @@ def out_of_rsa(panel: Panel) -> ibis.Value:
 
 INDICATORS: Final = (
     Indicator(
-        id="rsa_exit", nature=Nature.OUTCOME, unit="pp", kinds=(Kind.BENEFIT,),
-        codes=(state_column(Kind.BENEFIT, "rsa"),), monthly=out_of_rsa, looks_back=2,
+        id="rsa_exit",
+        nature=Nature.OUTCOME,
+        unit="pp",
+        kinds=(Kind.BENEFIT,),
+        codes=(state_column(Kind.BENEFIT, "rsa"),),
+        monthly=out_of_rsa,
+        looks_back=2,
         switches=MappingProxyType(
             {"months_unpaid": "three", "suspension": "counts_as_unpaid", "unit": "person"}
         ),

@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from whatworks.report import names
-from whatworks.report.figures.style import BLUE, GREY, INK, ORANGE, plain_ticks
+from whatworks.report.figures.style import BLUE, GREY, INK, ORANGE, label_row, plain_ticks
 from whatworks.report.language import Words
 
 SHOWN: Final = 12
 """Covariates drawn; the table beside the figure has them all."""
 ROW_HEIGHT: Final = 62
 FRAME_HEIGHT: Final = 190
-_LABEL_WIDTH: Final = 46
+_LABEL_WIDTH: Final = 54
 
 
 def largest(balance: pd.DataFrame) -> pd.DataFrame:
@@ -51,25 +51,39 @@ def draw_balance(balance: pd.DataFrame, ax: Axes, *, words: Words) -> None:
         ax.axvline(bound, color=GREY, linewidth=1.4, linestyle=(0, (2, 3)))
     ax.hlines(place, before, after, color=GREY, linewidth=1.2)
     ax.plot(
-        before, place, linestyle="none", marker="o", markersize=11, markerfacecolor="white",
-        markeredgecolor=ORANGE, markeredgewidth=2.5, label=words.text("graph.smd_before"),
+        before,
+        place,
+        linestyle="none",
+        marker="o",
+        markersize=11,
+        markerfacecolor="white",
+        markeredgecolor=ORANGE,
+        markeredgewidth=2.5,
+        label=words.text("graph.smd_before"),
     )
     ax.plot(
-        after, place, linestyle="none", marker="D", markersize=9, color=BLUE,
+        after,
+        place,
+        linestyle="none",
+        marker="D",
+        markersize=9,
+        color=BLUE,
         label=words.text("graph.smd_after"),
     )
-    for y, covariate in zip(place, rows["covariate"], strict=True):
+    for y, covariate in enumerate(rows["covariate"]):
         label = textwrap.shorten(names.covariate(words, covariate), _LABEL_WIDTH, placeholder="…")
-        ax.annotate(
-            label, xy=(0, y - 0.24), xycoords=("axes fraction", "data"), ha="left", va="bottom",
-        )
-    ax.set_ylim(len(rows) - 0.5, -0.95)
+        label_row(ax, label, y)
+    ax.set_ylim(len(rows) - 0.5, -0.85)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.margins(x=0.08)
     ax.set_xlabel(words.text("graph.smd"))
-    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     ax.xaxis.set_major_formatter(plain_ticks(words))
     ax.legend(
-        ncols=2, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), handletextpad=0.3,
+        ncols=2,
+        frameon=False,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        handletextpad=0.3,
     )

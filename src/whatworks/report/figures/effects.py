@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from whatworks.evidence.record import Benchmark
@@ -18,14 +20,14 @@ from whatworks.report.figures.style import (
     ORANGE,
     TINT_BLUE,
     TINT_ORANGE,
+    label_row,
     plain_ticks,
 )
-from whatworks.report.frames import Curve
+from whatworks.report.frames import Curve, rows_of
 from whatworks.report.language import Words
 
 ENOUGH_FOR_A_CURVE: Final = 3
 MARKERS: Final = {"truth": "D", "experiment": "s", "naive": "X"}
-_LEGEND_BELOW: Final = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}
 
 
 def is_curve(curve: Curve) -> bool:
@@ -34,7 +36,11 @@ def is_curve(curve: Curve) -> bool:
 
 
 def draw_curve(
-    curve: Curve, ax: Axes, *, words: Words, clock: str = "month",
+    curve: Curve,
+    ax: Axes,
+    *,
+    words: Words,
+    clock: str = "month",
     benchmarks: Sequence[Benchmark] = (),
 ) -> None:
     """Line of effects; before entry hollow and dashed, after entry full, the fall shaded."""
@@ -42,8 +48,14 @@ def draw_curve(
     fall = curve.lock_in()
     if fall is not None:
         ax.axvspan(
-            fall[0] - 0.5, fall[1] + 0.5, facecolor=TINT_ORANGE, edgecolor=ORANGE, hatch="/",
-            alpha=0.55, linewidth=0, label=words.text("graph.lock_in"),
+            fall[0] - 0.5,
+            fall[1] + 0.5,
+            facecolor=TINT_ORANGE,
+            edgecolor=ORANGE,
+            hatch="/",
+            alpha=0.55,
+            linewidth=0,
+            label=words.text("graph.lock_in"),
         )
     ax.axhline(0, color=INK, linewidth=1.4)
     ax.axvline(-0.5, color=GREY, linewidth=1.6, linestyle=(0, (2, 2)))
@@ -59,7 +71,23 @@ def draw_curve(
     ax.yaxis.set_major_formatter(plain_ticks(words))
     ax.grid(axis="y", color="#e3e6ea", linewidth=1)
     ax.set_axisbelow(True)
-    ax.legend(ncols=2, frameon=False, handlelength=1.6, columnspacing=1.2, **_LEGEND_BELOW)
+    _legend(ax)
+
+
+def _legend(ax: Axes) -> None:
+    """Names under the axes: before and after entry first, then what is laid over them."""
+    handles, labels = ax.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda k: isinstance(handles[k], Patch))
+    ax.legend(
+        [handles[k] for k in order],
+        [labels[k] for k in order],
+        ncols=2,
+        frameon=False,
+        handlelength=1.6,
+        columnspacing=1.2,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.2),
+    )
 
 
 def _arm(rows: pd.DataFrame, ax: Axes, *, label: str, before: bool) -> None:
@@ -71,10 +99,16 @@ def _arm(rows: pd.DataFrame, ax: Axes, *, label: str, before: bool) -> None:
     tint = "#e4e7eb" if before else TINT_BLUE
     ax.fill_between(month, *bounds, color=tint, linewidth=0)
     ax.plot(
-        month, rows["estimate"].to_numpy(float), color=GREY if before else BLUE,
-        linestyle=(0, (4, 2)) if before else "-", linewidth=2.0 if before else 3.0,
-        marker="o", markersize=5.5, markerfacecolor="white" if before else BLUE,
-        markeredgewidth=1.5, label=label,
+        month,
+        rows["estimate"].to_numpy(float),
+        color=GREY if before else BLUE,
+        linestyle=(0, (4, 2)) if before else "-",
+        linewidth=2.0 if before else 3.0,
+        marker="o",
+        markersize=5.5,
+        markerfacecolor="white" if before else BLUE,
+        markeredgewidth=1.5,
+        label=label,
     )
 
 
@@ -83,16 +117,20 @@ def _marks(benchmarks: Sequence[Benchmark], ax: Axes, words: Words) -> None:
     for code in dict.fromkeys(b.code for b in benchmarks):
         known = [b for b in benchmarks if b.code == code]
         ax.plot(
-            [b.month for b in known], [b.value for b in known], linestyle="none",
-            marker=MARKERS.get(code, "P"), markersize=11, markerfacecolor=ORANGE,
-            markeredgecolor="white", markeredgewidth=1.2, zorder=5,
+            [b.month for b in known],
+            [b.value for b in known],
+            linestyle="none",
+            marker=MARKERS.get(code, "P"),
+            markersize=11,
+            markerfacecolor=ORANGE,
+            markeredgecolor="white",
+            markeredgewidth=1.2,
+            zorder=5,
             label=words.text(f"benchmark.{code}.short"),
         )
 
 
-def draw_rows(
-    rows: pd.DataFrame, ax: Axes, *, words: Words, unit: str
-) -> None:
+def draw_rows(rows: pd.DataFrame, ax: Axes, *, words: Words, unit: str) -> None:
     """Effects one under another.
 
     Parameters
@@ -104,20 +142,21 @@ def draw_rows(
     unit : str
     """
     ax.axvline(0, color=INK, linewidth=1.4)
-    for place, row in enumerate(rows.itertuples()):
+    for place, row in enumerate(rows_of(rows)):
         known = row.mark in MARKERS
         colour = ORANGE if known else BLUE
-        if row.low == row.low:
+        if not isnan(row.low):
             ax.plot([row.low, row.high], [place, place], color=colour, linewidth=4)
         ax.plot(
-            [row.value], [place], marker=MARKERS.get(row.mark, "o"), markersize=13,
-            color=colour, linestyle="none",
+            [row.value],
+            [place],
+            marker=MARKERS.get(row.mark, "o"),
+            markersize=13,
+            color=colour,
+            linestyle="none",
         )
-        ax.annotate(
-            row.label, xy=(0, place - 0.28), xycoords=("axes fraction", "data"),
-            ha="left", va="bottom",
-        )
-    ax.set_ylim(len(rows) - 0.6, -0.95)
+        label_row(ax, row.label, place)
+    ax.set_ylim(len(rows) - 0.6, -0.85)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.margins(x=0.06)

@@ -19,13 +19,24 @@ BOX: Final = 2 * LINE + 22
 GAP: Final = 22
 WIDTH: Final = 640
 _CHARACTERS: Final = 44
+_LANES: Final = {
+    "entrants": 1,
+    "matched_treated": 1,
+    "comparisons": 2,
+    "matched_comparison": 2,
+}
+"""Steps that follow one arm; the arms are drawn one after the other, arrows only within."""
 _READING: Final = ("sources", "spells", "panel")
 
 
 def drawn_steps(ledger: Ledger) -> tuple[Step, ...]:
     """Steps drawn: from the design on, where what is counted is people; all when it wrote none."""
     kept = tuple(s for s in ledger.steps if s.room not in _READING)
-    return kept or ledger.steps
+    return tuple(sorted(kept or ledger.steps, key=_lane))
+
+
+def _lane(step: Step) -> int:
+    return _LANES.get(step.name, 0)
 
 
 def height(ledger: Ledger, words: Words) -> float:
@@ -41,12 +52,17 @@ def draw_flow(ledger: Ledger, ax: Axes, *, words: Words) -> None:
     ax.set_axis_off()
     y = 4.0
     steps = drawn_steps(ledger)
-    for step in steps:
+    for step, following in zip(steps, (*steps[1:], None), strict=True):
         below = y + BOX
         ax.add_patch(
             FancyBboxPatch(
-                (6, y), WIDTH - 12, BOX, boxstyle="round,pad=0,rounding_size=8",
-                facecolor="#eef4fa", edgecolor=BLUE, linewidth=1.6,
+                (6, y),
+                WIDTH - 12,
+                BOX,
+                boxstyle="round,pad=0,rounding_size=8",
+                facecolor="#eef4fa",
+                edgecolor=BLUE,
+                linewidth=1.6,
             )
         )
         name = textwrap.shorten(names.step(words, step), _CHARACTERS, placeholder="…")
@@ -59,9 +75,11 @@ def draw_flow(ledger: Ledger, ax: Axes, *, words: Words) -> None:
         if lines:
             stop = below + 10 + len(lines) * LINE - 6
             ax.plot([38, 38], [below + 8, stop], color=ORANGE, linewidth=4)
-        if step is not steps[-1]:
+        if following is not None and _lane(following) == _lane(step):
             ax.annotate(
-                "", xy=(20, end), xytext=(20, below),
+                "",
+                xy=(20, end),
+                xytext=(20, below),
                 arrowprops={"arrowstyle": "-|>", "color": GREY, "linewidth": 1.6},
             )
         y = end
@@ -81,7 +99,8 @@ def _lost(step: Step, words: Words) -> list[str]:
     folded = []
     for reason, count in step.dropped:
         facts = {
-            "count": words.count(count), "reason": words.text(f"ledger.reason.{reason}"),
+            "count": words.count(count),
+            "reason": words.text(f"ledger.reason.{reason}"),
         }
         folded += textwrap.wrap(words.text("graph.lost", facts), _CHARACTERS)
     return folded

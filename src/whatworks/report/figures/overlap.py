@@ -24,12 +24,22 @@ def draw_overlap(overlap: pd.DataFrame, ax: Axes, *, words: Words) -> None:
     left = overlap["score_from"].to_numpy(float)
     width = overlap["score_to"].to_numpy(float) - left
     top, bottom = (overlap[arm].to_numpy(float) for arm in ("treated", "comparison"))
-    shape = {"align": "edge", "edgecolor": "white", "linewidth": 1.0}
-    ax.bar(left, top, width, color=BLUE, label=words.text("graph.treated"), **shape)
-    ax.bar(
-        left, -bottom, width, color=ORANGE, hatch="/", label=words.text("graph.comparison"),
-        **shape,
+    arms = (
+        (top, BLUE, "", words.text("graph.treated")),
+        (-bottom, ORANGE, "/", words.text("graph.comparison")),
     )
+    for height, colour, hatch, label in arms:
+        ax.bar(
+            left,
+            height,
+            width,
+            align="edge",
+            color=colour,
+            edgecolor="white",
+            linewidth=1.0,
+            hatch=hatch,
+            label=label,
+        )
     ax.axhline(0, color=INK, linewidth=1.4)
     edge = 1.08 * max(np.max(top, initial=0.0), np.max(bottom, initial=0.0), 0.01)
     ax.set_ylim(-edge, edge)
@@ -38,7 +48,11 @@ def draw_overlap(overlap: pd.DataFrame, ax: Axes, *, words: Words) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.xaxis.set_major_formatter(plain_ticks(words))
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.percent_tick(abs(y))))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.percent(abs(y))))
     ax.legend(
-        ncols=2, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), handlelength=1.2,
+        ncols=2,
+        frameon=False,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.2),
+        handlelength=1.2,
     )

@@ -59,10 +59,11 @@ def look(name: str) -> mpl.RcParams:
     return mpl.RcParams({**_LOOK, "svg.hashsalt": f"whatworks-{name}"})
 
 
-def blank(height: float = HEIGHT) -> Axes:
-    """Axes of a new figure of the house's size, laid out to hold everything drawn on it."""
+def blank(height: float = HEIGHT) -> tuple[Figure, Axes]:
+    """New figure and its axes, of the house's width, laid out to hold everything drawn."""
     size = (WIDTH / POINTS_PER_INCH, height / POINTS_PER_INCH)
-    return Figure(figsize=size, layout="constrained").subplots()
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots()
 
 
 def plain_ticks(words: Words) -> FuncFormatter:
@@ -76,3 +77,16 @@ def plain_ticks(words: Words) -> FuncFormatter:
         return words.number(value, len(text.partition(".")[2]))
 
     return FuncFormatter(shown)
+
+
+def label_row(ax: Axes, label: str, place: float) -> None:
+    """Write a row's name above it, at the left edge, clear of the lines that cross the axes."""
+    ax.annotate(
+        label,
+        xy=(0, place - 0.2),
+        xycoords=("axes fraction", "data"),
+        ha="left",
+        va="bottom",
+        zorder=4,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+    )

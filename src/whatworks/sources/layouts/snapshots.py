@@ -35,9 +35,8 @@ def events(rows: ibis.Table, source: Source) -> Events:
         reason="unreadable_month",
         up=table[MONTH].isnull(),
         columns=(column.column,),
-        needed=f"months written {column.format} between {values.FIRST_YEAR} and"
-        f" {values.LAST_YEAR}",
+        needed=f"months written {column.format} between {values.FIRST_YEAR} and {values.LAST_YEAR}",
         remedy="correct month.format",
     )
     codes = code_flags(table, source, columns=tuple(code_column(source).values()))
-    return Events(table=table, flags=(unreadable, *outside(table, source), *codes))
+    return Events(table=table, flags=(*codes, unreadable, *outside(table, source)))

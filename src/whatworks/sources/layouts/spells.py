@@ -54,7 +54,7 @@ def events(rows: ibis.Table, source: Source) -> Events:
         " such rows out and count them",
     )
     codes = code_flags(table, source, columns=tuple(code_column(source).values()))
-    return Events(table=table, flags=(*dates, *codes, reversed_ends))
+    return Events(table=table, flags=(*codes, *dates, reversed_ends))
 
 
 def _unreadable(which: str, up: ibis.Value, column: str, pattern: str, other: str) -> Flag:

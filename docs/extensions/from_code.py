@@ -1,0 +1,189 @@
+"""Pages that say what the code says: method cards, indicators, commands, keys of a study file.
+
+``write_cards`` writes one page per registered estimator into ``reference/methods/``, which is not
+kept under version control. The directives ``indicators``, ``gate``, ``commands`` and ``study-keys``
+lay out tables where they stand.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from typer.main import get_command
+
+from whatworks import ESTIMATORS, cli, study
+from whatworks.indicators import indicators, lookup
+from whatworks.indicators.gate import THRESHOLDS
+from whatworks.vocabulary import Nature
+
+Row = tuple[str, ...]
+
+CARD = """\
+.. Written from the docstring of {module} at every build: change it there.
+
+{title}
+{rule}
+
+{card}
+
+Options
+-------
+
+.. autoclass:: whatworks.{name}
+   :no-index:
+   :members: fit
+"""
+
+
+def cards() -> Iterator[tuple[str, str]]:
+    """Name and reStructuredText of each registered estimator's card."""
+    for name, kind in ESTIMATORS.items():
+        card = (sys.modules[kind.__module__].__doc__ or "").strip()
+        yield (
+            name,
+            CARD.format(
+                module=kind.__module__, title=name, rule="=" * len(name), card=card, name=name
+            ),
+        )
+
+
+def write_cards(app: Sphinx) -> None:
+    """Write the cards that changed and remove those of estimators that are gone."""
+    folder = Path(app.srcdir) / "reference" / "methods"
+    folder.mkdir(exist_ok=True)
+    pages = {f"{name}.rst": text for name, text in cards()}
+    for stale in folder.glob("*.rst"):
+        if stale.name not in pages:
+            stale.unlink()
+    for name, text in pages.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+class Table(SphinxDirective):
+    """A directive that stands for a Markdown text made from the code."""
+
+    option_spec: ClassVar[dict[str, object]] = {}
+
+    def markdown(self) -> str:
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        return self.parse_text_to_nodes(self.markdown())
+
+
+def table(header: Row, rows: Iterable[Row]) -> str:
+    """Markdown table; bars inside cells are escaped."""
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(
+        f"| {' | '.join(c.replace('|', chr(92) + '|') for c in row)} |" for row in lines
+    )
+
+
+def code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "—"
+
+
+def plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+class Indicators(Table):
+    """Every registered indicator: outcomes with their switches, then what is refused as a result."""
+
+    def markdown(self) -> str:
+        outcomes = [lookup(name) for name in indicators(Nature.OUTCOME)]
+        shown = table(
+            ("identifier", "unit of an effect", "needs in the panel", "switches of the definition"),
+            (
+                (
+                    f"`{i.id}`",
+                    i.unit,
+                    code((*i.kinds, *i.codes)),
+                    "; ".join(f"{plain(k)}: {plain(v)}" for k, v in i.switches.items()),
+                )
+                for i in outcomes
+            ),
+        )
+        refused = table(
+            ("nature", "identifiers"),
+            ((str(n), code(indicators(n))) for n in Nature if n is not Nature.OUTCOME),
+        )
+        return f"**Outcomes**\n\n{shown}\n\n**Registered so that asking is answered by a refusal**\n\n{refused}"
+
+
+class Gate(Table):
+    """Criteria of the reliability gate and their two thresholds."""
+
+    def markdown(self) -> str:
+        return table(
+            ("criterion", "a reserve above", "a refusal above"),
+            (
+                (f"`{name}`", f"{reserve:.1%}", f"{refuse:.1%}")
+                for name, (reserve, refuse) in THRESHOLDS.items()
+            ),
+        )
+
+
+class Commands(Table):
+    """The commands, their arguments and options, as ``--help`` has them."""
+
+    def markdown(self) -> str:
+        parts = []
+        for name, command in get_command(cli.app).commands.items():
+            rows = [
+                (
+                    code(
+                        p.opts if p.param_type_name == "option" else [p.metavar or p.name.upper()]
+                    ),
+                    getattr(p, "help", "") or "",
+                    "required" if p.required else code([str(p.default)] if p.default else []),
+                )
+                for p in command.params
+            ]
+            parts.append(
+                f"**`whatworks {name}`** — {command.help}\n\n"
+                + table(("argument or option", "meaning", "default"), rows)
+            )
+        return "\n\n".join(parts)
+
+
+class StudyKeys(Table):
+    """Keys of a study file: the whole file, then a question."""
+
+    def markdown(self) -> str:
+        return "\n\n".join(
+            f"**{title}**\n\n" + table(("key", "when left out"), self._rows(model))
+            for title, model in (
+                ("The file", study.StudyFile),
+                ("Each `[[questions]]`", study.QuestionText),
+            )
+        )
+
+    def _rows(self, model: type[study.StudyFile | study.QuestionText]) -> Iterator[Row]:
+        for name, field in model.model_fields.items():
+            default = (
+                "required"
+                if field.is_required()
+                else "`{!r}`".format(field.get_default(call_default_factory=True))
+            )
+            yield f"`{field.alias or name}`", default
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("builder-inited", write_cards)
+    for name, directive in (
+        ("indicators", Indicators),
+        ("gate", Gate),
+        ("commands", Commands),
+        ("study-keys", StudyKeys),
+    ):
+        app.add_directive(name, directive)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

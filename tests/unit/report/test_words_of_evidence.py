@@ -1,0 +1,135 @@
+"""Names and sentences: what is ours is translated, what is the user's is left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from unit.report.evidence_by_hand import make_estimate
+from whatworks.evidence.record import Deduction, Evidence, Finding, Refusal
+from whatworks.ledger import Ledger
+from whatworks.report import facts, frames, names, wording
+from whatworks.report.language import FIXED, MINUS, MissingTextError, words
+from whatworks.report.numbers import Scale
+from whatworks.vocabulary import Impact, Verdict
+
+FR, EN = words("fr"), words("en")
+PP = Scale(unit="pp", decimals=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("employment.lag1", "in employment 1 months before entry"),
+        ("benefit_rsa.months12", "receiving RSA, number of months out of the 12 before entry"),
+        ("employment_cdi.lag3", "on a permanent contract 3 months before entry"),
+        ("employment_odd.lag3", "in employment (odd) 3 months before entry"),
+        ("employment.months", "in employment, number of months since the panel began"),
+        ("birth_month.age", "age at entry"),
+        ("market=ZE01", "employment zone: ZE01"),
+        ("Grammar=yes", "Grammar: yes"),
+        ("gcse5eq", "gcse5eq"),
+    ],
+)
+def test_covariates_are_read_from_their_parts(name: str, said: str) -> None:
+    assert names.covariate(EN, name) == said
+
+
+def test_a_users_outcome_and_treatment_are_quoted() -> None:
+    assert names.outcome(EN, "lemp", "label") == "Variable “lemp”"
+    assert names.treatment(FR, "treat", "start") == f"Recevoir le traitement «{FIXED}treat{FIXED}»"
+
+
+def test_provenance_of_a_file_is_named_and_a_users_key_left_alone() -> None:
+    assert names.proof(EN, "file:rsa.csv") == "Fingerprint of the file “rsa.csv”"
+    assert names.proof(EN, "seed") == "seed"
+
+
+def test_the_question_names_the_comparator(panel_evidence: Evidence) -> None:
+    said = wording.question(EN, panel_evidence)
+
+    assert said == (
+        "Does starting training increase presence in employment, compared with people of the same "
+        "month who have not (yet) started?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("impact", "estimate", "part"),
+    [
+        (Impact.MODERATE, 4.0, "4.0 more in employment at 24 months than in the comparison group"),
+        (Impact.NEGATIVE, -4.0, "4.0 fewer in employment at 24 months"),
+        (Impact.INCONCLUSIVE, 1.0, "these data cannot tell whether it is more or fewer"),
+        (Impact.NONE_DETECTED, 0.2, "leaves room only for a small effect in either direction"),
+        (Impact.NOT_MEASURED, 0.0, "The effect was not measured."),
+    ],
+)
+def test_the_verdict_has_its_interval_and_its_doubt(
+    panel_evidence: Evidence, impact: Impact, estimate: float, part: str
+) -> None:
+    only = make_estimate([("att", 24, "all", estimate, 1.0)], unit="pp", ledger=Ledger())
+    said = wording.verdict(EN, replace(panel_evidence, estimates=(only,), impact=impact))
+
+    assert part in said
+    assert impact is Impact.NOT_MEASURED or "95% interval" in said
+
+
+def test_the_verdict_of_a_direct_effect_says_so(saturation_evidence: Evidence) -> None:
+    said = wording.verdict(EN, saturation_evidence)
+    read = wording.displacement(EN, saturation_evidence)
+
+    assert said.startswith("Direct effect: the persons supported, against the others of the same")
+    assert [line.split(":")[0] for line in read] == [
+        "Direct effect",
+        "Effect on others",
+        "Total effect",
+    ]
+
+
+def test_the_fall_is_told_with_its_months(panel_evidence: Evidence) -> None:
+    curve = frames.curve(panel_evidence.estimates[0])
+
+    assert wording.lock_in(FR, curve, clock="month").startswith(
+        f"De 0 à 9 mois après l'entrée, l'estimation est au-dessous de zéro (au plus bas{FIXED}: "
+        f"{MINUS}11,0 points)"
+    )
+
+
+def test_facts_are_formatted_by_what_they_mean() -> None:
+    found = Finding(
+        check="placebo",
+        verdict=Verdict.HOLDS,
+        statistic=0.4,
+        threshold=0.05,
+        facts={"first": -24, "last": -19, "estimate": -0.34, "p_value": 0.4123, "unit": "pp"},
+    )
+    said = facts.finding(FR, PP, found)
+
+    assert said.startswith("Entre 24 et 19 mois avant l'entrée, l'écart est de −0,3 point")
+    assert "0,412" in said
+
+
+def test_a_deduction_of_an_interval_reads_as_one_interval() -> None:
+    lost = Deduction(code="interval_includes_zero", points=0, facts={"low": -0.5, "high": 9.1})
+
+    assert facts.deduction(EN, PP, lost, "text") == (
+        f"The 95% interval runs from {MINUS}0.5 to 9.1 percentage points: it contains zero."
+    )
+
+
+def test_missing_covariates_and_missing_states_are_each_named() -> None:
+    lost = Deduction(code="identification", points=1, facts={"missing": "sex, employment.lag1"})
+    refused = Refusal(
+        code="unknown_states", what="rsa_exit", where="", facts={"missing": "benefit_rsa"}
+    )
+
+    assert "sex; in employment 1 months before entry" in facts.deduction(EN, PP, lost, "text")
+    assert "receiving RSA" in facts.refusal(EN, PP, refused, "why")
+
+
+def test_a_refusal_without_the_facts_of_its_sentence_raises() -> None:
+    refused = Refusal(code="dropped_rows", what="rsa_exit", where="rsa")
+
+    with pytest.raises(MissingTextError, match="measured"):
+        facts.refusal(EN, PP, refused, "why")
