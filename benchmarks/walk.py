@@ -16,8 +16,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
-from whatworks import MatchedDifference, NearestNeighbours, Question, compare, connect, expand
-from whatworks import read, reconcile, weigh
+
+from whatworks import (
+    MatchedDifference,
+    NearestNeighbours,
+    Question,
+    compare,
+    connect,
+    expand,
+    read,
+    reconcile,
+    weigh,
+)
 
 MAPPING = """
 schema = 1
@@ -126,7 +136,8 @@ def main() -> None:
             with room("evidence   weigh"):
                 weigh(design, [estimate])
     print(design.ledger.frame().tail(12).to_string(index=False))
-    print(f"{len(design.covariates)} covariates, {0 if design.matches is None else len(design.matches):,} matches")
+    matches = 0 if design.matches is None else len(design.matches)
+    print(f"{len(design.covariates)} covariates, {matches:,} matches")
 
 
 if __name__ == "__main__":

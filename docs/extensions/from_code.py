@@ -1,16 +1,18 @@
 """Pages that say what the code says: method cards, indicators, commands, keys of a study file.
 
 ``write_cards`` writes one page per registered estimator into ``reference/methods/``, which is not
-kept under version control. The directives ``indicators``, ``gate``, ``commands`` and ``study-keys``
-lay out tables where they stand.
+kept under version control. The directives ``indicators``, ``gate``, ``caps``, ``checks``, ``commands``
+and ``study-keys`` lay out what they are named after where they stand.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import ClassVar
+from types import ModuleType
+from typing import ClassVar, Final
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -18,11 +20,22 @@ from sphinx.util.docutils import SphinxDirective
 from typer.main import get_command
 
 from whatworks import ESTIMATORS, cli, study
+from whatworks.evidence import rating
 from whatworks.indicators import indicators, lookup
 from whatworks.indicators.gate import THRESHOLDS
+from whatworks.report.language import words
 from whatworks.vocabulary import Nature
 
 Row = tuple[str, ...]
+weighing: Final = import_module("whatworks.evidence.weigh")  # the package's name of it is the verb
+BOUNDS: Final = (
+    "HOLDS_BELOW",
+    "HOLDS_FROM",
+    "STRAINED_BELOW",
+    "FAILS_BELOW",
+    "FAILS_ABOVE",
+    "LEVEL",
+)
 
 CARD = """\
 .. Written from the docstring of {module} at every build: change it there.
@@ -116,7 +129,8 @@ class Indicators(Table):
             ("nature", "identifiers"),
             ((str(n), code(indicators(n))) for n in Nature if n is not Nature.OUTCOME),
         )
-        return f"**Outcomes**\n\n{shown}\n\n**Registered so that asking is answered by a refusal**\n\n{refused}"
+        headings = "**Outcomes**", "**Registered so that asking for one is answered by a refusal**"
+        return f"{headings[0]}\n\n{shown}\n\n{headings[1]}\n\n{refused}"
 
 
 class Gate(Table):
@@ -130,6 +144,43 @@ class Gate(Table):
                 for name, (reserve, refuse) in THRESHOLDS.items()
             ),
         )
+
+
+class Caps(Table):
+    """Most strength a design of each class can reach."""
+
+    def markdown(self) -> str:
+        ordered = sorted(rating.CAPS.items(), key=lambda item: -item[1])
+        return table(
+            ("class of design", "in the report", "at most"),
+            (
+                (f"`{kind}`", words("en").text(f"design_class.{kind}.label"), str(cap))
+                for kind, cap in ordered
+            ),
+        )
+
+
+class Checks(Table):
+    """Every check: its question, its measure, its bounds, what a failure costs."""
+
+    def markdown(self) -> str:
+        return "\n\n".join(map(self._check, weighing.CHECKS))
+
+    def _check(self, check: ModuleType) -> str:
+        name = check.__name__.rpartition(".")[2]
+        bounds = " · ".join(
+            f"{plain(constant.lower())} {value:g}"
+            for constant, value in vars(check).items()
+            if constant in BOUNDS
+        )
+        code_, points, _ = rating._DEDUCTIONS.get(name, ("", 0, ()))  # noqa: SLF001 - shown, not used
+        cost = f"A failure costs {points} (`{code_}`)." if points else "It costs no point."
+        question, measure = first_sentence(check), first_sentence(check.run)
+        return f"**`{name}`**\n: {question} {measure} Bounds: {bounds}. {cost} {check.REFERENCE}."
+
+
+def first_sentence(thing: object) -> str:
+    return (thing.__doc__ or "").strip().partition("\n\n")[0].replace("\n", " ")
 
 
 class Commands(Table):
@@ -172,7 +223,7 @@ class StudyKeys(Table):
             default = (
                 "required"
                 if field.is_required()
-                else "`{!r}`".format(field.get_default(call_default_factory=True))
+                else f"`{field.get_default(call_default_factory=True)!r}`"
             )
             yield f"`{field.alias or name}`", default
 
@@ -182,6 +233,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     for name, directive in (
         ("indicators", Indicators),
         ("gate", Gate),
+        ("caps", Caps),
+        ("checks", Checks),
         ("commands", Commands),
         ("study-keys", StudyKeys),
     ):

@@ -54,16 +54,21 @@ def simulate(
     ],
     persons: Annotated[int | None, typer.Option(help="Persons in the sample.", min=100)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the world.")] = None,
+    truth: Annotated[
+        bool, typer.Option(help="Also simulate the population behind truth.json (half a minute).")
+    ] = True,
 ) -> None:
     """Write a synthetic département in raw operator formats, with its mapping and its truth."""
     from whatworks import worlds
 
     given = {"n_persons": persons, "seed": seed}
     options = worlds.Departement(**{k: v for k, v in given.items() if v is not None})
+    population = {} if truth else {"truth_persons": 0}
     worlds.write(
         worlds.simulate(options),
         folder,
         progress=lambda step: err.print(f"  · {step}", highlight=False),
+        **population,
     )
     out.print(f"World: {folder}", soft_wrap=True, highlight=False)
 

@@ -53,7 +53,7 @@ def run(folder: Path, *, lang: str = "fr", progress: Progress = lambda _: None) 
     entries = study.run(mvad.STUDY)
     progress("known answer: the NSW experiment against a survey")
     entries.append(
-        Entry(slug="nsw-earnings", title="NSW, 1978", section="known", evidence=nsw.evidence())
+        Entry(slug="nsw-earnings", title="NSW, 1978", section="companion", evidence=nsw.evidence())
     )
     progress("synthetic département: six types of accompaniment, truth known")
     entries += study.run(sample() / "study.toml")

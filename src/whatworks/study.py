@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatworks.design import Design, Question, compare
-from whatworks.design.comparisons.protocol import Comparison
-from whatworks.design.comparisons.registry import COMPARISONS
+from whatworks.design.comparison import Comparison
+from whatworks.design.registry import COMPARISONS
 from whatworks.errors import StudyError, suggestion
 from whatworks.estimate import ESTIMATORS
 from whatworks.estimate.protocol import Estimator
@@ -73,7 +73,7 @@ class StudyFile(_Strict):
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
     title: str
-    section: str = "evaluations"
+    section: Literal["evaluations", "pathways", "companion", "synthetic"] = "evaluations"
     sources: str
     panel: Window
     common: Asked = Asked()
@@ -261,7 +261,6 @@ def _truth(path: Path) -> dict[tuple[str, str], dict[int, tuple[float, float]]]:
         for row in json.loads(path.read_text(encoding="utf-8"))["population"]:
             effects = known.setdefault((row["accompaniment"], row["outcome"]), {})
             effects[int(row["month"])] = float(row["value"]), float(row["std_error"])
-        return known
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(
             what=path.name,
@@ -269,6 +268,7 @@ def _truth(path: Path) -> dict[tuple[str, str], dict[int, tuple[float, float]]]:
             found=type(error).__name__,
             remedy="simulate the world again",
         ) from error
+    return known
 
 
 __all__ = ["StudyFile", "build", "load", "run"]

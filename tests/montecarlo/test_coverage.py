@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+
 from whatworks import (
     Design,
     MatchedDifference,
@@ -22,14 +23,16 @@ from whatworks import (
     expand,
     read,
     reconcile,
+    worlds,
 )
-from whatworks import worlds
 
 DRAWS = 40
 pytestmark = pytest.mark.montecarlo
 
 
-def verdict(name: str, points: np.ndarray, errors: np.ndarray, truth: float, cover: np.ndarray) -> None:
+def verdict(
+    name: str, points: np.ndarray, errors: np.ndarray, truth: float, cover: np.ndarray
+) -> None:
     """Print and hold bias, ratio of standard errors, and coverage."""
     spread = points.std(ddof=1)
     bias = (points.mean() - truth) / spread
@@ -84,7 +87,7 @@ def test_saturation_contrast_where_jobs_are_finite(term: str) -> None:
 
 
 COVARIATES = (
-    "sex", "birth_month.age", "education", "children", "market", "employment.lag1",
+    "sex", "birth_month.age", "education_level", "children", "market", "employment.lag1",
     "employment.lag2", "employment.months6", "employment.months12", "benefit.months12",
 )  # fmt: skip
 
@@ -108,7 +111,10 @@ def departement(seed: int, treatment: str, outcome: str, folder: Path) -> Design
 def matched_draws() -> dict[str, np.ndarray]:
     """Estimates of two estimators on the matched designs of every draw."""
     found: dict[str, list[list[float]]] = {"MatchedDifference": [], "TwoByTwoDiD": []}
-    methods = {"MatchedDifference": MatchedDifference(bias_adjust=True), "TwoByTwoDiD": TwoByTwoDiD()}
+    methods = {
+        "MatchedDifference": MatchedDifference(bias_adjust=True),
+        "TwoByTwoDiD": TwoByTwoDiD(),
+    }
     for seed in range(DRAWS):
         with TemporaryDirectory() as folder:
             design = departement(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 import whatworks
 from whatworks.errors import OptionError, SourceRefused, UsageError, choice
 from whatworks.ledger import Ledger, Step
@@ -42,6 +43,8 @@ def test_every_exported_name_exists_and_importing_costs_little() -> None:
         assert getattr(whatworks, name) is not None
     with pytest.raises(AttributeError):
         whatworks.no_such_name  # noqa: B018 - the access is the test
-    code = "import sys, whatworks; print([m for m in ('pandas', 'ibis', 'dowhy') if m in sys.modules])"
+    code = (
+        "import sys, whatworks; print([m for m in ('pandas', 'ibis', 'dowhy') if m in sys.modules])"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

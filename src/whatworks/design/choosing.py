@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.design.comparisons.protocol import Chosen
+from whatworks.design.comparison import Chosen
 from whatworks.design.parts import Candidates
 from whatworks.ledger import Ledger
 from whatworks.vocabulary import (

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.choosing import chosen_rows, frame_of_units, keep_chosen
-from whatworks.design.comparisons.protocol import Comparison
+from whatworks.design.comparison import Comparison
 from whatworks.design.parts import Candidates, Outcomes, Population, population
 from whatworks.design.question import Question
 from whatworks.design.schemas import check_units

@@ -25,7 +25,7 @@ class Entry:
     slug : str
         Name of its folder: lower-case letters, digits and hyphens.
     title : str
-        In the language of the page.
+        In the language of the page; when empty, that of its question, or one made from it.
     section : str
         Catalogue ``section.<section>.title`` and ``.intro``.
     evidence : Evidence
@@ -136,7 +136,7 @@ def _row(speak: Words, entry: Entry) -> Row:
     row = found.at(month)
     return Row(
         link=f"{entry.slug}/{INDEX}",
-        title=entry.title,
+        title=entry.title or names.title(speak, evidence),
         question=wording.question(speak, evidence),
         estimate=speak.amount(row["estimate"], found.scale, signed=True),
         interval=speak.text(

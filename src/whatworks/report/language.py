@@ -24,7 +24,7 @@ from babel.numbers import format_decimal, format_percent
 
 from whatworks.errors import choice
 from whatworks.months import to_index
-from whatworks.report.numbers import SHARE_DECIMALS, Scale, rounded
+from whatworks.report.numbers import SHARE_DECIMALS, STATISTIC_DECIMALS, Scale, rounded
 
 LANGUAGES: Final = ("fr", "en")
 
@@ -97,6 +97,11 @@ class Words:
         if rounded(value, decimals) == 0:
             return text
         return (MINUS if value < 0 else "+" if signed else "") + text
+
+    def measure(self, value: float) -> str:
+        """Localised number with the decimals it needs, three at most."""
+        shown = f"{rounded(value, STATISTIC_DECIMALS):.{STATISTIC_DECIMALS}f}"
+        return self.number(value, len(shown.rstrip("0").partition(".")[2]))
 
     def count(self, value: float) -> str:
         """Localised whole number."""

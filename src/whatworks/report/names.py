@@ -109,8 +109,10 @@ def method(words: Words, identifier: str) -> str:
 
 
 def step(words: Words, ledger_step: Step) -> str:
-    """Step of the ledger. In the reading room steps are the user's sources."""
+    """Step of the ledger. In the reading room steps are the user's sources, then their persons."""
     if ledger_step.room == _READING_ROOM:
+        if ledger_step.unit == "persons":
+            return words.text("ledger.persons")
         return words.text("ledger.reading", {"source": ledger_step.name})
     return words.text(f"ledger.step.{ledger_step.room}.{ledger_step.name}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import pandas as pd
 
@@ -15,12 +16,12 @@ from whatworks.report.language import Words
 from whatworks.report.numbers import (
     BIN_DECIMALS,
     SMD_DECIMALS,
-    STATISTIC_DECIMALS,
+    Scale,
     rounded_effects,
 )
 from whatworks.vocabulary import Verdict
 
-SYMBOLS = {
+SYMBOLS: Final = {
     Verdict.HOLDS: "●",
     Verdict.STRAINED: "◐",
     Verdict.FAILS: "○",
@@ -157,9 +158,7 @@ def benchmarks(words: Words, evidence: Evidence) -> Table | None:
             words.text(f"benchmark.{row.benchmark}.label"),
             names.at(words, int(row.month), clock=clock),
             words.amount(row.value, scale, signed=True),
-            words.text("benchmark.exact")
-            if pd.isna(row.std_error)
-            else words.amount(row.std_error, scale.finer),
+            _error(words, row, scale),
             words.amount(row.estimate, scale, signed=True),
             words.span(row.conf_low, row.conf_high, scale),
             words.text(f"covered.{row.covered}"),
@@ -168,6 +167,13 @@ def benchmarks(words: Words, evidence: Evidence) -> Table | None:
     ]
     columns = ["benchmark", "month", "value", "std_error", "effect", "interval", "covered"]
     return _table(words, "benchmarks", columns, rows, text=("month", "covered"))
+
+
+def _error(words: Words, row: Any, scale: Scale) -> str:
+    """Standard error of a known number; a truth without one is exact, another's was not given."""
+    if not pd.isna(row.std_error):
+        return words.amount(row.std_error, scale.finer)
+    return words.text("benchmark.exact" if row.benchmark == "truth" else "benchmark.not_given")
 
 
 def balance(words: Words, frame: pd.DataFrame) -> Table:
@@ -211,8 +217,8 @@ def findings(words: Words, evidence: Evidence) -> Table:
             words.text(f"check.{found.check}.question"),
             f"{SYMBOLS[found.verdict]} {words.text(f'verdict_of_check.{found.verdict}')}",
             facts.finding(words, scale, found),
-            words.number(row.statistic, STATISTIC_DECIMALS),
-            words.number(row.threshold, STATISTIC_DECIMALS),
+            words.measure(row.statistic),
+            words.measure(row.threshold),
             found.reference,
         )
         for found, row in zip(evidence.findings, frames.rows_of(frame), strict=True)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+
 from whatworks import (
     Design,
     Exact,
@@ -32,7 +33,11 @@ def table(n: int = 600, gap: float = 0.5, effect: float = 1.0) -> pd.DataFrame:
 
 def cross_section(data: pd.DataFrame, **options: object) -> Design:
     return Design.from_cross_section(
-        data, treatment="treat", outcome="y", covariates=["x"], **options  # type: ignore[arg-type]
+        data,
+        treatment="treat",
+        outcome="y",
+        covariates=["x"],
+        **options,  # type: ignore[arg-type]
     )
 
 
@@ -63,10 +68,17 @@ def test_overlap_fails_when_many_find_nobody() -> None:
 
 def test_the_placebo_fails_when_trends_differ_before() -> None:
     frame = simulate_pilots(Pilots(seed=2, n_months=24)).frame
-    roles = {"unit": "unit", "period": "period", "first_treated": "first_treated", "outcome": "outcome"}
+    roles = {
+        "unit": "unit",
+        "period": "period",
+        "first_treated": "first_treated",
+        "outcome": "outcome",
+    }
     fine = Design.from_panel(frame, **roles)
     assert finding(weigh(fine, [TwoByTwoDiD().fit(fine)]), "placebo").verdict is not Verdict.FAILS
-    drift = frame.assign(outcome=frame["outcome"] + 0.3 * frame["period"] * (frame["first_treated"] > 0))
+    drift = frame.assign(
+        outcome=frame["outcome"] + 0.3 * frame["period"] * (frame["first_treated"] > 0)
+    )
     bent = Design.from_panel(drift, **roles)
     evidence = weigh(bent, [TwoByTwoDiD().fit(bent)])
     assert finding(evidence, "placebo").verdict is Verdict.FAILS

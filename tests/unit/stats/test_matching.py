@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
+
 from whatworks.stats.balance import effective_size, moments, standardised_difference
 from whatworks.stats.logit import fit_logit
 from whatworks.stats.matching import MatchedSets, abadie_imbens, matched_effect
@@ -40,9 +41,10 @@ def test_the_bias_correction_by_hand() -> None:
 
 
 def test_the_abadie_imbens_variance_by_hand() -> None:
-    # Sets: (7 - 5.5) / 2 and (4 - 5.5) / 2 squared: 2 * 0.5625 = 1.125. Comparisons: v = (.25, .75), squares of
-    # parts: 2 has .0625, 3 has .0625 + .25 = .3125, so what is added is 0 and (.5625 - .3125) s2 = .25 s2,
-    # s2 of unit 3 being half its squared gap with its nearest of the arm, unit 2 (distance 2): (2 - 4)^2 / 2 = 2.
+    # Sets: (7 - 5.5) / 2 and (4 - 5.5) / 2, squared: 2 * 0.5625 = 1.125.
+    # Comparisons have v = (.25, .75); squares of parts: unit 2 has .0625, unit 3 .0625 + .25 = .3125;
+    # so what is added is 0 and (.5625 - .3125) s2 = .25 s2, where s2 of unit 3 is half its squared gap
+    # with the nearest of its arm, unit 2 at distance 2: (2 - 4)^2 / 2 = 2.
     found = abadie_imbens(Y, X, SETS, bias_adjust=False)
     assert found[0, 0] == pytest.approx(1.125 + 0.25 * 2)
 
@@ -124,6 +126,8 @@ def test_moments_and_effective_size() -> None:
     np.testing.assert_allclose(found.mean, [4, 2 / 3])
     np.testing.assert_allclose(found.variance, [13, 2 / 9])  # a 0/1 column has p (1 - p)
     assert effective_size(np.ones(7)) == pytest.approx(7)
-    constant = standardised_difference(np.array([1.0, 1.0]), np.array([1.0, 0.5]), variance_treated=np.zeros(2))
+    constant = standardised_difference(
+        np.array([1.0, 1.0]), np.array([1.0, 0.5]), variance_treated=np.zeros(2)
+    )
     assert constant[0] == 0
     assert np.isnan(constant[1])

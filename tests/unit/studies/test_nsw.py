@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from whatworks import Design, MatchedDifference, NearestNeighbours
 from whatworks.studies import nsw
 

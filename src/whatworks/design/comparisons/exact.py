@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whatworks.design.comparisons.protocol import Chosen, cells
+from whatworks.design.comparison import Chosen, cells
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, suggestion
 from whatworks.stats.neighbours import nearest_on_line

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from whatworks.design.comparisons.protocol import Chosen, cells
+from whatworks.design.comparison import Chosen, cells
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, choice, suggestion
 from whatworks.stats.logit import fit_logit

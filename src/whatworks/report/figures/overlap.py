@@ -41,6 +41,9 @@ def draw_overlap(overlap: pd.DataFrame, ax: Axes, *, words: Words) -> None:
             label=label,
         )
     ax.axhline(0, color=INK, linewidth=1.4)
+    seen = np.flatnonzero(top + bottom > 0)
+    if seen.size:
+        ax.set_xlim(left[seen[0]], left[seen[-1]] + width[seen[-1]])
     edge = 1.08 * max(np.max(top, initial=0.0), np.max(bottom, initial=0.0), 0.01)
     ax.set_ylim(-edge, edge)
     ax.set_xlabel(words.text("graph.score"))

@@ -1,0 +1,128 @@
+"""The command line as its users meet it: help that teaches, exit codes, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "synthetic"
+
+
+def whatworks(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "whatworks.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A copy of the sample département with one question only."""
+    folder = tmp_path / "study"
+    shutil.copytree(SAMPLE, folder)
+    text = (folder / "study.toml").read_text(encoding="utf-8")
+    head, *questions = text.split("[[questions]]")
+    (folder / "study.toml").write_text(head + "[[questions]]" + questions[-1], encoding="utf-8")
+    return folder / "study.toml"
+
+
+def test_help_teaches_the_way_in() -> None:
+    shown = whatworks("--help")
+    assert shown.returncode == 0
+    for word in ("demo", "simulate", "run", "check", "Exit codes"):
+        assert word in shown.stdout
+
+
+def test_a_study_becomes_a_report_with_the_same_numbers_everywhere(
+    study: Path, tmp_path: Path
+) -> None:
+    shown = whatworks("run", study, "--out", tmp_path / "out")
+    assert shown.returncode == 0, shown.stderr
+    page = Path(shown.stdout.split("Report: ")[1].strip())
+    assert page.is_file()
+    folder = tmp_path / "out" / "intensive-integrated"
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest
+    parquet = pd.read_parquet(folder / "effects.parquet")
+    table = pd.read_csv(folder / "effects.csv", sep=";", decimal=",", encoding="utf-8-sig")
+    pd.testing.assert_series_equal(parquet["estimate"], table["estimate"], check_dtype=False)
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    assert "interviews_held" not in json.dumps(parquet.to_dict("list"))
+    assert "déplacement" in text
+    for identifier in pd.read_csv(SAMPLE / "personnes.csv", sep=";", dtype=str)["ID"].head(50):
+        assert identifier not in text
+
+
+def test_check_says_what_the_sources_can_carry() -> None:
+    shown = whatworks("check", SAMPLE / "sources.toml")
+    assert shown.returncode == 0, shown.stderr
+    assert "employment_presence" in shown.stdout
+    assert "published" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "code", "words"),
+    [
+        ("study.toml", "treatment =", "treatmant =", 2, ["treatmant", "treatment"]),
+        ("study.toml", "ratio = 3", "ratios = 3", 2, ["ratios", "ratio"]),
+        ("study.toml", '"nearest_neighbours"', '"nearest"', 2, ["nearest_neighbours"]),
+        ("study.toml", '"intensive_integrated"', '"intensif"', 2, ["intensif", "intensive_integrated"]),
+        ("study.toml", '"employment_presence"', '"interviews_held"', 3, ["activity", "employment_presence"]),
+        ("study.toml", "[6, 12, 18, 24]", "[6, 12, 240]", 3, ["follow-up"]),
+        ("study.toml", "schema = 1", "schema = ", 2, ["TOML"]),
+        ("sources.toml", "layout =", "layuot =", 2, ["layuot", "layout"]),
+        ("sources.toml", '"personnes.csv"', '"personne.csv"', 2, ["personne.csv"]),
+        ("sources.toml", '"%d/%m/%Y"', '"%Y-%m-%d"', 3, ["caf_rsa_2019.csv", "DTREF"]),
+        ("sources.toml", '"Nature"', '"Natrue"', 3, ["contrats.csv", "Natrue", "Nature"]),
+        ("contrats.csv", "Nature", "Natur", 3, ["contrats.csv", "Nature"]),
+        ("personnes.csv", "\n", "\n\udcff", 3, ["personnes.csv", "utf-8"]),
+    ],
+)
+def test_a_mistake_ends_in_a_sentence_and_writes_nothing(  # noqa: PLR0917 - a table of cases
+    study: Path, tmp_path: Path, file: str, old: str, new: str, code: int, words: list[str]
+) -> None:
+    target = study.parent / file
+    text = target.read_bytes().decode("utf-8", errors="surrogateescape")
+    assert old in text
+    target.write_bytes(text.replace(old, new, 1).encode("utf-8", errors="surrogateescape"))
+    shown = whatworks("run", study, "--out", tmp_path / "out")
+    said = " ".join((shown.stdout + shown.stderr).split())
+    assert shown.returncode == code, said
+    assert "Traceback" not in said
+    assert "to do:" in said
+    for word in words:
+        assert word in said
+    assert not (tmp_path / "out").exists()
+    assert not [p for p in tmp_path.iterdir() if p.name != "study"]
+    identifiers = pd.read_csv(SAMPLE / "personnes.csv", sep=";", dtype=str)["ID"].head(200)
+    assert not [i for i in identifiers if i in said]
+
+
+def test_a_file_cut_in_the_middle_is_refused(study: Path, tmp_path: Path) -> None:
+    target = study.parent / "contrats.csv"
+    whole = target.read_bytes()
+    for cut in (len(whole) // 2, len(whole) - 1):
+        target.write_bytes(whole[:cut])
+        shown = whatworks("run", study, "--out", tmp_path / "out")
+        assert shown.returncode == 3, shown.stderr
+        assert "contrats.csv" in shown.stderr
+        assert not (tmp_path / "out").exists()
+
+
+def test_an_unreadable_language_is_a_usage_error(study: Path, tmp_path: Path) -> None:
+    shown = whatworks("run", study, "--out", tmp_path / "out", "--lang", "de")
+    assert shown.returncode == 2
+    assert "fr, en" in shown.stderr
+
+
+def test_simulate_writes_a_world_that_can_be_read(tmp_path: Path) -> None:
+    shown = whatworks("simulate", tmp_path / "world", "--persons", "300", "--no-truth")
+    assert shown.returncode == 0, shown.stderr
+    assert whatworks("check", tmp_path / "world" / "sources.toml").returncode == 0
+    refused = whatworks("simulate", tmp_path, "--persons", "300", "--no-truth")
+    assert refused.returncode == 2
