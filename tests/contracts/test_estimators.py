@@ -197,7 +197,8 @@ def test_covariance_is_psd_and_agrees_with_standard_errors(name: str) -> None:
     )
     assert np.linalg.eigvalsh(covariance).min() > -1e-10 * np.trace(covariance)
     weights = np.zeros((1, len(covariance)))
-    weights[0, :2] = 1, -1
+    weights[0, -1] -= 1
+    weights[0, 0] += 2
     combined = estimate.uncertainty.combine(weights).covariance()
     np.testing.assert_allclose(combined, weights @ covariance @ weights.T, rtol=1e-9)
 

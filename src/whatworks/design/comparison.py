@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.design.parts import Candidates
+from whatworks.stats.neighbours import Pairs
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,6 +44,37 @@ class Comparison(Protocol):
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
         ...
+
+
+def chosen(
+    candidates: Candidates,
+    pairs: Pairs,
+    *,
+    reason: str,
+    propensity: Floats | None = None,
+) -> Chosen:
+    """What a search for pairs chose; comparisons share a treated unit by their sampling weights.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    pairs : Pairs
+        Positions among the treated and among the others.
+    reason : str
+        Ledger reason of treated units without a pair.
+    propensity : ndarray of shape (n_candidates,), optional
+    """
+    treated, others = (np.flatnonzero(arm) for arm in (candidates.treated, ~candidates.treated))
+    comparison = others[pairs.comparison]
+    part = pairs.weight * candidates.weight[comparison]
+    total = np.bincount(pairs.treated, weights=part, minlength=treated.size)
+    return Chosen(
+        treated=treated[pairs.treated],
+        comparison=comparison,
+        part=part / total[pairs.treated],
+        propensity=propensity,
+        dropped={reason: int(pairs.unmatched.size)},
+    )
 
 
 def cells(candidates: Candidates, exact: tuple[str, ...]) -> Ints:

@@ -98,6 +98,11 @@ class Words:
             return text
         return (MINUS if value < 0 else "+" if signed else "") + text
 
+    def duration(self, value: float, clock: str) -> str:
+        """Whole number of months or periods, with its noun; ``clock`` is ``month`` or ``period``."""
+        form = "one" if Locale(self.lang).plural_form(abs(int(value))) == "one" else "other"
+        return self.text(f"{clock}.count.{form}", {"n": self.count(value)})
+
     def measure(self, value: float) -> str:
         """Localised number with the decimals it needs, three at most."""
         shown = f"{rounded(value, STATISTIC_DECIMALS):.{STATISTIC_DECIMALS}f}"
@@ -126,6 +131,13 @@ class Words:
             "interval.span",
             {"low": self.number(low, scale.decimals), "high": self.amount(high, scale)},
         )
+
+    def bounds(self, low: float, high: float, scale: Scale) -> str:
+        """Interval in a table whose head names the unit."""
+        if math.isnan(low) or math.isnan(high):
+            return self.text("interval.undefined")
+        shown = [self.number(bound, scale.decimals) for bound in (low, high)]
+        return self.text("interval.bare", {"low": shown[0], "high": shown[1]})
 
     def axis(self, unit: str) -> str:
         """Name of a unit on an axis or at the head of a column; a user's own is printed as it is."""

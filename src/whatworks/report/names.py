@@ -35,15 +35,15 @@ def horizon(words: Words, identifier: str, month: int, *, clock: str) -> str:
     if month == 0:
         return ""
     key = f"indicator.{identifier}.horizon"
-    key = key if words.knows(key) else f"{clock}.at"
-    return " " + words.text(key, {"n": words.count(month)})
+    key = key if words.knows(key) else "indicator.unlisted.horizon"
+    return " " + words.text(key, {"duration": words.duration(month, clock)})
 
 
 def at(words: Words, month: int, *, clock: str) -> str:
     """Horizon in words, ``month`` or ``period``; a cross-section has a single measure."""
     if month == 0:
         return words.text("month.none")
-    return words.text(f"{clock}.at", {"n": words.count(month)})
+    return words.text("text.at", {"duration": words.duration(month, clock)})
 
 
 def treatment(words: Words, code: str, part: str) -> str:
@@ -59,7 +59,8 @@ def covariate(words: Words, name: str) -> str:
     ``employment.lag1``, ``employment.months12``, ``birth_month.age``, ``market=ZE01``.
     """
     if match := _LAG.fullmatch(name):
-        facts = {"state": state(words, match["state"]), "n": match["months"]}
+        before = words.duration(int(match["months"]), "month")
+        facts = {"state": state(words, match["state"]), "duration": before}
         return words.text("covariate.lag", facts)
     if match := _SPENT.fullmatch(name):
         facts = {"state": state(words, match["state"]), "n": match["months"]}

@@ -241,7 +241,7 @@ def _compared(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
         (words.text("compared.who"), _who(words, evidence)),
     ]
     if design.history_months:
-        said = {"months": words.count(design.history_months)}
+        said = {"duration": words.duration(design.history_months, "month")}
         rows.append((words.text("compared.history"), words.text("compared.history_text", said)))
     if design.question.first_entry and design.question.last_entry:
         said = {

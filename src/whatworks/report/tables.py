@@ -29,6 +29,9 @@ SYMBOLS: Final = {
 }
 
 
+IN_UNIT: Final = ("effect", "value")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table ready to be printed.
@@ -59,12 +62,24 @@ def _table(
     rows: Sequence[tuple[str, ...]],
     *,
     text: Sequence[str] = (),
+    unit: str | None = None,
 ) -> Table:
-    """Table whose columns are numeric but for the first and those listed in ``text``."""
+    """Table whose columns are numeric but for the first and those listed in ``text``.
+
+    Columns of `IN_UNIT` name the unit in their head, and their cells need not.
+    """
+    heads = [words.text(f"column.{name}") for name in columns]
+    if unit is not None:
+        heads = [
+            words.text("column.in_unit", {"name": head, "unit": words.axis(unit)})
+            if name in IN_UNIT
+            else head
+            for name, head in zip(columns, heads, strict=True)
+        ]
     return Table(
         key=f"table-{key}",
         caption=words.text(f"table.{key}"),
-        head=tuple(words.text(f"column.{name}") for name in columns),
+        head=tuple(heads),
         numeric=tuple(place > 0 and name not in text for place, name in enumerate(columns)),
         rows=tuple(rows),
     )
@@ -86,32 +101,31 @@ def effects(words: Words, evidence: Evidence) -> Table:
             names.at(words, int(row.month), clock=clock),
             *((names.method(words, str(row.method)),) if several["method"] else ()),
             *((words.text(f"term.{row.term}.short"),) if several["term"] else ()),
-            words.amount(row.estimate, scale, signed=True),
-            words.span(row.conf_low, row.conf_high, scale),
+            words.number(row.estimate, scale.decimals, signed=True),
+            words.bounds(row.conf_low, row.conf_high, scale),
             words.count(row.n_treated),
             words.count(row.n_comparison),
         )
         for row in frames.rows_of(frame)
     ]
     columns += ["effect", "interval", "n_treated", "n_comparison"]
-    return _table(words, "effects", columns, rows, text=("method", "term"))
+    return _table(words, "effects", columns, rows, text=("method", "term"), unit=scale.unit)
 
 
 def curve(words: Words, found: Curve, *, clock: str) -> Table:
     """Numbers of the curve, month by month."""
     rows = [
         (
-            f"{words.count(row.month)} {words.text(f'{clock}.many')}",
-            words.amount(row.estimate, found.scale, signed=True),
-            words.span(row.conf_low, row.conf_high, found.scale),
+            words.duration(row.month, clock),
+            words.number(row.estimate, found.scale.decimals, signed=True),
+            words.bounds(row.conf_low, row.conf_high, found.scale),
             words.count(row.n_treated),
             words.count(row.n_comparison),
         )
         for row in frames.rows_of(found.rows)
     ]
-    return _table(
-        words, "curve", ["since", "effect", "interval", "n_treated", "n_comparison"], rows
-    )
+    columns = ["since", "effect", "interval", "n_treated", "n_comparison"]
+    return _table(words, "curve", columns, rows, unit=found.scale.unit)
 
 
 def effect_rows(words: Words, rows: pd.DataFrame, found: Curve) -> Table:
@@ -119,12 +133,12 @@ def effect_rows(words: Words, rows: pd.DataFrame, found: Curve) -> Table:
     body = [
         (
             str(row.label),
-            words.amount(row.value, found.scale, signed=True),
-            words.span(row.low, row.high, found.scale),
+            words.number(row.value, found.scale.decimals, signed=True),
+            words.bounds(row.low, row.high, found.scale),
         )
         for row in frames.rows_of(rows)
     ]
-    return _table(words, "rows", ["label", "value", "interval"], body)
+    return _table(words, "rows", ["label", "value", "interval"], body, unit=found.scale.unit)
 
 
 def displacement(words: Words, evidence: Evidence) -> Table | None:
@@ -138,13 +152,13 @@ def displacement(words: Words, evidence: Evidence) -> Table | None:
             words.text(f"term.{row.term}.label"),
             names.group(words, str(row.group)),
             names.at(words, int(row.month), clock=clock),
-            words.amount(row.estimate, scale, signed=True),
-            words.span(row.conf_low, row.conf_high, scale),
+            words.number(row.estimate, scale.decimals, signed=True),
+            words.bounds(row.conf_low, row.conf_high, scale),
         )
         for row in frames.rows_of(rounded_effects(table, scale))
     ]
     columns = ["term", "group", "month", "effect", "interval"]
-    return _table(words, "displacement", columns, rows, text=("group", "month"))
+    return _table(words, "displacement", columns, rows, text=("group", "month"), unit=scale.unit)
 
 
 def benchmarks(words: Words, evidence: Evidence) -> Table | None:
@@ -157,22 +171,22 @@ def benchmarks(words: Words, evidence: Evidence) -> Table | None:
         (
             words.text(f"benchmark.{row.benchmark}.label"),
             names.at(words, int(row.month), clock=clock),
-            words.amount(row.value, scale, signed=True),
+            words.number(row.value, scale.decimals, signed=True),
             _error(words, row, scale),
-            words.amount(row.estimate, scale, signed=True),
-            words.span(row.conf_low, row.conf_high, scale),
+            words.number(row.estimate, scale.decimals, signed=True),
+            words.bounds(row.conf_low, row.conf_high, scale),
             words.text(f"covered.{row.covered}"),
         )
         for row in frames.rows_of(frame)
     ]
     columns = ["benchmark", "month", "value", "std_error", "effect", "interval", "covered"]
-    return _table(words, "benchmarks", columns, rows, text=("month", "covered"))
+    return _table(words, "benchmarks", columns, rows, text=("month", "covered"), unit=scale.unit)
 
 
 def _error(words: Words, row: Any, scale: Scale) -> str:
     """Standard error of a known number; a truth without one is exact, another's was not given."""
     if not pd.isna(row.std_error):
-        return words.amount(row.std_error, scale.finer)
+        return words.number(row.std_error, scale.finer.decimals)
     return words.text("benchmark.exact" if row.benchmark == "truth" else "benchmark.not_given")
 
 

@@ -25,7 +25,7 @@ from whatworks.report.frames import (
 )
 from whatworks.report.language import Words
 from whatworks.report.numbers import BIN_DECIMALS, SMD_DECIMALS, Scale, rounded_effects
-from whatworks.vocabulary import Impact
+from whatworks.vocabulary import Conclusion, Impact
 
 _UNCLEAR = (Impact.INCONCLUSIVE,)
 _NEAR_ZERO = (Impact.NONE_DETECTED,)
@@ -70,6 +70,8 @@ def verdict(words: Words, evidence: Evidence) -> str:
         "interval": words.span(row["conf_low"], row["conf_high"], found.scale),
     }
     said = words.text(f"verdict.{family}.{form}", facts)
+    if form == "measured" and evidence.conclusion is not Conclusion.ESTABLISHED:
+        said = words.text(f"verdict.hedged.{evidence.conclusion}", {"verdict": said})
     if found.term == "att":
         return said
     term = words.text(f"term.{found.term}.label")
@@ -110,6 +112,7 @@ def lock_in(words: Words, found: Curve, *, clock: str) -> str:
         "last": words.count(fall[1]),
         "lowest": words.amount(lowest, found.scale),
         "clocks": words.text(f"{clock}.many"),
+        "duration": words.duration(fall[0], clock),
     }
     return words.text("lock_in.one" if fall[0] == fall[1] else "lock_in.some", facts)
 

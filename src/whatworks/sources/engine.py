@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import weakref
 from pathlib import Path
+from typing import Final
 
-import duckdb
 import ibis
 from ibis.backends.duckdb import Backend
 
 from whatworks.errors import OptionError
+
+_SIZE: Final = re.compile(r"[0-9]+([.][0-9]+)?\s*[KMGT]i?B")
 
 
 def connect(
@@ -37,7 +40,7 @@ def connect(
     Raises
     ------
     OptionError
-        When a limit is not one DuckDB knows or the directory cannot be written.
+        When a limit is not a size or the directory cannot be written.
 
     Examples
     --------
@@ -48,6 +51,13 @@ def connect(
         raise OptionError(
             what="threads", needed="1 or more", found=str(threads), remedy="write 1 or leave it out"
         )
+    if not _SIZE.fullmatch(memory_limit):
+        raise OptionError(
+            what="memory_limit",
+            needed="a size such as '500MB' or '8GB'",
+            found=repr(memory_limit),
+            remedy="write a number and a unit",
+        )
     try:
         spill = tempfile.mkdtemp(prefix="whatworks-", dir=directory)
     except OSError:
@@ -57,30 +67,16 @@ def connect(
             found="one that is missing or closed",
             remedy="create it or give another",
         ) from None
-    backend = _open(spill, memory_limit=memory_limit, threads=threads)
-    weakref.finalize(backend, shutil.rmtree, spill, ignore_errors=True)
-    return backend
-
-
-def _open(spill: str, *, memory_limit: str, threads: int | None) -> Backend:
     cores = {} if threads is None else {"threads": threads}
-    try:
-        backend = ibis.duckdb.connect(
-            temp_directory=spill,
-            memory_limit=memory_limit,
-            preserve_insertion_order=False,
-            autoinstall_known_extensions=False,
-            autoload_known_extensions=False,
-            allow_community_extensions=False,
-            **cores,
-        )
-        backend.raw_sql("SET enable_progress_bar = false")
-    except duckdb.Error:
-        shutil.rmtree(spill, ignore_errors=True)
-        raise OptionError(
-            what="memory_limit",
-            needed="a size such as '500MB' or '8GB'",
-            found=repr(memory_limit),
-            remedy="write a number and a unit",
-        ) from None
+    backend = ibis.duckdb.connect(
+        temp_directory=spill,
+        memory_limit=memory_limit,
+        preserve_insertion_order=False,
+        autoinstall_known_extensions=False,
+        autoload_known_extensions=False,
+        allow_community_extensions=False,
+        **cores,
+    )
+    backend.raw_sql("SET enable_progress_bar = false")
+    weakref.finalize(backend, shutil.rmtree, spill, ignore_errors=True)
     return backend

@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -66,13 +67,14 @@ _ALSO: Final[dict[str, tuple[str, ...]]] = {
 _BY_LAYOUT: Final = frozenset(
     key for table in (_NEEDED, _ALSO) for t in table.values() for key in t
 )
+PACKAGE: Final = "package:"
+"""Prefix of a glob inside an installed package."""
 _RESERVED: Final = (
     PERSON,
     UNIT,
     MONTH,
     TREATED,
     ENTRY_MONTH,
-    WEIGHT,
     STRATUM,
     SATURATION,
     *Kind,
@@ -275,6 +277,13 @@ def _check_attribute(name: str, attribute: Attribute, *, key: str) -> None:
             found=repr(name),
             remedy=f"call it for instance {name}_declared",
         )
+    if name == WEIGHT and attribute.type != "number":
+        raise misuse(
+            f"{key}.type",
+            needed=f"{WEIGHT!r}, the survey weight, as a number",
+            found=repr(attribute.type),
+            remedy="write type = 'number'",
+        )
     if name == MARKET and attribute.type != "category":
         raise misuse(
             f"{key}.type",
@@ -337,8 +346,24 @@ def load(path: Path) -> tuple[Mapping, str]:
 
 
 def files_of(source: Source, mapping_file: Path) -> tuple[Path, ...]:
-    """Raw files of a source in the order of their names."""
-    pattern = str(Path(glob.escape(str(mapping_file.parent))) / source.files)
+    """Raw files of a source in the order of their names.
+
+    ``package:NAME/path`` names files that an installed package ships; the package is not imported.
+    """
+    base, pattern = mapping_file.parent, source.files
+    if pattern.startswith(PACKAGE):
+        name, _, pattern = pattern.removeprefix(PACKAGE).partition("/")
+        spec = find_spec(name)
+        places = [] if spec is None else list(spec.submodule_search_locations or [])
+        if not places:
+            raise MappingError(
+                what=str(mapping_file),
+                needed=f"the installed package {name!r}, which ships these files",
+                found="no package of that name",
+                remedy=f"install {name!r}",
+            )
+        base = Path(places[0])
+    pattern = str(Path(glob.escape(str(base))) / pattern)
     found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
     return tuple(Path(name) for name in sorted(found) if not Path(name).is_dir())
 

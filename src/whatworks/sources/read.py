@@ -10,7 +10,7 @@ from ibis.backends.duckdb import Backend
 from whatworks.sources.engine import connect
 from whatworks.sources.gathering import gather_events, gather_persons, reading_ledger
 from whatworks.sources.mapping import Mapping, load
-from whatworks.sources.problems import Problem, ProblemsError, refusal
+from whatworks.sources.problems import Problem, ProblemsError, refusal, reworded
 from whatworks.sources.reading import Reading, read_source
 from whatworks.sources.records import Records
 from whatworks.sources.schemas import EPISODES, STATES, check, persons_product
@@ -51,9 +51,11 @@ def read(mapping_file: str | Path, *, connection: Backend | None = None) -> Reco
     mapping, digest = load(path)
     engine = connect() if connection is None else connection
     with tempfile.TemporaryDirectory(prefix="whatworks-") as folder, Scratch(engine) as scratch:
+        spool = Path(folder) / "utf8.csv"
         try:
-            readings = _read_all(mapping, path, spool=Path(folder) / "utf8.csv", scratch=scratch)
-            return _records(mapping, digest, readings, scratch=scratch)
+            with reworded("the raw files"):
+                readings = _read_all(mapping, path, spool=spool, scratch=scratch)
+                return _records(mapping, digest, readings, scratch=scratch)
         except ProblemsError as error:
             raise refusal(error.problems) from None
 

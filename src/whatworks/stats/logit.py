@@ -24,8 +24,8 @@ CONVERGED: Final = 1e-11
 """Largest mean score left at the end: Newton doubles its digits at each step."""
 BLOCK: Final = 32_768
 """Rows per block: what a core keeps near it."""
-SEPARATED: Final = 30.0
-"""A linear predictor this large on a treated or comparison unit: fitted probability of 0 or 1."""
+CERTAIN: Final = 20.0
+"""Log-odds beyond which a fitted probability is 0 or 1 for every purpose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +41,8 @@ class Logit:
         Linear predictor of each row, intercept included.
     converged : bool
     separated : bool
-        True when some probability is 0 or 1 to machine precision: covariates tell treated from
-        comparison without error, and the maximum does not exist.
+        True when a treated unit has a fitted probability of 1: covariates tell it from every
+        comparison without error. The reverse, a kind of person never treated, separates nobody.
     """
 
     slopes: Floats
@@ -100,7 +100,7 @@ def fit_logit(
         intercepts=alpha - centre @ slopes,
         linear=linear,
         converged=converged,
-        separated=bool(np.abs(linear).max() > SEPARATED),
+        separated=bool((linear[treated] > CERTAIN).any()),
     )
 
 

@@ -106,7 +106,8 @@ def expected() -> set[str]:
     keys |= {f"indicator.{name}.label" for n in NOT_OUTCOMES for name in indicators(n)}
     keys |= {f"nature.{nature}" for nature in NOT_OUTCOMES}
     keys |= {f"verdict_of_check.{verdict}" for verdict in Verdict}
-    keys |= {f"{clock}.{form}" for clock in ("month", "period") for form in ("at", "since", "many")}
+    keys |= {f"{clock}.{form}" for clock in ("month", "period") for form in ("since", "many")}
+    keys |= {f"{clock}.count.{n}" for clock in ("month", "period") for n in ("one", "other")}
     keys |= {f"state.{kind}" for kind in Kind}
     keys |= {f"{asked}.{v}" for asked in ("versus", "question") for v in (*Versus, "table")}
     keys |= {f"estimand.{estimand.lower()}" for estimand in Estimand}
@@ -123,8 +124,8 @@ def ledger_words() -> Iterator[str]:
                 yield from (f"ledger.step.{found[1]}.{found[2]}", f"ledger.unit.{found[3]}")
         yield f"ledger.room.{room}"
     reasons = (
-        "code_none same_person unmapped_code duplicate_row end_before_start person_unknown merged before_window "
-        "outside_window outside_coverage not_eligible already_started other_accompaniment "
+        "code_none same_person unmapped_code duplicate_row end_before_start person_unknown merged "
+        "before_window outside_window outside_coverage not_eligible already_started other_accompaniment "
         "no_entry_that_month started_before_window entry_before_window history_too_short "
         "followup_too_short missing_covariate missing_market missing_outcome incomplete_panel "
         "treated_from_start no_match_in_caliper no_comparison not_chosen"

@@ -63,6 +63,22 @@ def test_interval_in_words() -> None:
     assert words("en").span(math.nan, 7.5, PP) == "undefined"
 
 
+def test_durations_agree_with_their_number() -> None:
+    assert words("en").duration(1, "month") == "1 month"
+    assert words("en").duration(-24, "month") == f"{MINUS}24 months"
+    assert words("fr").duration(2, "period") == "2 périodes"
+
+
+def test_measures_have_the_decimals_they_need() -> None:
+    assert [words("en").measure(v) for v in (419.0, 0.0914, 0.05, 0.9996)] == [
+        "419",
+        "0.091",
+        "0.05",
+        "1",
+    ]
+    assert words("en").measure(math.nan) == "undefined"
+
+
 def test_shares_are_percentages_with_one_decimal() -> None:
     assert words("fr").share(0.1234) == f"12,3{NARROW}%"
     assert words("en").share(0.1234) == "12.3%"

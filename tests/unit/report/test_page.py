@@ -203,7 +203,7 @@ def test_differences_are_never_percentages(bundled: Bundled) -> None:
     table = table[: table.index("</table>")]
     body = table[table.index("<tbody>") :]
 
-    assert "points" in body
+    assert "Effet (points)" in table
     assert "%" not in body
 
 

@@ -81,8 +81,11 @@ def test_csv_parquet_json_and_page_carry_the_same_numbers(
     speak, scale = words(lang), frames.common_scale(panel_evidence)
     html = files["index.html"].decode()
     for row in parquet[parquet["month"].isin((6, 12, 18, 24))].itertuples():
-        assert f'<td class="number">{speak.amount(row.estimate, scale, signed=True)}</td>' in html
-        assert speak.span(row.conf_low, row.conf_high, scale) in html
+        assert (
+            f'<td class="number">{speak.number(row.estimate, scale.decimals, signed=True)}</td>'
+            in html
+        )
+        assert speak.bounds(row.conf_low, row.conf_high, scale) in html
     assert document["verdict"] in html.replace("&#39;", "'")
 
 

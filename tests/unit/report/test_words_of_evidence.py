@@ -12,7 +12,7 @@ from whatworks.ledger import Ledger
 from whatworks.report import facts, frames, names, wording
 from whatworks.report.language import FIXED, MINUS, MissingTextError, words
 from whatworks.report.numbers import Scale
-from whatworks.vocabulary import Impact, Verdict
+from whatworks.vocabulary import Conclusion, Impact, Verdict
 
 FR, EN = words("fr"), words("en")
 PP = Scale(unit="pp", decimals=1)
@@ -21,11 +21,11 @@ PP = Scale(unit="pp", decimals=1)
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("employment.lag1", "in employment 1 months before entry"),
-        ("benefit_rsa.months12", "receiving RSA, number of months out of the 12 before entry"),
+        ("employment.lag1", "in employment 1 month before entry"),
+        ("benefit_rsa.months12", "receiving RSA, months out of the 12 before entry"),
         ("employment_cdi.lag3", "on a permanent contract 3 months before entry"),
         ("employment_odd.lag3", "in employment (odd) 3 months before entry"),
-        ("employment.months", "in employment, number of months since the panel began"),
+        ("employment.months", "in employment, months since the panel began"),
         ("birth_month.age", "age at entry"),
         ("market=ZE01", "employment zone: ZE01"),
         ("Grammar=yes", "Grammar: yes"),
@@ -73,6 +73,22 @@ def test_the_verdict_has_its_interval_and_its_doubt(
 
     assert part in said
     assert impact is Impact.NOT_MEASURED or "95% interval" in said
+
+
+@pytest.mark.parametrize(
+    ("conclusion", "ending"),
+    [
+        (Conclusion.ESTABLISHED, "percentage points)."),
+        (Conclusion.SUGGESTED, "This is an indication to be confirmed."),
+        (Conclusion.NOT_ESTABLISHED, "This difference is not enough to establish an effect."),
+    ],
+)
+def test_a_clear_interval_is_not_yet_an_established_effect(
+    panel_evidence: Evidence, conclusion: Conclusion, ending: str
+) -> None:
+    clear = replace(panel_evidence, impact=Impact.HIGH, conclusion=conclusion)
+
+    assert wording.verdict(EN, clear).endswith(ending)
 
 
 def test_the_verdict_of_a_direct_effect_says_so(saturation_evidence: Evidence) -> None:
@@ -124,7 +140,7 @@ def test_missing_covariates_and_missing_states_are_each_named() -> None:
         code="unknown_states", what="rsa_exit", where="", facts={"missing": "benefit_rsa"}
     )
 
-    assert "sex; in employment 1 months before entry" in facts.deduction(EN, PP, lost, "text")
+    assert "sex; in employment 1 month before entry" in facts.deduction(EN, PP, lost, "text")
     assert "receiving RSA" in facts.refusal(EN, PP, refused, "why")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from ibis.backends.duckdb import Backend
-from unit.sources.folder import Folder
 
+from unit.sources.folder import Folder
 from whatworks.sources import connect
 
 

@@ -9,7 +9,7 @@ import pytest
 from ibis.backends.duckdb import Backend
 
 from whatworks.errors import SourceRefused
-from whatworks.sources import Records, connect, read
+from whatworks.sources import Records, read
 
 CONTRACTS = """\
 [sources.contracts]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
+
 from unit.sources.folder import CONTRACTS, HEADER, NAME, PERSON, SOUND, Folder
 
 PEOPLE = """\
@@ -71,7 +70,9 @@ def test_nul_bytes(folder: Folder) -> None:
 
 
 def test_utf16_undeclared(folder: Folder) -> None:
-    folder.file("contrats.csv", (HEADER + SOUND).replace("é", "e").replace("ï", "i").encode("utf-16-le"))
+    folder.file(
+        "contrats.csv", (HEADER + SOUND).replace("é", "e").replace("ï", "i").encode("utf-16-le")
+    )
     assert "NUL bytes, first on line 1" in folder.refused(CONTRACTS)
 
 
@@ -151,7 +152,7 @@ def test_utf8_file_read_as_latin(folder: Folder) -> None:
 
 
 def test_unreadable_file(folder: Folder) -> None:
-    os.symlink(folder.path / "gone.csv", folder.path / "contrats.csv")
+    (folder.path / "contrats.csv").symlink_to(folder.path / "gone.csv")
     text = folder.refused(CONTRACTS)
     assert "contrats.csv: needed a file that can be read; found no such file" in text
     assert "permissions" in text
@@ -266,7 +267,9 @@ def test_unreadable_attributes(folder: Folder) -> None:
     folder.file("personnes.csv", f"nir;zone;age;h;n\n{PERSON};A;42,7;oui;03/1971\nQ;;;;\n")
     text = folder.refused(mapping, "42,7", "oui", "03/1971")
     assert "3 problems" in text
-    assert "column 'age': needed numbers with the decimal mark '.', or nothing; found 1 of 2" in text
+    assert (
+        "column 'age': needed numbers with the decimal mark '.', or nothing; found 1 of 2" in text
+    )
     assert "column 'h': needed '1', '0' or a value listed under values" in text
     assert "column 'n': needed months written %Y-%m" in text
 

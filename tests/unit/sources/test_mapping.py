@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from unit.sources.folder import CONTRACTS
 
+from unit.sources.folder import CONTRACTS
 from whatworks.errors import MappingError
 from whatworks.sources import load
 from whatworks.sources.mapping import Mapping
@@ -187,10 +187,9 @@ def test_fault_of_other_layouts(place: Path, text: str, found: str) -> None:
 
 
 def test_several_faults_are_told_together(place: Path) -> None:
-    text = changed(changed(CONTRACTS, "kind =", "kid ="), "column = \"nir\"", 'colum = "nir"')
+    text = changed(changed(CONTRACTS, "kind =", "kid ="), 'column = "nir"', 'colum = "nir"')
     message = fault(place, text)
     assert "found 3 problems:" in message
-    assert "(1) the unknown key 'kid'" not in message
     for part in ("the unknown key 'kid'", "the unknown key 'colum'", "needed the key 'column'"):
         assert part in message
 

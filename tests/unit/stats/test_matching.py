@@ -72,8 +72,17 @@ def test_logit_is_that_of_statsmodels() -> None:
 
 def test_logit_says_when_covariates_separate() -> None:
     x = np.arange(40.0)[:, None]
-    found = fit_logit(x, x[:, 0] > 20, group=np.zeros(40, dtype=int), weight=np.ones(40))
-    assert found.separated
+    group, weight = np.zeros(40, dtype=int), np.ones(40)
+    assert fit_logit(x, x[:, 0] > 20, group=group, weight=weight).separated
+
+
+def test_a_kind_of_person_never_treated_separates_nobody() -> None:
+    never = (np.arange(40.0) < 10)[:, None].astype(float)
+    treated = (np.arange(40) % 2 == 0) & (never[:, 0] == 0)
+    found = fit_logit(never, treated, group=np.zeros(40, dtype=int), weight=np.ones(40))
+    assert not found.separated
+    assert found.converged
+    np.testing.assert_allclose(found.linear[10:], 0, atol=1e-8)
 
 
 def test_collinear_covariates_leave_scores_unchanged() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whatworks.design.comparison import Chosen, cells
+from whatworks.design.comparison import Chosen, cells, chosen
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, suggestion
 from whatworks.stats.neighbours import nearest_on_line
@@ -68,9 +68,4 @@ class Exact:
                 found=f"{treated.size} treated units, each alone in its cell",
                 remedy="match exactly on fewer covariates, or use nearest neighbours",
             )
-        return Chosen(
-            treated=treated[pairs.treated],
-            comparison=others[pairs.comparison],
-            part=pairs.weight,
-            dropped={"no_comparison": int(pairs.unmatched.size)},
-        )
+        return chosen(candidates, pairs, reason="no_comparison")

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from whatworks.design.comparison import Chosen, cells
+from whatworks.design.comparison import Chosen, cells, chosen
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, choice, suggestion
-from whatworks.stats.logit import fit_logit
+from whatworks.stats.logit import CERTAIN, fit_logit
 from whatworks.stats.neighbours import Pairs, nearest_in_space, nearest_on_line, whiten
 
 Floats = NDArray[np.float64]
@@ -33,8 +33,8 @@ class NearestNeighbours:
         ``"propensity"``: the probability itself; ``"mahalanobis"``: distance under the covariance
         of all candidates.
     caliper_sd : float, optional
-        Greatest distance, in standard deviations of the score over all candidates (of the
-        Mahalanobis distance itself when that is the metric). Treated units with nobody within
+        Greatest distance, in standard deviations of the score over the candidates whose
+        probability is neither 0 nor 1 (for Mahalanobis, the distance itself). Treated units with nobody within
         reach are left out and counted.
     exact : tuple of str
         Covariates on which treated and comparison must agree.
@@ -93,9 +93,11 @@ class NearestNeighbours:
             pairs = self._in_space(candidates, cell, treated, others)
         else:
             linear = _log_odds(candidates)
+            possible = np.abs(linear) < CERTAIN
             propensity = expit(linear)
             score = propensity if self.metric == "propensity" else linear
-            pairs = self._on_line(score, cell, treated, others)
+            spread = float(score[possible].std(ddof=1))
+            pairs = self._on_line(score, cell, treated, others, spread=spread)
         if pairs.treated.size == 0:
             raise DesignRefused(
                 what="nearest neighbours",
@@ -104,13 +106,7 @@ class NearestNeighbours:
                 remedy="widen the caliper or match exactly on fewer covariates",
             )
         reason = "no_comparison" if self.caliper_sd is None else "no_match_in_caliper"
-        return Chosen(
-            treated=treated[pairs.treated],
-            comparison=others[pairs.comparison],
-            part=pairs.weight,
-            propensity=propensity,
-            dropped={reason: int(pairs.unmatched.size)},
-        )
+        return chosen(candidates, pairs, reason=reason, propensity=propensity)
 
     def _on_line(
         self,
@@ -118,8 +114,10 @@ class NearestNeighbours:
         cell: NDArray[np.int64],
         treated: NDArray[np.int64],
         others: NDArray[np.int64],
+        *,
+        spread: float,
     ) -> Pairs:
-        reach = np.inf if self.caliper_sd is None else self.caliper_sd * float(score.std(ddof=1))
+        reach = np.inf if self.caliper_sd is None else self.caliper_sd * spread
         return nearest_on_line(
             score[treated],
             score[others],
@@ -157,7 +155,7 @@ def _log_odds(candidates: Candidates) -> Floats:
         raise DesignRefused(
             what="the propensity of treatment",
             needed="treated and untreated units that covariates cannot tell apart without error",
-            found="a fitted probability of 0 or 1, which a covariate (or several) predicts perfectly",
+            found="a treated unit whose probability is 1, which covariates predict perfectly",
             remedy="leave out the covariate that defines the treatment, or merge its rare levels",
         )
     return fitted.linear

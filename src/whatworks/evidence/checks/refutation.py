@@ -66,13 +66,27 @@ def _copy(design: Design, rng: np.random.Generator) -> pd.DataFrame:
     month = design.question.primary if design.question.primary in months else months[-1]
     frame = pd.DataFrame(design.units[list(design.covariates)].to_numpy(dtype=float))
     frame.columns = pd.Index([f"x{k}" for k in range(frame.shape[1])])
-    frame = frame.loc[:, frame.nunique() > 1]
+    frame = frame.loc[:, _independent(frame.to_numpy())]
     frame["treatment"] = design.units[TREATED].to_numpy().astype(int)
     frame["outcome"] = design.outcomes.at(month)
     frame = frame.dropna().reset_index(drop=True)
     if len(frame) > MOST_ROWS:
         frame = frame.iloc[np.sort(rng.choice(len(frame), MOST_ROWS, replace=False))]
     return frame.reset_index(drop=True)
+
+
+def _independent(values: np.ndarray) -> np.ndarray:
+    """Columns that none of the earlier ones, nor a constant, determines; mask of shape (k,)."""
+    centred = values - values.mean(axis=0)
+    kept = np.zeros(values.shape[1], dtype=bool)
+    basis = np.empty((len(values), 0))
+    for k in range(values.shape[1]):
+        rest = centred[:, k] - basis @ (basis.T @ centred[:, k])
+        size = float(np.linalg.norm(rest))
+        if size > 1e-8 * max(float(np.linalg.norm(centred[:, k])), 1e-300):
+            kept[k] = True
+            basis = np.column_stack([basis, rest / size])
+    return kept
 
 
 def _placebo_effects(frame: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:

@@ -64,7 +64,7 @@ def draw_curve(
     _marks(benchmarks, ax, words)
     ax.set_xlabel(words.text(f"{clock}.since"))
     ax.set_title(words.axis(curve.scale.unit), loc="left")
-    step = 12 if np.ptp(rows["month"]) > 30 else 6 if np.ptp(rows["month"]) > 12 else 3
+    step = 12 if np.ptp(rows["month"]) > 30 else 6 if np.ptp(rows["month"]) > 12 else 2
     ax.xaxis.set_major_locator(MultipleLocator(step))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: words.number(x)))
     ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))

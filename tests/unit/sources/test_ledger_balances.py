@@ -1,0 +1,104 @@
+"""Whatever the mixture of sound and faulty rows, each is accounted for and the right ones stay."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ibis.backends.duckdb import Backend
+
+from unit.sources.folder import rows
+from whatworks.sources import read
+
+MAPPING = """\
+schema = 1
+[sources.stays]
+layout = "spells"
+files = "stays*.csv"
+kind = "employment"
+coverage = ["2021-01", "2022-12"]
+person = {column = "id"}
+start = {column = "from"}
+end = {column = "to", sentinel = ["2099-12-31"]}
+code = {column = "what", values = {a = "alpha", b = "beta"}, none = ["-"], unmapped = "count"}
+end_before_start = "count"
+duplicates = "count"
+"""
+PEOPLE = """\
+[sources.people]
+layout = "persons"
+files = "people.csv"
+person = {column = "id"}
+attributes.market = {column = "zone", type = "category"}
+"""
+Row = tuple[str, str, str, str, str]
+
+days = st.integers(0, 40).map(lambda n: date(2021, 1, 1) + timedelta(days=n))
+text = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=4)
+row = st.tuples(
+    st.sampled_from(["1", "02", "x y", 'q"', "é;"]),
+    text,
+    days.map(str),
+    days.map(str) | st.sampled_from(["", "2099-12-31"]),
+    st.sampled_from(["a", "b", "-", "?"]),
+)
+
+
+def csv(header: str, lines: list[tuple[str, ...]]) -> bytes:
+    quoted = ["\n".join(";".join('"' + c.replace('"', '""') + '"' for c in r) for r in lines)]
+    return "\n".join([header, *quoted, ""]).encode()
+
+
+def fate(line: Row, *, known: set[str] | None) -> str:
+    person, _, start, end, code = line
+    if code == "-":
+        return "code_none"
+    if code == "?":
+        return "unmapped_code"
+    if end not in ("", "2099-12-31") and end < start:
+        return "end_before_start"
+    return "kept" if known is None or person in known else "person_unknown"
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    files=st.lists(st.lists(row, min_size=1, max_size=12), min_size=1, max_size=3),
+    known=st.none() | st.sets(st.sampled_from(["1", "02", "x y", "nobody"]), min_size=1),
+)
+def test_every_row_is_accounted_for(
+    tmp_path: Path, engine: Backend, files: list[list[Row]], known: set[str] | None
+) -> None:
+    for old in tmp_path.iterdir():
+        old.unlink()
+    for number, lines in enumerate(files):
+        (tmp_path / f"stays{number}.csv").write_bytes(csv("id;note;from;to;what", lines))
+    if known is not None:
+        (tmp_path / "people.csv").write_bytes(csv("id;zone", [(p, "Z") for p in sorted(known)]))
+    mapping = tmp_path / "sources.toml"
+    mapping.write_text(MAPPING + (PEOPLE if known is not None else ""), encoding="utf-8")
+
+    records = read(mapping, connection=engine)
+
+    delivered = [line for lines in files for line in lines]
+    once = list(dict.fromkeys(delivered))
+    fates = Counter(fate(line, known=known) for line in once)
+    fates["duplicate_row"] = len(delivered) - len(once)
+    step = records.ledger.steps[0]
+    assert (step.name, step.before, step.after) == ("stays", len(delivered), fates.pop("kept", 0))
+    assert dict(step.dropped) == {reason: n for reason, n in fates.items() if n}
+    expected = [
+        ("stays", p, "employment", {"a": "alpha", "b": "beta"}[code], start, end)
+        for p, _, start, raw, code in once
+        for end in [None if raw in ("", "2099-12-31") else raw]
+        if fate((p, "", start, raw, code), known=known) == "kept"
+    ]
+    assert rows(records.episodes) == sorted(expected, key=repr)
+    people = {p for p, *_ in delivered} if known is None else known
+    assert {row[0] for row in rows(records.persons)} == people
+    for table in (records.persons, records.episodes, records.states):
+        engine.drop_table(table.op().name)
