@@ -1,50 +1,25 @@
 """Formulas as MathML, written while building: readers need no network and no script.
 
-Sphinx's own renderers load a script from elsewhere or ask for LaTeX; docutils, which Sphinx stands
-on, already translates LaTeX to MathML, which every current browser lays out and reads aloud.
+Sphinx's own renderers load a script from elsewhere or ask for LaTeX. Every current browser lays out
+MathML by itself, and reads it aloud.
 """
 
 from __future__ import annotations
 
-import re
-
 from docutils import nodes
-from docutils.utils.math import MathError
-from docutils.utils.math.latex2mathml import tex2mathml
+from latex2mathml.converter import convert
 from sphinx.application import Sphinx
-from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
-
-logger = logging.getLogger(__name__)
-_SIZES = re.compile(r"\\([bB]igg?)(?=\s*([(\[|)\]]))")
-
-
-def convert(tex: str, *, block: bool) -> str:
-    r"""MathML of a formula.
-
-    docutils knows ``\bigl(`` and not ``\big(``: sizes without a side get the side of their bracket.
-
-    >>> convert(r"\big(x\big)", block=False).startswith("<math")
-    True
-    """
-    sided = _SIZES.sub(lambda m: f"\\{m[1]}{'r' if m[2] in ')]' else 'l'}", tex)
-    return str(tex2mathml(sided, as_block=block))
-
-
-def _write(self: HTML5Translator, node: nodes.Element, *, block: bool) -> None:
-    try:
-        self.body.append(convert(node.astext(), block=block))
-    except MathError as error:
-        logger.warning("formula not understood: %s", error, location=node)
-    raise nodes.SkipNode
 
 
 def inline(self: HTML5Translator, node: nodes.Element) -> None:
-    _write(self, node, block=False)
+    self.body.append(convert(node.astext(), display="inline"))
+    raise nodes.SkipNode
 
 
 def block(self: HTML5Translator, node: nodes.Element) -> None:
-    _write(self, node, block=True)
+    self.body.append(convert(node.astext(), display="block"))
+    raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -10,14 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from whatworks.design import (
-        Design,
-        Exact,
-        NearestNeighbours,
-        Outcomes,
-        Question,
-        compare,
-    )
+    from whatworks.design import Design, Exact, NearestNeighbours, Outcomes, Question
+    from whatworks.design.compare import compare
     from whatworks.errors import WhatworksError
     from whatworks.estimate import (
         ESTIMATORS,
@@ -26,11 +20,14 @@ if TYPE_CHECKING:
         SaturationContrast,
         TwoByTwoDiD,
     )
-    from whatworks.evidence import Benchmark, Evidence, weigh
-    from whatworks.indicators import Assessment, Indicator, assess, indicators
+    from whatworks.evidence import Benchmark, Evidence
+    from whatworks.evidence.weigh import weigh
+    from whatworks.indicators import Assessment, Indicator, assess
     from whatworks.ledger import Ledger
-    from whatworks.panel import Panel, expand
-    from whatworks.report import Entry, plot_balance, plot_effects, render, render_collection
+    from whatworks.panel import Panel
+    from whatworks.panel.expand import expand
+    from whatworks.report import Entry, plot_balance, plot_effects, render_collection
+    from whatworks.report.render import render
     from whatworks.sources import Records, connect, read
     from whatworks.spells import Spells, reconcile
     from whatworks.study import run
@@ -39,7 +36,7 @@ _HOME: Final = {
     "sources": ("Records", "connect", "read"),
     "spells": ("Spells", "reconcile"),
     "panel": ("Panel", "expand"),
-    "indicators": ("Assessment", "Indicator", "assess", "indicators"),
+    "indicators": ("Assessment", "Indicator", "assess"),
     "design": ("Design", "Exact", "NearestNeighbours", "Outcomes", "Question", "compare"),
     "estimate": (
         "ESTIMATORS",
@@ -81,7 +78,6 @@ __all__ = [
     "compare",
     "connect",
     "expand",
-    "indicators",
     "plot_balance",
     "plot_effects",
     "read",

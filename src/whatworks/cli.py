@@ -54,6 +54,7 @@ def simulate(
     ],
     persons: Annotated[int | None, typer.Option(help="Persons in the sample.", min=100)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the world.")] = None,
+    *,
     truth: Annotated[
         bool, typer.Option(help="Also simulate the population behind truth.json (half a minute).")
     ] = True,
@@ -61,14 +62,16 @@ def simulate(
     """Write a synthetic département in raw operator formats, with its mapping and its truth."""
     from whatworks import worlds
 
-    given = {"n_persons": persons, "seed": seed}
-    options = worlds.Departement(**{k: v for k, v in given.items() if v is not None})
-    population = {} if truth else {"truth_persons": 0}
+    default = worlds.Departement()
+    options = worlds.Departement(
+        n_persons=default.n_persons if persons is None else persons,
+        seed=default.seed if seed is None else seed,
+    )
     worlds.write(
         worlds.simulate(options),
         folder,
+        truth_persons=worlds.POPULATION if truth else 0,
         progress=lambda step: err.print(f"  · {step}", highlight=False),
-        **population,
     )
     out.print(f"World: {folder}", soft_wrap=True, highlight=False)
 
@@ -94,7 +97,8 @@ def check(
     sources_file: Annotated[Path, typer.Argument(metavar="SOURCES.toml", help="The mapping file.")],
 ) -> None:
     """Read the sources, print the reading ledger, and say which outcomes they can carry."""
-    from whatworks import indicators, panel, sources, spells
+    from whatworks import panel, sources, spells
+    from whatworks.indicators import indicators
     from whatworks.months import to_label
     from whatworks.vocabulary import GateVerdict, Nature
 
@@ -103,8 +107,9 @@ def check(
     laid = panel.expand(
         spells.reconcile(records), first=to_label(min(months)), last=to_label(max(months))
     )
-    out.print(_table("Reading ledger", laid.ledger.frame().astype(str).to_dict("list")))
-    verdicts = {name: laid.assess(name) for name in indicators.indicators(Nature.OUTCOME)}
+    rows = laid.ledger.frame().astype(str)
+    out.print(_table("Reading ledger", {str(name): list(rows[name]) for name in rows}))
+    verdicts = {name: laid.assess(name) for name in indicators(Nature.OUTCOME)}
     out.print(
         _table(
             "Outcomes",

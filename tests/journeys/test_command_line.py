@@ -95,7 +95,7 @@ def test_check_says_what_the_sources_can_carry() -> None:
         ("personnes.csv", "\n", "\n\udcff", 3, ["personnes.csv", "utf-8"]),
     ],
 )
-def test_a_mistake_ends_in_a_sentence_and_writes_nothing(  # noqa: PLR0917 - a table of cases
+def test_a_mistake_ends_in_a_sentence_and_writes_nothing(
     study: Path, tmp_path: Path, file: str, old: str, new: str, code: int, words: list[str]
 ) -> None:
     target = study.parent / file

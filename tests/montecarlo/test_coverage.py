@@ -131,7 +131,7 @@ def matched_truth() -> float:
     """Effect at 24 months of starting now, over a population of the same world."""
     truth = worlds.compute_truth(worlds.Departement(), n_persons=1_500_000).population
     row = truth.query(
-        "treatment == 'intensive_integrated' and outcome == 'employment_presence' and month == 24"
+        "accompaniment == 'intensive_integrated' and outcome == 'employment_presence' and month == 24"
     )
     return float(row["value"].iloc[0])
 

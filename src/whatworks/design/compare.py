@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from whatworks.design.choosing import keep_chosen
 from whatworks.design.cohorts import RiskSets, risk_sets
-from whatworks.design.comparisons.nearest import NearestNeighbours
 from whatworks.design.comparison import Comparison
+from whatworks.design.comparisons.nearest import NearestNeighbours
 from whatworks.design.covariates import LONG_HISTORY
 from whatworks.design.parts import Candidates, Outcomes, encode, population
 from whatworks.design.question import Question

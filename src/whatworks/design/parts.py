@@ -107,7 +107,7 @@ def population(candidates: Candidates, score: Floats | None) -> Population:
             "var_comparison": by_arm[1].variance,
         }
     )
-    bins = np.linspace(0, 1, 21) if score is not None else np.empty(0)
+    bins = np.empty(0) if score is None else _bins(score)
     shares = [np.empty(0), np.empty(0)]
     if score is not None:
         shares = [
@@ -123,6 +123,13 @@ def population(candidates: Candidates, score: Floats | None) -> Population:
         n_treated=int(arms[0].sum()),
         n_comparison=int(arms[1].sum()),
     )
+
+
+def _bins(score: Floats) -> Floats:
+    """Twenty bins from 0 to a round number at or above the greatest probability."""
+    top = float(score.max())
+    step = 10.0 ** np.floor(np.log10(top)) if top > 0 else 1.0
+    return np.linspace(0, min(1.0, np.ceil(top / step) * step), 21)
 
 
 def encode(table: pd.DataFrame, names: Sequence[str]) -> tuple[Floats, tuple[str, ...], Bools]:

@@ -20,7 +20,7 @@ SMD_DECIMALS: Final = 3
 SHARE_DECIMALS: Final = 3
 P_VALUE_DECIMALS: Final = 4
 STATISTIC_DECIMALS: Final = 3
-BIN_DECIMALS: Final = 3
+BIN_DECIMALS: Final = 4
 
 _IN_UNIT: Final = ("estimate", "conf_low", "conf_high")
 

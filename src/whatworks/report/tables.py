@@ -71,7 +71,7 @@ def _table(
     heads = [words.text(f"column.{name}") for name in columns]
     if unit is not None:
         heads = [
-            words.text("column.in_unit", {"name": head, "unit": words.axis(unit)})
+            words.text("text.in_unit", {"name": head, "unit": words.axis(unit)})
             if name in IN_UNIT
             else head
             for name, head in zip(columns, heads, strict=True)

@@ -28,9 +28,10 @@ from whatworks.worlds.finite_jobs import (
 from whatworks.worlds.pilots import Pilots, PilotsWorld, pilots_truth, simulate_pilots
 from whatworks.worlds.programmes import PROGRAMMES, Departement, Programme, Selection
 from whatworks.worlds.registers import write
-from whatworks.worlds.truth import Truth, compute_truth, read_truth
+from whatworks.worlds.truth import POPULATION, Truth, compute_truth, read_truth
 
 __all__ = [
+    "POPULATION",
     "PROGRAMMES",
     "Departement",
     "DepartementWorld",

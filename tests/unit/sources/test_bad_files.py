@@ -311,7 +311,7 @@ def test_wide_month_twice(folder: Folder) -> None:
 def test_wide_unknown_cell(folder: Folder) -> None:
     folder.file("w.csv", f"id;2021-01;2021-02\n{PERSON};a;{NAME}\nQ;a;\n")
     text = folder.refused(WIDE)
-    assert "source 'paths', w.csv, column 'those of months written %Y-%m'" in text
+    assert "source 'paths', w.csv, column 'months written %Y-%m'" in text
     assert "found 2 of 4 cells with 2 unknown codes, none shared by 11 persons" in text
 
 

@@ -34,8 +34,8 @@ class NearestNeighbours:
         of all candidates.
     caliper_sd : float, optional
         Greatest distance, in standard deviations of the score over the candidates whose
-        probability is neither 0 nor 1 (for Mahalanobis, the distance itself). Treated units with nobody within
-        reach are left out and counted.
+        probability is neither 0 nor 1 (for Mahalanobis, the distance itself). Treated units with
+        nobody within reach are left out and counted.
     exact : tuple of str
         Covariates on which treated and comparison must agree.
 

@@ -56,5 +56,5 @@ def events(rows: ibis.Table, source: Source) -> Events:
     cells = cells.filter(cells[RAW_CODE].notnull()).mutate(month=cells[MONTH].cast("int32"))
     table = with_states(cells, source)
     pattern = required(source.months).pattern
-    flags = code_flags(table, source, columns=(f"those of months written {pattern}",))
+    flags = code_flags(table, source, columns=(f"months written {pattern}",))
     return Events(table=table, flags=(*flags, *outside(table, source)), unit="person_months")
