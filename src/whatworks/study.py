@@ -248,7 +248,7 @@ def _entry(
     )
     return Entry(
         slug=asked.slug,
-        title=question.title or study.title,
+        title=question.title,
         section=study.section,
         evidence=evidence,
     )

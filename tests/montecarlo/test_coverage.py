@@ -26,7 +26,7 @@ from whatworks import (
     worlds,
 )
 
-DRAWS = 40
+DRAWS = 200
 pytestmark = pytest.mark.montecarlo
 
 

@@ -67,13 +67,20 @@ class Estimate:
         """A copy of the effects, one row each."""
         return self.effects.copy()
 
-    def at(self, month: int, term: str | None = None) -> pd.Series:
-        """Row of the effect at one horizon over all cohorts and groups."""
+    @property
+    def term(self) -> str:
+        """Term read first: the total effect where there is one.
+
+        A direct effect alone counts what the assigned take from the others as a gain.
+        """
+        terms = list(self.effects["term"])
+        return "total" if "total" in terms else str(terms[0])
+
+    def at(self, month: int, *, term: str | None = None) -> pd.Series:
+        """Row of the effect at one horizon over all cohorts and groups, by default of `term`."""
         rows = self.effects
         chosen = rows[(rows["month"] == month) & (rows["cohort"] == -1) & (rows["group"] == "all")]
-        if term is not None:
-            chosen = chosen[chosen["term"] == term]
-        return chosen.iloc[0]
+        return chosen[chosen["term"] == (self.term if term is None else term)].iloc[0]
 
     def summary(self) -> str:
         """Effects as a plain-text table, numbers rounded for reading."""

@@ -75,6 +75,7 @@ def render_collection(
     folder : path
         Written whole or not at all, as by `render`.
     title : str
+        Of the summary; empty for the catalogue's own.
     lang : str
         ``"fr"`` or ``"en"``.
 
@@ -98,7 +99,7 @@ def render_collection(
         for name, content in bundle(entry.evidence, lang=lang).items()
     }
     files[INDEX] = html(
-        "collection.html.j2", speak, {"title": title, "sections": _sections(speak, entries)}
+        "collection.html.j2", speak, {"title": title or speak.text("collection.title"), "sections": _sections(speak, entries)}
     )
     folders.write(folders.signed(files, lang=lang), place)
     return place / INDEX

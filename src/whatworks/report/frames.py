@@ -104,11 +104,11 @@ def effect_scale(estimate: Estimate) -> Scale:
 
 
 def curve(estimate: Estimate, *, term: str | None = None) -> Curve:
-    """Curve of one term, by default the estimate's first."""
+    """Curve of one term, by default the one the estimate reads first."""
     scale = effect_scale(estimate)
     rows = rounded_effects(estimate.effects, scale)
     rows = rows[(rows["cohort"] == ALL_COHORTS) & (rows["group"] == EVERYONE)]
-    term = str(rows["term"].iloc[0]) if term is None else term
+    term = estimate.term if term is None else term
     rows = rows[rows["term"] == term].sort_values("month", ignore_index=True)
     return Curve(term=term, scale=scale, rows=rows)
 

@@ -43,9 +43,10 @@ def survey() -> pd.DataFrame:
 
 
 def observational() -> pd.DataFrame:
-    """Treated of the experiment with the survey as comparison group."""
+    """Treated of the experiment with the survey as comparison group; the treatment is ``training``."""
     drawn = experiment()
-    return pd.concat([drawn[drawn["treat"] == 1], survey()], ignore_index=True)
+    both = pd.concat([drawn[drawn["treat"] == 1], survey()], ignore_index=True)
+    return both.rename(columns={"treat": "training"})
 
 
 def evidence() -> Evidence:
@@ -54,7 +55,7 @@ def evidence() -> Evidence:
     arms = [drawn.loc[drawn["treat"] == arm, "re78"] for arm in (1, 0)]
     robust = float(np.sqrt(sum(arm.var(ddof=1) / len(arm) for arm in arms)))
     design = Design.from_cross_section(
-        observational(), treatment="treat", outcome="re78", covariates=COVARIATES, unit="USD"
+        observational(), treatment="training", outcome="re78", covariates=COVARIATES, unit="USD"
     ).matched(using=NearestNeighbours(ratio=3, caliper_sd=0.2))
     return weigh(
         design,

@@ -13,7 +13,7 @@ def test_published_differences() -> None:
     assert len(drawn) == 445
     experimental = drawn.groupby("treat")["re78"].mean()
     assert experimental[1] - experimental[0] == pytest.approx(nsw.EXPERIMENT, abs=0.005)
-    naive = survey.groupby("treat")["re78"].mean()
+    naive = survey.groupby("training")["re78"].mean()
     assert naive[1] - naive[0] == pytest.approx(nsw.NAIVE, abs=0.5)  # printed as -8,498
 
 

@@ -27,6 +27,7 @@ def run(
     effects = estimates[0].effects
     rows = effects[
         (effects["cohort"] == -1)
+        & (effects["term"] == estimates[0].term)
         & (effects["group"] == "all")
         & effects["month"].isin(design.question.months)
         & effects["p_value"].notna()

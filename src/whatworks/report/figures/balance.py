@@ -44,6 +44,28 @@ def draw_balance(balance: pd.DataFrame, ax: Axes, *, words: Words) -> None:
     words : Words
     """
     rows = largest(balance)
+    _sides(rows, ax, words)
+    for y, covariate in enumerate(rows["covariate"]):
+        label = textwrap.shorten(names.covariate(words, covariate), _LABEL_WIDTH, placeholder="…")
+        label_row(ax, label, y)
+    ax.set_ylim(len(rows) - 0.5, -0.85)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.margins(x=0.08)
+    ax.set_xlabel(words.text("graph.smd"))
+    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_formatter(plain_ticks(words))
+    ax.legend(
+        ncols=2,
+        frameon=False,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        handletextpad=0.3,
+    )
+
+
+def _sides(rows: pd.DataFrame, ax: Axes, words: Words) -> None:
+    """Both differences of each row, joined, between the bounds held to be small."""
     place = np.arange(len(rows))
     before, after = (rows[f"smd_{when}"].to_numpy(float) for when in ("before", "after"))
     ax.axvline(0, color=INK, linewidth=1.4)
@@ -69,21 +91,4 @@ def draw_balance(balance: pd.DataFrame, ax: Axes, *, words: Words) -> None:
         markersize=9,
         color=BLUE,
         label=words.text("graph.smd_after"),
-    )
-    for y, covariate in enumerate(rows["covariate"]):
-        label = textwrap.shorten(names.covariate(words, covariate), _LABEL_WIDTH, placeholder="…")
-        label_row(ax, label, y)
-    ax.set_ylim(len(rows) - 0.5, -0.85)
-    ax.set_yticks([])
-    ax.spines["left"].set_visible(False)
-    ax.margins(x=0.08)
-    ax.set_xlabel(words.text("graph.smd"))
-    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    ax.xaxis.set_major_formatter(plain_ticks(words))
-    ax.legend(
-        ncols=2,
-        frameon=False,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        handletextpad=0.3,
     )
