@@ -16,10 +16,10 @@ from whatworks import Design, Estimate, Evidence, Exact, MatchedDifference, Near
 from whatworks.studies import nsw
 
 
-def as_they_come(table: pd.DataFrame, *, randomised: bool) -> Estimate:
+def as_they_come(table: pd.DataFrame, *, treatment: str, randomised: bool) -> Estimate:
     """Everyone treated against everyone untreated: exact comparisons on no covariate at all."""
     design = Design.from_cross_section(
-        table, treatment="treat", outcome="re78", unit="USD", randomised=randomised
+        table, treatment=treatment, outcome="re78", unit="USD", randomised=randomised
     )
     return MatchedDifference().fit(design.matched(using=Exact()))
 
@@ -27,7 +27,7 @@ def as_they_come(table: pd.DataFrame, *, randomised: bool) -> Estimate:
 def matched(table: pd.DataFrame) -> Evidence:
     """Each person trained against the three survey respondents most alike before training."""
     design = Design.from_cross_section(
-        table, treatment="treat", outcome="re78", covariates=nsw.COVARIATES, unit="USD"
+        table, treatment="training", outcome="re78", covariates=nsw.COVARIATES, unit="USD"
     ).matched(using=NearestNeighbours(ratio=3, caliper_sd=0.2))
     return weigh(design, [MatchedDifference(bias_adjust=True).fit(design)])
 
@@ -40,12 +40,12 @@ def show(label: str, estimate: Estimate) -> None:
 
 
 def main() -> None:
+    drawn = as_they_come(nsw.experiment(), treatment="treat", randomised=True)
+    naive = as_they_come(nsw.observational(), treatment="training", randomised=False)
     evidence = matched(nsw.observational())
     print("Effect of training on the earnings of 1978, US dollars, with 95 % interval\n")
-    show("the experiment", as_they_come(nsw.experiment(), randomised=True))
-    show(
-        "trained against survey, as they come", as_they_come(nsw.observational(), randomised=False)
-    )
+    show("the experiment", drawn)
+    show("trained against survey, as they come", naive)
     show("trained against survey, matched", evidence.estimates[0])
 
     rating = evidence.rating

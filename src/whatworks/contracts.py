@@ -11,11 +11,12 @@ from collections.abc import Mapping
 import ibis
 import pandera.ibis as pa
 from ibis.expr import datatypes as dt
+from pandera.errors import SchemaErrors
 
 
 def hold(
     table: ibis.Table,
-    columns: Mapping[str, type[dt.DataType]],
+    columns: Mapping[str, dt.DataType],
     *,
     room: str,
     nullable: frozenset[str] = frozenset(),
@@ -35,12 +36,16 @@ def hold(
         {name: pa.Column(kind, nullable=True) for name, kind in columns.items()}, strict=True
     )
     try:
-        schema.validate(table)
-    except (pa.errors.SchemaError, pa.errors.SchemaErrors) as error:
+        schema.validate(table, lazy=True)
+    except SchemaErrors as errors:
         # The library's message may show data; ours says which column broke which promise.
-        column = getattr(getattr(error, "schema", None), "name", None)
-        message = f"{room}: column {column!r} is not as promised ({sorted(table.columns)})"
-        raise AssertionError(message) from None
+        wrong = sorted(
+            {
+                f"{getattr(e.schema, 'name', None) or 'table'}: {e.check}"
+                for e in errors.schema_errors
+            }
+        )
+        raise AssertionError(f"{room} is not what it promises ({'; '.join(wrong)})") from None
     full = [name for name in columns if name not in nullable]
     counts = table.aggregate([table[name].isnull().sum().name(name) for name in full]).execute()
     holes = [name for name in full if (counts[name].iloc[0] or 0) > 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import ibis
 from ibis import _
 
@@ -12,6 +14,9 @@ from whatworks.panel.schemas import check_panel
 from whatworks.sources.records import Coverage
 from whatworks.spells.record import Spells
 from whatworks.vocabulary import CODE, DAYS, END, KIND, MONTH, PERSON, START, state_column
+
+_NUMBER: Final = "panel number"
+"""A person's number in the making; no attribute can have this name."""
 
 
 def expand(spells: Spells, *, first: str, last: str) -> Panel:
@@ -50,14 +55,14 @@ def expand(spells: Spells, *, first: str, last: str) -> Panel:
     records = spells.records
     con = records.connection
     numbered = records.persons.mutate(
-        number=ibis.row_number().over(ibis.window(order_by=PERSON)).cast("int64")
+        **{_NUMBER: ibis.row_number().over(ibis.window(order_by=PERSON)).cast("int64")}
     )
     persons = con.create_table(
         ibis.util.gen_name("persons"),
-        numbered.drop(PERSON).rename({PERSON: "number"}).relocate(PERSON),
+        numbered.drop(PERSON).rename({PERSON: _NUMBER}).relocate(PERSON),
         temp=True,
     )
-    keys = numbered.select(PERSON, "number")
+    keys = numbered.select(PERSON, _NUMBER)
     active = _active_months(spells, keys, begin=begin, stop=stop)
     table = con.create_table(
         ibis.util.gen_name("panel"),
@@ -105,7 +110,7 @@ def _active_months(spells: Spells, keys: ibis.Table, *, begin: int, stop: int) -
     """One row per person and month in which anything was seen; a column per state."""
     inside = _inside(spells.table, begin=begin, stop=stop).join(keys, PERSON)
     long = inside.select(
-        "number",
+        _NUMBER,
         KIND,
         CODE,
         DAYS,
@@ -118,7 +123,7 @@ def _active_months(spells: Spells, keys: ibis.Table, *, begin: int, stop: int) -
         for code in codes:
             chosen = (of_kind & (long[CODE] == code)).ifelse(long[DAYS], 0)
             columns[state_column(kind, code)] = chosen.max().cast("int32")
-    return long.group_by(["number", "month"]).aggregate(**columns)
+    return long.group_by([_NUMBER, "month"]).aggregate(**columns)
 
 
 def _covered(coverage: tuple[Coverage, ...], kind: str) -> ibis.Value:
@@ -136,7 +141,7 @@ def _grid(
     """Every person and month; zero where nothing was seen, null where nobody looked."""
     every = persons.select(PERSON, month=ibis.range(begin, stop + 1).unnest().cast("int32"))
     joined = every.left_join(
-        active, (every[PERSON] == active.number) & (every[MONTH] == active[MONTH])
+        active, (every[PERSON] == active[_NUMBER]) & (every[MONTH] == active[MONTH])
     )
     columns: dict[str, ibis.Value] = {}
     for kind, codes in spells.records.codes.items():

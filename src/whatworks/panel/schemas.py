@@ -16,7 +16,7 @@ def check_panel(panel: Panel) -> Panel:
         for kind, codes in panel.states.items()
         for name in (state_column(kind), *(state_column(kind, code) for code in codes))
     ]
-    columns = {PERSON: dt.Int64, MONTH: dt.Int32, **dict.fromkeys(states, dt.Int32)}
+    columns = {PERSON: dt.int64, MONTH: dt.int32, **dict.fromkeys(states, dt.int32)}
     hold(panel.table, columns, room="panel", nullable=frozenset(states))
     expected = panel.n_persons * (panel.last - panel.first + 1)
     rows = int(panel.table.count().execute())

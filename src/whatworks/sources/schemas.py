@@ -8,9 +8,8 @@ from typing import Final
 
 import ibis
 import ibis.expr.datatypes as dt
-import pandera.ibis as pa
-from pandera.errors import SchemaErrors
 
+from whatworks.contracts import hold
 from whatworks.vocabulary import CODE, END, KIND, MONTH, PERSON, SOURCE, START
 
 TYPES: Final[Mapping[str, dt.DataType]] = {
@@ -47,32 +46,6 @@ def persons_product(attributes: Mapping[str, str]) -> Product:
 
 
 def check(table: ibis.Table, product: Product) -> ibis.Table:
-    """Return the table if it is what the room promises.
-
-    Raises
-    ------
-    TypeError
-        Names the columns and what is wrong with them; never quotes a value.
-    """
-    # pandera takes the absence of rows for the presence of nulls.
-    empty = int(table.count().execute()) == 0
-    schema = pa.DataFrameSchema(
-        {
-            name: pa.Column(kind, nullable=empty or name in product.nullable)
-            for name, kind in product.types.items()
-        },
-        strict=True,
-        name=product.name,
-    )
-    try:
-        schema.validate(table, lazy=True)
-    except SchemaErrors as errors:
-        wrong = sorted(
-            {
-                f"{getattr(e.schema, 'name', None) or product.name}: {e.check}"
-                for e in errors.schema_errors
-            }
-        )
-        message = f"the table of {product.name} is not what it promises ({'; '.join(wrong)})"
-        raise TypeError(message) from None
+    """Return the table once it is what the room promises; see `whatworks.contracts.hold`."""
+    hold(table, product.types, room=f"sources ({product.name})", nullable=product.nullable)
     return table

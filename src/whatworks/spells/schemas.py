@@ -10,13 +10,13 @@ from whatworks.spells.record import Spells
 from whatworks.vocabulary import CODE, DAYS, END, KIND, OPEN, PERSON, START
 
 COLUMNS = {
-    PERSON: dt.String,
-    KIND: dt.String,
-    CODE: dt.String,
-    START: dt.Date,
-    END: dt.Date,
-    DAYS: dt.Int32,
-    OPEN: dt.Boolean,
+    PERSON: dt.string,
+    KIND: dt.string,
+    CODE: dt.string,
+    START: dt.date,
+    END: dt.date,
+    DAYS: dt.int32,
+    OPEN: dt.boolean,
 }
 
 

@@ -33,14 +33,14 @@ def test_table_without_rows_passes(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("query", "wrong"),
     [
-        (f"{ONE}, 1 as month", r"of episodes is not .* column_in_schema"),
+        (f"{ONE}, 1 as month", r"episodes\) is not .* column_in_schema"),
         (ONE.replace("date '2021-02-01'", "'2021-02-01'"), r"start: dtype\('date'\)"),
-        (ONE.replace(f"'{PERSON}'", "null::varchar"), "person_id: not_nullable"),
+        (ONE.replace(f"'{PERSON}'", "null::varchar"), "nulls in person_id"),
         (ONE.replace(", 'cdi' as code", ""), "column_in_dataframe"),
     ],
 )
 def test_broken_promise_names_the_column(folder: Folder, query: str, wrong: str) -> None:
-    with pytest.raises(TypeError, match=wrong) as caught:
+    with pytest.raises(AssertionError, match=wrong) as caught:
         check(table(folder.connection, query), EPISODES)
     assert PERSON not in str(caught.value)
     assert caught.value.__suppress_context__
@@ -49,7 +49,7 @@ def test_broken_promise_names_the_column(folder: Folder, query: str, wrong: str)
 def test_states_and_persons(folder: Folder) -> None:
     query = "select 'a' as source, 'p' as person_id, 'k' as kind, 'c' as code, {} as month"
     check(table(folder.connection, query.format("1::integer")), STATES)
-    with pytest.raises(TypeError, match=r"month: dtype\('int32'\)"):
+    with pytest.raises(AssertionError, match=r"month: dtype\('int32'\)"):
         check(table(folder.connection, query.format("1::bigint")), STATES)
     persons = "select 'p' as person_id, null::varchar as market, 1::double as age"
     check(
