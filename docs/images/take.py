@@ -32,11 +32,11 @@ QUIET = (
 COLOURS = 128
 MARGIN = 24
 SHOTS = (
-    # picture, language, page, width, height kept (0: down to the last ink), pixels per point
+    # picture, language, page, width, height kept (0: to the last ink), pixels per point
     ("demo-summary.png", "en", "index.html", 1100, 0, 1.5),
     ("demo-pathways.png", "en", "mvad-training-employment/index.html", 1100, 1180, 1.5),
     ("demo-effects.png", "en", "intensive-integrated/figures/effects.svg", 900, 0, 1.5),
-    ("demo-phone.png", "fr", "mvad-training-employment/index.html", 390, 844, 2.0),
+    ("demo-phone.png", "fr", "mvad-training-employment/index.html", 390, 1300, 1.5),
 )
 TALL = 4000
 
@@ -54,17 +54,19 @@ def shoot(page: Path, *, width: int, scale: float) -> Image.Image:
             f"--window-size={width},{TALL}",
             f"--screenshot={shot}",
         )
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - the browser found above, on a page just written
             [browser, *QUIET, *options, page.as_uri()], check=True, capture_output=True, timeout=120
         )
         return Image.open(io.BytesIO(shot.read_bytes())).convert("RGB")
 
 
 def trimmed(picture: Image.Image, *, height: int) -> Image.Image:
-    """Picture down to a height, or down to its last ink and a margin."""
+    """Picture from its first ink down to a height, or to its last ink; a margin around."""
     white = Image.new("RGB", picture.size, "white")
     ink = ImageChops.difference(picture, white).getbbox() or (0, 0, *picture.size)
-    return picture.crop((0, 0, picture.width, min(height or ink[3] + MARGIN, picture.height)))
+    top = max(ink[1] - MARGIN, 0)
+    bottom = top + height if height else ink[3] + MARGIN
+    return picture.crop((0, top, picture.width, min(bottom, picture.height)))
 
 
 def main() -> None:
