@@ -34,7 +34,7 @@ MARGIN = 24
 SHOTS = (
     # picture, language, page, width, height kept (0: to the last ink), pixels per point
     ("demo-summary.png", "en", "index.html", 1100, 0, 1.5),
-    ("demo-pathways.png", "en", "mvad-training-employment/index.html", 1100, 1180, 1.5),
+    ("demo-pathways.png", "en", "mvad-training-employment/index.html", 1100, 1090, 1.5),
     ("demo-effects.png", "en", "intensive-integrated/figures/effects.svg", 900, 0, 1.5),
     ("demo-phone.png", "fr", "mvad-training-employment/index.html", 390, 1300, 1.5),
 )

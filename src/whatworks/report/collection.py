@@ -99,7 +99,9 @@ def render_collection(
         for name, content in bundle(entry.evidence, lang=lang).items()
     }
     files[INDEX] = html(
-        "collection.html.j2", speak, {"title": title or speak.text("collection.title"), "sections": _sections(speak, entries)}
+        "collection.html.j2",
+        speak,
+        {"title": title or speak.text("collection.title"), "sections": _sections(speak, entries)},
     )
     folders.write(folders.signed(files, lang=lang), place)
     return place / INDEX
