@@ -40,7 +40,7 @@ def show(label: str, estimate: Estimate) -> None:
 
 
 def main() -> None:
-    drawn = as_they_come(nsw.experiment(), treatment="treat", randomised=True)
+    drawn = as_they_come(nsw.experiment(), treatment="training", randomised=True)
     naive = as_they_come(nsw.observational(), treatment="training", randomised=False)
     evidence = matched(nsw.observational())
     print("Effect of training on the earnings of 1978, US dollars, with 95 % interval\n")

@@ -1,8 +1,8 @@
-"""Pages that say what the code says: method cards, indicators, commands, keys of a study file.
+"""Pages that say what the code says: method cards, indicators, rating, commands.
 
 ``write_cards`` writes one page per registered estimator into ``reference/methods/``, which is not
 kept under version control. The directives ``indicators``, ``gate``, ``caps``, ``checks``, ``commands``
-and ``study-keys`` lay out what they are named after where they stand.
+lay out what they are named after where they stand.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from typer.main import get_command
 
-from whatworks import ESTIMATORS, cli, study
+from whatworks import ESTIMATORS, cli
 from whatworks.evidence import rating
 from whatworks.indicators import indicators, lookup
 from whatworks.indicators.gate import THRESHOLDS
@@ -206,28 +206,6 @@ class Commands(Table):
         return "\n\n".join(parts)
 
 
-class StudyKeys(Table):
-    """Keys of a study file: the whole file, then a question."""
-
-    def markdown(self) -> str:
-        return "\n\n".join(
-            f"**{title}**\n\n" + table(("key", "when left out"), self._rows(model))
-            for title, model in (
-                ("The file", study.StudyFile),
-                ("Each `[[questions]]`", study.QuestionText),
-            )
-        )
-
-    def _rows(self, model: type[study.StudyFile | study.QuestionText]) -> Iterator[Row]:
-        for name, field in model.model_fields.items():
-            default = (
-                "required"
-                if field.is_required()
-                else f"`{field.get_default(call_default_factory=True)!r}`"
-            )
-            yield f"`{field.alias or name}`", default
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", write_cards)
     for name, directive in (
@@ -236,7 +214,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
         ("caps", Caps),
         ("checks", Checks),
         ("commands", Commands),
-        ("study-keys", StudyKeys),
     ):
         app.add_directive(name, directive)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

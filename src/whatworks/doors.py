@@ -13,7 +13,7 @@ from types import ModuleType
 
 
 def dowhy() -> ModuleType:
-    """Load the identification and refutation engine, about two seconds, used by two modules on copies."""
+    """Load the refutation engine: seconds to import, used by one check, on copies of the data."""
     return import_module("dowhy")
 
 

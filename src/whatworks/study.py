@@ -79,7 +79,7 @@ class StudyFile(_Strict):
     common: Asked = Asked()
     """What all questions share."""
     questions: Annotated[tuple[QuestionText, ...], Field(min_length=1)]
-    comparison: Options = {"method": "nearest_neighbours"}
+    comparison: Options = {"method": "nearest_neighbours", "ratio": 3, "caliper_sd": 0.2}
     estimators: Annotated[tuple[Options, ...], Field(min_length=1)] = (
         {"method": "MatchedDifference", "bias_adjust": True},
     )

@@ -22,6 +22,7 @@ import pytest
 
 import whatworks
 from whatworks.estimate.registry import ESTIMATORS
+from whatworks.study import QuestionText, StudyFile
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -114,6 +115,14 @@ def test_api_page_documents_every_public_name() -> None:
         r"^\.\. auto(?:class|function|data|exception):: (?:[\w.]+\.)?(\w+)$", page, re.MULTILINE
     )
     assert sorted(shown) == sorted(whatworks.__all__)
+
+
+def test_study_page_explains_every_key() -> None:
+    page = (DOCS / "reference" / "study.md").read_text(encoding="utf-8")
+    first_cells = re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE)
+    explained = [name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)]
+    fields = [*StudyFile.model_fields.items(), *QuestionText.model_fields.items()]
+    assert sorted(explained) == sorted(field.alias or name for name, field in fields)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

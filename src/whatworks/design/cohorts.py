@@ -232,7 +232,8 @@ def _classified(
 
 def _count(table: ibis.Table, starts: ibis.Table, *, first: int, last: int) -> Ledger:
     """Two steps: entrants by what became of them, and persons-months at risk."""
-    counts = table.group_by(TREATED, "reason").aggregate(n=_.count()).execute()
+    counted = table.group_by(TREATED, "reason").aggregate(n=_.count())
+    counts = counted.order_by(TREATED, "reason").execute()
     months = {arm: counts[counts[TREATED] == arm].set_index("reason")["n"] for arm in (True, False)}
     when = (
         starts.filter(_.is_treatment)

@@ -1,8 +1,7 @@
 """Spells → Panel: a row for every person and every month, whether anything was seen or not.
 
 What comes in: `Spells`. What goes out: `Panel`, a table of the engine with one column per state,
-null where no source covers the month. ``expand.py`` is the verb; ``history.py`` turns the panel into
-what was known of a person before a given month.
+null where no source covers the month. ``expand.py`` is the verb.
 """
 
 from whatworks.panel.expand import expand

@@ -77,6 +77,8 @@ def connect(
         allow_community_extensions=False,
         **cores,
     )
-    backend.raw_sql("SET enable_progress_bar = false")
+    backend.raw_sql(
+        "PRAGMA disable_progress_bar"
+    )  # the setting fails in a notebook without widgets
     weakref.finalize(backend, shutil.rmtree, spill, ignore_errors=True)
     return backend

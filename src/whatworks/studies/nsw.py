@@ -29,30 +29,31 @@ NAIVE: Final = -8497.52
 
 
 def experiment() -> pd.DataFrame:
-    """Dehejia–Wahba sample: 185 treated and 260 controls drawn at random."""
-    return read_stata(
+    """Dehejia–Wahba sample: 185 treated and 260 controls drawn at random; ``training`` is 1 or 0."""
+    table = read_stata(
         "causaldata", "nsw_mixtape/nsw_mixtape.dta", column="re78", total=2_358_840, rows=445
     )
+    return table.rename(columns={"treat": "training"})
 
 
 def survey() -> pd.DataFrame:
-    """CPS-1: 15,992 respondents of the Current Population Survey."""
-    return read_stata(
+    """CPS-1: 15,992 respondents of the Current Population Survey, none of them trained."""
+    table = read_stata(
         "causaldata", "cps_mixtape/cps_mixtape.dta", column="re78", total=237_427_780, rows=15_992
     )
+    return table.rename(columns={"treat": "training"})
 
 
 def observational() -> pd.DataFrame:
-    """Treated of the experiment with the survey as comparison group; the treatment is ``training``."""
+    """Treated of the experiment with the survey as comparison group."""
     drawn = experiment()
-    both = pd.concat([drawn[drawn["treat"] == 1], survey()], ignore_index=True)
-    return both.rename(columns={"treat": "training"})
+    return pd.concat([drawn[drawn["training"] == 1], survey()], ignore_index=True)
 
 
 def evidence() -> Evidence:
     """Evidence on the matched comparison, with the naive and the experimental numbers beside it."""
     drawn = experiment()
-    arms = [drawn.loc[drawn["treat"] == arm, "re78"] for arm in (1, 0)]
+    arms = [drawn.loc[drawn["training"] == arm, "re78"] for arm in (1, 0)]
     robust = float(np.sqrt(sum(arm.var(ddof=1) / len(arm) for arm in arms)))
     design = Design.from_cross_section(
         observational(), treatment="training", outcome="re78", covariates=COVARIATES, unit="USD"
