@@ -16,10 +16,10 @@ from whatworks import Design, Estimate, Evidence, Exact, MatchedDifference, Near
 from whatworks.studies import nsw
 
 
-def as_they_come(table: pd.DataFrame, *, treatment: str, randomised: bool) -> Estimate:
+def as_they_come(table: pd.DataFrame, *, randomised: bool) -> Estimate:
     """Everyone treated against everyone untreated: exact comparisons on no covariate at all."""
     design = Design.from_cross_section(
-        table, treatment=treatment, outcome="re78", unit="USD", randomised=randomised
+        table, treatment="training", outcome="re78", unit="USD", randomised=randomised
     )
     return MatchedDifference().fit(design.matched(using=Exact()))
 
@@ -40,8 +40,8 @@ def show(label: str, estimate: Estimate) -> None:
 
 
 def main() -> None:
-    drawn = as_they_come(nsw.experiment(), treatment="training", randomised=True)
-    naive = as_they_come(nsw.observational(), treatment="training", randomised=False)
+    drawn = as_they_come(nsw.experiment(), randomised=True)
+    naive = as_they_come(nsw.observational(), randomised=False)
     evidence = matched(nsw.observational())
     print("Effect of training on the earnings of 1978, US dollars, with 95 % interval\n")
     show("the experiment", drawn)

@@ -35,11 +35,13 @@ def test_the_fall_after_entry_is_one_unbroken_run_from_entry(
     assert lock_in(points) == found
 
 
-def test_the_curve_is_the_first_term_over_everyone(saturation_evidence: Evidence) -> None:
+def test_the_curve_is_the_total_where_there_is_one(saturation_evidence: Evidence) -> None:
     curve = frames.curve(saturation_evidence.estimates[0])
 
-    assert curve.term == "direct"
-    assert curve.rows["estimate"].tolist() == [2.5]
+    assert curve.term == "total"
+    effects = saturation_evidence.estimates[0].effects
+    everyone = effects[(effects["term"] == "total") & (effects["group"] == "all")]
+    assert curve.rows["estimate"].tolist() == everyone["estimate"].round(1).tolist()
 
 
 def test_horizons_are_those_of_the_question_that_were_estimated(

@@ -91,11 +91,11 @@ def test_a_clear_interval_is_not_yet_an_established_effect(
     assert wording.verdict(EN, clear).endswith(ending)
 
 
-def test_the_verdict_of_a_direct_effect_says_so(saturation_evidence: Evidence) -> None:
+def test_the_verdict_of_a_total_effect_says_so(saturation_evidence: Evidence) -> None:
     said = wording.verdict(EN, saturation_evidence)
     read = wording.displacement(EN, saturation_evidence)
 
-    assert said.startswith("Direct effect: the persons supported, against the others of the same")
+    assert said.startswith("Total effect: the persons supported, against markets without")
     assert [line.split(":")[0] for line in read] == [
         "Direct effect",
         "Effect on others",
