@@ -109,5 +109,5 @@ def choice(value: str, allowed: Iterable[str], *, what: str) -> str:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """``"write 'x'"`` for the known word nearest to a mistyped one, or an empty string."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    close = get_close_matches(word, [str(k) for k in known], n=1, cutoff=0.6)
     return f"write {close[0]!r}" if close else ""

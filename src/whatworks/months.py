@@ -15,7 +15,7 @@ def to_index(label: str) -> int:
     >>> to_index("2021-01")
     24252
     """
-    match = _LABEL.fullmatch(label)
+    match = _LABEL.fullmatch(label) if isinstance(label, str) else None
     if match is None or not 1 <= int(match[2]) <= 12:
         raise UsageError(
             what="a month",

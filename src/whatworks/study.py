@@ -54,7 +54,7 @@ class Asked(_Strict):
     versus: str = "not_yet_started"
     estimand: str = "ATT"
     months: tuple[int, ...] = (6, 12, 18, 24)
-    primary: int = 0
+    primary: int = -1
     eligible: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
     placebo_months: tuple[int, int] | None = None

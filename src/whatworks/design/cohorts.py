@@ -74,7 +74,9 @@ def risk_sets(panel: Panel, question: Question, indicator: Indicator) -> RiskSet
     rows = _classified(panel, question, history_terms, starts, first=first, last=last)
     con = panel.connection
     table = con.create_table(ibis.util.gen_name("at_risk"), rows, temp=True)
-    ledger = _count(table, starts, first=first, last=last)
+    ledger = _count(
+        table, starts, first=first, last=last, latest=_latest(panel, question, indicator)
+    )
     kept = table.filter(_.reason.isnull()).drop("reason")
     columns = kept.to_pyarrow()
     con.raw_sql(f"DROP TABLE {table.get_name()}")  # the engine needs its memory back
@@ -110,6 +112,13 @@ def _known(panel: Panel, state: str, *, what: str, shown: str) -> None:
         codes = (
             panel.states.get(Kind.ACCOMPANIMENT, ()) if what == "treatment" else states_of(panel)
         )
+        if not codes:
+            raise DesignRefused(
+                what="treatment",
+                needed="a source of accompaniments",
+                found="a panel without any",
+                remedy="map the operator's extract with kind = 'accompaniment'",
+            )
         raise OptionError(
             what=what,
             needed="one of " + ", ".join(codes),
@@ -122,18 +131,19 @@ def _window(
     panel: Panel, question: Question, indicator: Indicator
 ) -> tuple[tuple[Term, ...], int, int]:
     """Covariate terms, and the first and last month of entry they and the follow-up allow."""
-    seen = [max(c.last for c in panel.coverage if c.kind == kind) for kind in indicator.kinds]
-    latest = min(panel.last, *seen) - question.months[-1]
+    latest = _latest(panel, question, indicator)
+    seen_from = _entries_seen_from(panel)
     last = min(latest, to_index(question.last_entry)) if question.last_entry else latest
     if question.covariates:
         terms = tuple(parse(name, panel) for name in question.covariates)
-        earliest = panel.first + max((t.k for t in terms), default=1)
+        earliest = panel.first + max(1, *(t.k for t in terms))
         asked = to_index(question.first_entry) if question.first_entry else earliest
         first = max(earliest, asked)
     else:
         half = panel.first + min(LONG_HISTORY, max((latest - panel.first) // 2, 1))
         first = to_index(question.first_entry) if question.first_entry else half
         terms = default_terms(panel, history=first - panel.first)
+    first = max(first, seen_from + 1)
     if first > last or first <= panel.first:
         raise DesignRefused(
             what="months of entry",
@@ -141,7 +151,27 @@ def _window(
             found=f"a first possible entry in {to_label(first)}, a last in {to_label(last)}",
             remedy="shorten the horizon, look back less far, or lengthen the panel",
         )
+    window = question.placebo_months
+    if window is not None and first + window[0] < panel.first:
+        raise DesignRefused(
+            what=f"placebo_months {window}",
+            needed=f"months the panel reaches: at the earliest {panel.first - first} from entry",
+            found=f"{window[0]}",
+            remedy="look back less far, or begin entries later with first_entry",
+        )
     return terms, first, last
+
+
+def _latest(panel: Panel, question: Question, indicator: Indicator) -> int:
+    """Last month of entry that leaves the follow-up of the question."""
+    seen = [max(c.last for c in panel.coverage if c.kind == kind) for kind in indicator.kinds]
+    return min(panel.last, *seen) - question.months[-1]
+
+
+def _entries_seen_from(panel: Panel) -> int:
+    """First month in which some source sees accompaniments: a stay seen then began nobody knows when."""
+    firsts = [c.first for c in panel.coverage if c.kind == Kind.ACCOMPANIMENT]
+    return max(panel.first, min(firsts))
 
 
 def _starts(panel: Panel, treatment: str) -> ibis.Table:
@@ -174,7 +204,10 @@ def _history(panel: Panel, terms: tuple[Term, ...]) -> dict[str, ibis.Value]:
             continue
         reach = None if term.act == "since_start" else term.k - 1
         frame = ibis.window(group_by=PERSON, order_by=MONTH, preceding=reach, following=0)
-        columns[term.name] = state.sum().over(frame).cast("int32")
+        # A sum over months of which one was not seen is not known.
+        months = ibis.row_number().over(order) + 1 if reach is None else term.k
+        seen = state.count().over(frame) == months
+        columns[term.name] = seen.ifelse(state.sum().over(frame).cast("int32"), ibis.null("int32"))
     return columns
 
 
@@ -205,7 +238,7 @@ def _classified(
     entry = rows[ENTRY_MONTH]
     treated = (start == entry) & rows.is_treatment
     reason = ibis.cases(
-        (start == panel.first, "started_before_window"),
+        (start <= _entries_seen_from(panel), "started_before_window"),
         (start < entry, "already_started"),
         ((start == entry) & ~rows.is_treatment, "other_accompaniment"),
         (~rows.eligible, "not_eligible"),
@@ -230,7 +263,7 @@ def _classified(
     )
 
 
-def _count(table: ibis.Table, starts: ibis.Table, *, first: int, last: int) -> Ledger:
+def _count(table: ibis.Table, starts: ibis.Table, *, first: int, last: int, latest: int) -> Ledger:
     """Two steps: entrants by what became of them, and persons-months at risk."""
     counted = table.group_by(TREATED, "reason").aggregate(n=_.count())
     counts = counted.order_by(TREATED, "reason").execute()
@@ -240,7 +273,8 @@ def _count(table: ibis.Table, starts: ibis.Table, *, first: int, last: int) -> L
         .aggregate(
             persons=_.count(),
             early=(_.start_month < first).sum(),
-            late=(_.start_month > last).sum(),
+            late=(_.start_month > latest).sum(),
+            unasked=((_.start_month > last) & (_.start_month <= latest)).sum(),
         )
         .execute()
         .iloc[0]
@@ -248,6 +282,7 @@ def _count(table: ibis.Table, starts: ibis.Table, *, first: int, last: int) -> L
     reasons = {
         "entry_before_window": int(when["early"] or 0),
         "followup_too_short": int(when["late"] or 0),
+        "outside_asked_months": int(when["unasked"] or 0),
     }
     entrants = months[True]
     reasons |= {str(r): int(n) for r, n in entrants.items() if isinstance(r, str)}

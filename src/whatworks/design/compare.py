@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import ibis
 import numpy as np
@@ -18,6 +19,7 @@ from whatworks.design.covariates import LONG_HISTORY
 from whatworks.design.parts import Candidates, Outcomes, encode, population
 from whatworks.design.question import Question
 from whatworks.design.record import Design
+from whatworks.errors import DesignRefused
 from whatworks.indicators import Indicator, assess, lookup
 from whatworks.ledger import Ledger
 from whatworks.panel.record import Panel
@@ -26,6 +28,11 @@ from whatworks.vocabulary import MARKET, MONTH, PERSON, WEIGHT, DesignClass, Sup
 Floats = NDArray[np.float64]
 
 _DEFAULT = NearestNeighbours(ratio=3, caliper_sd=0.2)
+PLACEBO_YEAR: Final = 12
+"""Months of a placebo window from which it counts as history."""
+FEWEST_PERSONS: Final = 11
+MOST_LEVELS: Final = 50
+OTHER_LEVELS: Final = "other"
 
 
 def compare(panel: Panel, question: Question, *, using: Comparison = _DEFAULT) -> Design:
@@ -79,7 +86,7 @@ def compare(panel: Panel, question: Question, *, using: Comparison = _DEFAULT) -
         market=None if markets is None else markets[risk.person],
     )
     outcomes = _outcomes(panel, question, indicator, units)
-    history = _history_months(panel, question, risk)
+    history = _history_months(panel, question, risk, chosen.used)
     return Design(
         question=question,
         units=units,
@@ -98,12 +105,24 @@ def compare(panel: Panel, question: Question, *, using: Comparison = _DEFAULT) -
     )
 
 
-def _history_months(panel: Panel, question: Question, risk: RiskSets) -> int:
-    """Months before entry on which arms were aligned, or held against each other as a placebo."""
+def _history_months(
+    panel: Panel, question: Question, risk: RiskSets, used: tuple[str, ...] | None
+) -> int:
+    """Months before entry on which arms were aligned, or held against each other as a placebo.
+
+    Only terms the comparison rests on count, and only a placebo window of a year or more that the
+    panel reaches.
+    """
     available = risk.first - panel.first
-    looked_back = [available if t.act == "since_start" else t.k for t in risk.history_terms]
+    looked_back = [
+        available if t.act == "since_start" else t.k
+        for t in risk.history_terms
+        if used is None or t.name in used
+    ]
     if question.placebo_months is not None:
-        looked_back.append(-question.placebo_months[0])
+        begin, end = question.placebo_months
+        if -begin <= available and end - begin + 1 >= PLACEBO_YEAR:
+            looked_back.append(-begin)
     return min(max(looked_back, default=0), available)
 
 
@@ -111,9 +130,27 @@ def _attributes(people: pd.DataFrame, risk: RiskSets) -> pd.DataFrame:
     """Attribute terms of each unit at risk, ages at entry."""
     columns = {}
     for term in risk.attribute_terms:
-        column = people[term.base].iloc[risk.person].reset_index(drop=True)
+        known = people[term.base]
+        if not pd.api.types.is_numeric_dtype(known):
+            known = _pooled_levels(known, name=term.base)
+        column = known.iloc[risk.person].reset_index(drop=True)
         columns[term.name] = (risk.entry - column) / 12 if term.act == "age" else column
     return pd.DataFrame(columns, index=pd.RangeIndex(risk.person.size))
+
+
+def _pooled_levels(column: pd.Series, *, name: str) -> pd.Series:
+    """Levels of few persons as one, so that no name of a level points at somebody."""
+    counts = column.value_counts()
+    rare = counts.index[counts < FEWEST_PERSONS]
+    pooled = column.where(~column.isin(rare), OTHER_LEVELS)
+    if pooled.nunique() > MOST_LEVELS:
+        raise DesignRefused(
+            what=f"covariate {name!r}",
+            needed=f"a category of at most {MOST_LEVELS} levels",
+            found=f"{pooled.nunique()} levels",
+            remedy="group its values in the mapping file, or map it as a number or a month",
+        )
+    return pooled
 
 
 def _complete_only(
@@ -145,7 +182,16 @@ def _complete_only(
 def _survey_weight(people: pd.DataFrame, risk: RiskSets) -> Floats:
     if WEIGHT not in people:
         return np.ones(risk.person.size)
-    return people[WEIGHT].to_numpy(dtype=float)[risk.person]
+    weight = people[WEIGHT].to_numpy(dtype=float, na_value=np.nan)
+    unusable = int((~(weight > 0)).sum())
+    if unusable:
+        raise DesignRefused(
+            what="survey weights",
+            needed="a positive weight for every person",
+            found=f"{unusable} persons without one",
+            remedy="complete the attribute 'weight' in its source, or leave it out of the mapping",
+        )
+    return weight[risk.person]
 
 
 def _outcomes(
@@ -170,6 +216,7 @@ def _outcomes(
         unit=indicator.unit,
         months=tuple(int(m) for m in months),
         values=values * scale,
+        accumulates=indicator.accumulates,
     )
 
 
@@ -201,7 +248,7 @@ def _supplies(units: pd.DataFrame, outcomes: Outcomes) -> frozenset[Supply]:
     supplies = {Supply.MATCHES}
     if outcomes.months[0] < 0:
         supplies.add(Supply.PRE_MONTHS)
-    if units["market"].nunique() > 1:
+    if units["market"].notna().all() and units["market"].nunique() > 1:
         supplies.add(Supply.MARKETS)
     if units["person_id"].is_unique:
         supplies.add(Supply.INDEPENDENT_UNITS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.design.parts import Candidates
-from whatworks.stats.neighbours import Pairs
+from whatworks.errors import DesignRefused, OptionError
+from whatworks.stats.neighbours import MOST_PAIRS, Pairs, TooManyPairsError, nearest_on_line
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -27,6 +28,8 @@ class Chosen:
         Sums to one over the pairs of a treated unit.
     propensity : ndarray of shape (n_candidates,) or None
         Between 0 and 1, when one was fitted.
+    used : tuple of str or None
+        Covariates the choice rests on; None for all of them.
     dropped : mapping of reason to count
         Treated units left without comparison.
     """
@@ -35,6 +38,7 @@ class Chosen:
     comparison: Ints
     part: Floats
     propensity: Floats | None = None
+    used: tuple[str, ...] | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -75,6 +79,62 @@ def chosen(
         propensity=propensity,
         dropped={reason: int(pairs.unmatched.size)},
     )
+
+
+def on_line(
+    score: Floats,
+    cell: Ints,
+    treated: NDArray[np.bool_],
+    *,
+    ratio: int,
+    caliper: float = np.inf,
+) -> Pairs:
+    """Pairs by nearness of a score within cells.
+
+    Parameters
+    ----------
+    score, cell, treated : ndarray of shape (n_candidates,)
+    ratio : int
+    caliper : float
+
+    Raises
+    ------
+    DesignRefused
+        When so many comparisons are tied that the pairs cannot be listed.
+    """
+    try:
+        return nearest_on_line(
+            score[treated],
+            score[~treated],
+            cell_treated=cell[treated],
+            cell_comparison=cell[~treated],
+            ratio=ratio,
+            caliper=caliper,
+        )
+    except TooManyPairsError as many:
+        raise DesignRefused(
+            what="comparisons",
+            needed=f"at most {MOST_PAIRS:,} pairs of treated and comparison units",
+            found=f"{many.count:,}, most of them equally near",
+            remedy="compare on more covariates, so that fewer units are tied",
+        ) from None
+
+
+def as_names(names: Sequence[str], *, what: str) -> tuple[str, ...]:
+    """Names as a tuple; a bare string is a mistake, said as such.
+
+    Raises
+    ------
+    OptionError
+    """
+    if isinstance(names, str):
+        raise OptionError(
+            what=what,
+            needed="a list of names",
+            found="a single string",
+            remedy=f"write [{names!r}]",
+        )
+    return tuple(names)
 
 
 def cells(candidates: Candidates, exact: tuple[str, ...]) -> Ints:

@@ -65,6 +65,13 @@ def parse(name: str, panel: Panel) -> Term:
             return Term(name=name, base=base, act="since_start", k=1)
         act: Literal["lag", "months"] = "lag" if match["act"] == "lag" else "months"
         return Term(name=name, base=base, act=act, k=int(match["k"]))
+    if panel.attributes.get(name) == "month":
+        raise OptionError(
+            what="covariate",
+            needed="a number or a category",
+            found=f"the month {name!r}",
+            remedy=f"write '{name}.age', years at entry",
+        )
     near = suggestion(base, (*panel.attributes, *states))
     raise OptionError(
         what="covariate",

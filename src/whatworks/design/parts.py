@@ -30,12 +30,15 @@ class Outcomes:
         Months since entry, increasing; negative before entry.
     values : ndarray of shape (n_units, n_months)
         NaN where not observed.
+    accumulates : bool
+        True when the value at h months sums months 1 to h (before entry: from there to entry).
     """
 
     name: str
     unit: str
     months: tuple[int, ...]
     values: Floats
+    accumulates: bool = False
 
     def at(self, month: int) -> Floats:
         """Column of one month, shape (n_units,)."""
@@ -110,8 +113,9 @@ def population(candidates: Candidates, score: Floats | None) -> Population:
     bins = np.empty(0) if score is None else _bins(score)
     shares = [np.empty(0), np.empty(0)]
     if score is not None:
+        known = ~np.isnan(score)
         shares = [
-            np.histogram(score[arm], bins=bins, weights=candidates.weight[arm])[0]
+            np.histogram(score[arm & known], bins=bins, weights=candidates.weight[arm & known])[0]
             / candidates.weight[arm].sum()
             for arm in arms
         ]
@@ -127,7 +131,7 @@ def population(candidates: Candidates, score: Floats | None) -> Population:
 
 def _bins(score: Floats) -> Floats:
     """Twenty bins from 0 to a round number at or above the greatest probability."""
-    top = float(score.max())
+    top = float(np.nanmax(score, initial=0.0))
     step = 10.0 ** np.floor(np.log10(top)) if top > 0 else 1.0
     return np.linspace(0, min(1.0, np.ceil(top / step) * step), 21)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whatworks.errors import OptionError, choice
+from whatworks.months import to_index
 from whatworks.vocabulary import Estimand, Versus
 
 
@@ -55,7 +56,7 @@ class Question:
     versus: str = Versus.NOT_YET_STARTED
     estimand: str = Estimand.ATT
     months: tuple[int, ...] = (6, 12, 18, 24)
-    primary: int = 0
+    primary: int = -1
     eligible: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
     placebo_months: tuple[int, int] | None = None
@@ -64,16 +65,33 @@ class Question:
     title: str = ""
 
     def __post_init__(self) -> None:
+        for name in ("months", "eligible", "covariates", "placebo_months"):
+            value = getattr(self, name)
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))
+            elif value is not None and not isinstance(value, tuple):
+                raise OptionError(
+                    what=name,
+                    needed="a list",
+                    found=f"a single {type(value).__name__}",
+                    remedy=f"write [{value!r}]",
+                )
         choice(self.versus, tuple(Versus), what="versus")
         choice(self.estimand, tuple(Estimand), what="estimand")
-        if not self.months or sorted(set(self.months)) != list(self.months) or self.months[0] < 1:
+        whole = all(type(m) is int for m in self.months)
+        if (
+            not self.months
+            or not whole
+            or sorted(set(self.months)) != list(self.months)
+            or self.months[0] < 0
+        ):
             raise OptionError(
                 what="months",
                 needed="increasing whole months after entry",
                 found=repr(self.months),
                 remedy="write for instance (6, 12, 18, 24)",
             )
-        if not self.primary:
+        if self.primary == -1:
             object.__setattr__(self, "primary", self.months[-1])
         if self.primary not in self.months:
             raise OptionError(
@@ -82,9 +100,19 @@ class Question:
                 found=repr(self.primary),
                 remedy="choose the horizon on which the conclusion rests",
             )
-        if self.placebo_months is not None and not (
-            self.placebo_months[0] <= self.placebo_months[1] < 0
+        if (
+            self.first_entry
+            and self.last_entry
+            and to_index(self.last_entry) < to_index(self.first_entry)
         ):
+            raise OptionError(
+                what="last_entry",
+                needed="a month not before first_entry",
+                found=f"{self.first_entry} to {self.last_entry}",
+                remedy="exchange or correct the two months",
+            )
+        window = self.placebo_months
+        if window is not None and (len(window) != 2 or not window[0] <= window[1] < 0):
             raise OptionError(
                 what="placebo_months",
                 needed="two months before entry, the earlier first, both negative",

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.choosing import chosen_rows, frame_of_units, keep_chosen
-from whatworks.design.comparison import Comparison
+from whatworks.design.comparison import Comparison, as_names
 from whatworks.design.parts import Candidates, Outcomes, Population, population
 from whatworks.design.question import Question
 from whatworks.design.schemas import check_units
-from whatworks.design.table import Columns, Tabled, as_names, read_cross_section, read_panel
+from whatworks.design.table import Columns, Tabled, read_cross_section, read_panel
 from whatworks.errors import DesignRefused
 from whatworks.ledger import Ledger
 from whatworks.vocabulary import ENTRY_MONTH, MARKET, PERSON, TREATED, WEIGHT, DesignClass, Supply
@@ -106,7 +106,7 @@ class Design:
         columns = Columns(
             treatment=treatment,
             outcome=outcome,
-            covariates=as_names(covariates),
+            covariates=as_names(covariates, what="covariates"),
             person=person,
             weight=weight,
             market=market,
@@ -188,9 +188,17 @@ class Design:
         supplies: frozenset[Supply],
         design_class: DesignClass,
     ) -> Design:
-        horizon = tuple(m for m in tabled.outcomes.months if m > 0) or (1,)
+        horizon = tuple(m for m in tabled.outcomes.months if m >= 0) or (0,)
+        # The horizon to conclude at is one at which every cohort is seen.
+        seen = ~np.isnan(tabled.outcomes.values).any(axis=0)
+        common = [m for m, ok in zip(tabled.outcomes.months, seen, strict=True) if ok and m >= 0]
         return cls(
-            question=Question(treatment=treatment, outcome=tabled.outcomes.name, months=horizon),
+            question=Question(
+                treatment=treatment,
+                outcome=tabled.outcomes.name,
+                months=horizon,
+                primary=common[-1] if common else -1,
+            ),
             units=frame_of_units(
                 tabled.candidates,
                 person=tabled.person,
@@ -248,7 +256,8 @@ class Design:
             market=self.units[MARKET].to_numpy(dtype=object),
         )
         kept = self.supplies - {Supply.SATURATION, Supply.NEVER_TREATED}
-        cross_section = self.design_class in (DesignClass.RANDOMISED, DesignClass.UNADJUSTED)
+        drawn = self.design_class is DesignClass.RANDOMISED
+        compared = DesignClass.CROSS_SECTION if self.covariates else DesignClass.UNADJUSTED
         return replace(
             self,
             units=units,
@@ -256,8 +265,7 @@ class Design:
             ledger=ledger,
             outcomes=replace(self.outcomes, values=self.outcomes.values[rows]),
             supplies=kept | {Supply.MATCHES},
-            design_class=DesignClass.CROSS_SECTION
-            if cross_section and self.design_class is DesignClass.UNADJUSTED
-            else self.design_class,
+            # Matching compares levels: what made a panel's differences credible is not used.
+            design_class=DesignClass.RANDOMISED if drawn else compared,
             population=population(candidates, chosen.propensity),
         )

@@ -17,7 +17,7 @@ from whatworks.vocabulary import (
     WEIGHT,
 )
 
-_ROLES = {
+ROLES = {
     UNIT: pa.Column("int64", unique=True),
     PERSON: pa.Column("int64"),
     TREATED: pa.Column("bool"),
@@ -31,7 +31,7 @@ _ROLES = {
 
 def check_units(units: pd.DataFrame, *, covariates: tuple[str, ...], n_outcomes: int) -> None:
     """Raise when units carry anything but their roles and covariates known before entry."""
-    expected = {**_ROLES, **{name: pa.Column("float64") for name in covariates}}
+    expected = {**ROLES, **{name: pa.Column("float64") for name in covariates}}
     try:
         pa.DataFrameSchema(expected, strict=True).validate(units)
     except pa.errors.SchemaError as error:

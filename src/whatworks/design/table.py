@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.parts import Candidates, Outcomes, encode
+from whatworks.design.schemas import ROLES
 from whatworks.errors import DesignRefused, OptionError, suggestion
 from whatworks.ledger import Ledger
 
@@ -71,46 +72,36 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
     Raises
     ------
     OptionError
-        For an unknown column, a treatment that is not 0/1, or weights that are not positive.
+        For an unknown column, one column in two parts, a treatment that is not 0/1, an outcome or a
+        saturation that is not a number, or weights that are not positive.
     DesignRefused
         When an arm is empty.
     """
-    require(
-        table,
-        (
-            columns.treatment,
-            columns.outcome,
-            *columns.covariates,
-            columns.person,
-            columns.weight,
-            columns.market,
-            columns.stratum,
-            columns.saturation,
-        ),
-    )
+    roles = (columns.person, columns.weight, columns.market, columns.stratum, columns.saturation)
+    require(table, (columns.treatment, columns.outcome, *columns.covariates, *roles))
+    _one_part_each(columns, roles)
     values, names, complete = encode(table, columns.covariates)
-    outcome = table[columns.outcome].to_numpy(dtype=float, na_value=np.nan)
-    treatment = table[columns.treatment].to_numpy(dtype=float, na_value=np.nan)
+    outcome = _numeric(table, columns.outcome)
+    treatment = _numeric(table, columns.treatment)
     _binary(treatment, columns.treatment)
-    roles = [c for c in (columns.market, columns.stratum, columns.saturation) if c is not None]
-    placed = (
-        table[roles].notna().all(axis=1).to_numpy() if roles else np.ones(len(table), dtype=bool)
-    )
+    placed = table[[c for c in roles if c is not None]].notna().all(axis=1).to_numpy()
     known = ~np.isnan(outcome)
-    reasons = {
-        "missing_outcome": int((~known).sum()),
-        "missing_covariate": int((known & ~complete).sum()),
-        "missing_market": int((known & complete & ~placed).sum()),
-    }
     keep = known & complete & placed
-    ledger = Ledger().add("design", "table", unit="rows", before=len(table), dropped=reasons)
+    ledger = Ledger()
+    for name, arm in (("table_treated", treatment == 1), ("table_comparison", treatment == 0)):
+        reasons = {
+            "missing_outcome": int((arm & ~known).sum()),
+            "missing_covariate": int((arm & known & ~complete).sum()),
+            "missing_market": int((arm & known & complete & ~placed).sum()),
+        }
+        ledger = ledger.add("design", name, unit="rows", before=int(arm.sum()), dropped=reasons)
     treated = treatment[keep] == 1
     if not treated.any() or treated.all():
         raise DesignRefused(
             what="the table",
-            needed="rows of both arms",
-            found=f"{int(treated.sum())} treated and {int((~treated).sum())} untreated",
-            remedy=f"check the column {columns.treatment!r}",
+            needed="rows of both arms with an outcome and every covariate",
+            found=f"{int(treated.sum())} treated and {int((~treated).sum())} untreated of {len(table)}",
+            remedy=f"check the column {columns.treatment!r}, and covariates that are never known",
         )
     rows = table.loc[keep].reset_index(drop=True)
     return Tabled(
@@ -127,11 +118,47 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
         person=_numbers(rows, columns.person),
         market=_labels(rows, columns.market),
         stratum=_labels(rows, columns.stratum),
-        saturation=None
-        if columns.saturation is None
-        else rows[columns.saturation].to_numpy(dtype=float),
+        saturation=None if columns.saturation is None else _numeric(rows, columns.saturation),
         ledger=ledger,
     )
+
+
+def _one_part_each(columns: Columns, roles: tuple[str | None, ...]) -> None:
+    """Refuse a column that plays two parts, or a covariate named like a column of ours."""
+    played = [columns.treatment, columns.outcome, *(r for r in roles if r is not None)]
+    wrong = [c for c in columns.covariates if c in (columns.treatment, columns.outcome)]
+    wrong += [c for c in dict.fromkeys(columns.covariates) if columns.covariates.count(c) > 1]
+    wrong += [c for c in dict.fromkeys(played) if played.count(c) > 1]
+    if wrong:
+        raise OptionError(
+            what="the table's columns",
+            needed="each column in one part only, each covariate once",
+            found=f"{wrong[0]!r} in several",
+            remedy="name it once; an outcome or a treatment cannot be its own covariate",
+        )
+    taken = [c for c in columns.covariates if c in ROLES]
+    if taken:
+        raise OptionError(
+            what="covariates",
+            needed="names other than the design's own columns",
+            found=repr(taken[0]),
+            remedy=f"rename it, for instance {taken[0]}_before",
+        )
+
+
+def _numeric(table: pd.DataFrame, name: str) -> Floats:
+    """Column as floats; text that is not a number is refused, with its count only."""
+    column = table[name]
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    lost = int((np.isnan(numbers) & column.notna().to_numpy()).sum())
+    if lost:
+        raise OptionError(
+            what=f"column {name!r}",
+            needed="numbers",
+            found=f"{lost} rows with something else",
+            remedy="convert or drop them before",
+        )
+    return numbers
 
 
 def _binary(treatment: Floats, name: str) -> None:
@@ -147,7 +174,7 @@ def _binary(treatment: Floats, name: str) -> None:
 def _weights(rows: pd.DataFrame, name: str | None) -> Floats:
     if name is None:
         return np.ones(len(rows))
-    weight = rows[name].to_numpy(dtype=float, na_value=np.nan)
+    weight = _numeric(rows, name)
     if not (weight > 0).all():
         raise OptionError(
             what=f"column {name!r}",
@@ -193,6 +220,10 @@ def read_panel(
         When nobody is never treated, or no cohort has a period before its start.
     """
     require(table, (unit, period, first_treated, outcome, weight, market))
+    _whole_panel(table, unit=unit, period=period, first_treated=first_treated, market=market)
+    table = table.assign(
+        **{name: _numeric(table, name) for name in (period, first_treated, outcome)}
+    )
     twice = int(table.duplicated([unit, period]).sum())
     starts = table.groupby(unit)[first_treated].nunique(dropna=False)
     if twice or (starts > 1).any():
@@ -213,13 +244,14 @@ def read_panel(
     after = ~gaps & np.isfinite(start) & (start > periods[-1])
     start = np.where(after, np.inf, start)
     keep = ~gaps & ~always
-    ledger = Ledger().add(
-        "design",
-        "table",
-        unit="units",
-        before=len(wide),
-        dropped={"incomplete_panel": int(gaps.sum()), "treated_from_start": int(always.sum())},
-    )
+    ever = np.isfinite(start) | after
+    ledger = Ledger()
+    for name, arm in (("table_treated", ever & ~after), ("table_comparison", ~ever | after)):
+        reasons = {
+            "incomplete_panel": int((gaps & arm).sum()),
+            "treated_from_start": int((always & arm).sum()),
+        }
+        ledger = ledger.add("design", name, unit="units", before=int(arm.sum()), dropped=reasons)
     groups = np.unique(start[keep & np.isfinite(start)]).astype(np.int64)
     never = keep & np.isinf(start)
     if not never.any() or groups.size == 0:
@@ -244,6 +276,30 @@ def read_panel(
         name=outcome,
         outcome_unit=outcome_unit,
     )
+
+
+def _whole_panel(
+    table: pd.DataFrame, *, unit: str, period: str, first_treated: str, market: str | None
+) -> None:
+    """Refuse rows without unit, period or market, and periods that are not whole numbers."""
+    for name in (unit, period, market):
+        if name is not None and table[name].isna().any():
+            raise OptionError(
+                what=f"column {name!r}",
+                needed="a value on every row",
+                found=f"{int(table[name].isna().sum())} rows without one",
+                remedy="complete or drop them before",
+            )
+    for name in (period, first_treated):
+        numbers = _numeric(table, name)
+        numbers = numbers[np.isfinite(numbers)]
+        if (numbers != np.round(numbers)).any():
+            raise OptionError(
+                what=f"column {name!r}",
+                needed="whole numbers, such as a year or a month's rank",
+                found=f"{int((numbers != np.round(numbers)).sum())} rows with a fraction",
+                remedy="number the periods 1, 2, 3 …",
+            )
 
 
 def _stacked(  # noqa: PLR0913 - one call, the columns of one table
@@ -296,15 +352,3 @@ def _stacked(  # noqa: PLR0913 - one call, the columns of one table
         saturation=None,
         ledger=ledger,
     )
-
-
-def as_names(covariates: Sequence[str]) -> tuple[str, ...]:
-    """Covariates as a tuple of names; a bare string is a mistake, said as such."""
-    if isinstance(covariates, str):
-        raise OptionError(
-            what="covariates",
-            needed="a list of column names",
-            found="a single string",
-            remedy=f"write [{covariates!r}]",
-        )
-    return tuple(covariates)

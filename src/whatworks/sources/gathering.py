@@ -10,6 +10,7 @@ import ibis.expr.datatypes as dt
 from ibis import _
 
 from whatworks.ledger import Ledger
+from whatworks.sources.joining import before_persons
 from whatworks.sources.layout import REASON
 from whatworks.sources.people import ATTRIBUTE
 from whatworks.sources.reading import Reading
@@ -102,15 +103,14 @@ def reading_ledger(
     """
     ledger = Ledger()
     for reading in readings:
-        before = sum(file.rows for file in reading.files)
-        dropped = dict(reading.rows_dropped)
+        if reading.events is None or reading.unit != "rows":
+            rows = sum(file.rows for file in reading.files)
+            ledger = ledger.add(
+                _ROOM, reading.name, unit="rows", before=rows, dropped=reading.rows_dropped
+            )
         if reading.events is None:
-            ledger = ledger.add(_ROOM, reading.name, unit="rows", before=before, dropped=dropped)
             continue
-        if reading.unit != "rows":
-            ledger = ledger.add(_ROOM, reading.name, unit="rows", before=before, dropped=dropped)
-            before, dropped = int(reading.events.count().execute()), {}
-        dropped |= reading.events_dropped
+        before, dropped = before_persons(reading)
         kept = before - sum(dropped.values())
         dropped["person_unknown"] = kept - counts.get(reading.name, 0)
         ledger = ledger.add(_ROOM, reading.name, unit=reading.unit, before=before, dropped=dropped)

@@ -59,9 +59,9 @@ _NEEDED: Final[dict[str, tuple[str, ...]]] = {
 """Keys a layout cannot do without."""
 _ALSO: Final[dict[str, tuple[str, ...]]] = {
     "persons": (),
-    "spells": ("kind", "end_before_start", "declared_by_operator"),
-    "snapshots": ("kind", "coverage", "declared_by_operator"),
-    "wide": ("kind", "coverage", "declared_by_operator"),
+    "spells": ("kind", "end_before_start", "strangers", "declared_by_operator"),
+    "snapshots": ("kind", "coverage", "strangers", "declared_by_operator"),
+    "wide": ("kind", "coverage", "strangers", "declared_by_operator"),
 }
 """Keys a layout has a use for."""
 _BY_LAYOUT: Final = frozenset(
@@ -103,6 +103,8 @@ class Source(Strict):
     attributes: dict[Name, Attribute] = Field(default_factory=dict)
     end_before_start: OnProblem = "refuse"
     duplicates: OnProblem = "refuse"
+    strangers: OnProblem = "refuse"
+    """Rows of persons unknown to the sources with attributes, when more than a few."""
     declared_by_operator: bool = False
     """True when the evaluated operator itself is the only witness of these rows."""
 

@@ -9,8 +9,9 @@ from ibis.backends.duckdb import Backend
 
 from whatworks.sources.engine import connect
 from whatworks.sources.gathering import gather_events, gather_persons, reading_ledger
+from whatworks.sources.joining import unheard
 from whatworks.sources.mapping import Mapping, load
-from whatworks.sources.problems import Problem, ProblemsError, refusal, reworded
+from whatworks.sources.problems import Problem, ProblemsError, refusal, refuse_if, reworded
 from whatworks.sources.reading import Reading, read_source
 from whatworks.sources.records import Records
 from whatworks.sources.schemas import EPISODES, STATES, check, persons_product
@@ -84,6 +85,8 @@ def _records(
     by_month = [r for r in readings if r.source.layout in ("snapshots", "wide")]
     episodes, n_episodes = gather_events(by_day, persons, EPISODES.types, scratch=scratch)
     states, n_states = gather_events(by_month, persons, STATES.types, scratch=scratch)
+    counts = n_episodes | n_states
+    refuse_if(unheard(readings, persons, counts))
     attributes = {
         name: mapped.type
         for source in mapping.sources.values()
@@ -100,7 +103,7 @@ def _records(
         files=tuple(f for reading in readings for f in reading.files),
         ledger=reading_ledger(
             readings,
-            n_episodes | n_states,
+            counts,
             n_persons=int(persons.count().execute()),
             strangers=strangers,
         ),

@@ -20,6 +20,18 @@ TIE: Final = 1e-9
 """Distances closer than this, relative to the spread of scores, are equal."""
 
 
+MOST_PAIRS: Final = 20_000_000
+"""Pairs beyond which a list of them no longer fits beside the data."""
+
+
+class TooManyPairsError(ValueError):
+    """More pairs than can be listed; carries their number."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
     """Who is matched with whom.
@@ -121,9 +133,11 @@ def _gap(values: Floats, targets: Floats, position: Ints) -> Floats:
     return gaps
 
 
-def _expand(order: Ints, low: Ints, high: Ints) -> Pairs:
+def _expand(order: Ints, low: Ints, high: Ints, *, most: int = MOST_PAIRS) -> Pairs:
     """Pairs from runs of sorted comparisons."""
     counts = np.maximum(high - low, 0)
+    if counts.sum() > most:
+        raise TooManyPairsError(int(counts.sum()))
     treated = np.repeat(np.arange(low.size), counts)
     offset = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     comparison = order[np.repeat(low, counts) + offset]

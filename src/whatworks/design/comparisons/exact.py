@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from whatworks.design.comparison import Chosen, cells, chosen
+from whatworks.design.comparison import Chosen, as_names, cells, chosen, on_line
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, suggestion
-from whatworks.stats.neighbours import nearest_on_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +39,9 @@ class Exact:
 
     on: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "on", as_names(self.on, what="Exact(on=...)"))
+
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
         known = {name.split("=")[0] for name in candidates.names} | set(candidates.names)
@@ -52,20 +54,15 @@ class Exact:
                 remedy=suggestion(unknown[0], known) or "add it to the covariates",
             )
         cell = cells(candidates, self.on or candidates.names)
-        treated, others = (np.flatnonzero(arm) for arm in (candidates.treated, ~candidates.treated))
         # Equal scores within a cell are all ties: everyone in the cell is a match.
-        pairs = nearest_on_line(
-            np.zeros(treated.size),
-            np.zeros(others.size),
-            cell_treated=cell[treated],
-            cell_comparison=cell[others],
-            ratio=1,
-        )
+        pairs = on_line(np.zeros(cell.size), cell, candidates.treated, ratio=1)
         if pairs.treated.size == 0:
             raise DesignRefused(
                 what="exact comparisons",
                 needed="a treated unit with a comparison in its cell",
-                found=f"{treated.size} treated units, each alone in its cell",
+                found=f"{int(candidates.treated.sum())} treated units, each alone in its cell",
                 remedy="match exactly on fewer covariates, or use nearest neighbours",
             )
-        return chosen(candidates, pairs, reason="no_comparison")
+        return replace(
+            chosen(candidates, pairs, reason="no_comparison"), used=self.on or candidates.names
+        )

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from whatworks.design.comparison import Chosen, cells, chosen
+from whatworks.design.comparison import Chosen, as_names, cells, chosen, on_line
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, choice, suggestion
 from whatworks.stats.logit import CERTAIN, fit_logit
-from whatworks.stats.neighbours import Pairs, nearest_in_space, nearest_on_line, whiten
+from whatworks.stats.neighbours import Pairs, nearest_in_space, whiten
 
 Floats = NDArray[np.float64]
 Metric = Literal["linear_propensity", "propensity", "mahalanobis"]
@@ -63,6 +63,7 @@ class NearestNeighbours:
     exact: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "exact", as_names(self.exact, what="exact"))
         choice(self.metric, ("linear_propensity", "propensity", "mahalanobis"), what="metric")
         if self.ratio < 1 or (self.caliper_sd is not None and not self.caliper_sd > 0):
             raise OptionError(
@@ -96,8 +97,9 @@ class NearestNeighbours:
             possible = np.abs(linear) < CERTAIN
             propensity = expit(linear)
             score = propensity if self.metric == "propensity" else linear
-            spread = float(score[possible].std(ddof=1))
-            pairs = self._on_line(score, cell, treated, others, spread=spread)
+            spread = float(score[possible].std(ddof=1)) if possible.sum() > 1 else np.nan
+            reach = np.inf if self.caliper_sd is None else self.caliper_sd * spread
+            pairs = on_line(score, cell, candidates.treated, ratio=self.ratio, caliper=reach)
         if pairs.treated.size == 0:
             raise DesignRefused(
                 what="nearest neighbours",
@@ -108,25 +110,6 @@ class NearestNeighbours:
         reason = "no_comparison" if self.caliper_sd is None else "no_match_in_caliper"
         return chosen(candidates, pairs, reason=reason, propensity=propensity)
 
-    def _on_line(
-        self,
-        score: Floats,
-        cell: NDArray[np.int64],
-        treated: NDArray[np.int64],
-        others: NDArray[np.int64],
-        *,
-        spread: float,
-    ) -> Pairs:
-        reach = np.inf if self.caliper_sd is None else self.caliper_sd * spread
-        return nearest_on_line(
-            score[treated],
-            score[others],
-            cell_treated=cell[treated],
-            cell_comparison=cell[others],
-            ratio=self.ratio,
-            caliper=reach,
-        )
-
     def _in_space(
         self,
         candidates: Candidates,
@@ -135,6 +118,13 @@ class NearestNeighbours:
         others: NDArray[np.int64],
     ) -> Pairs:
         points = whiten(candidates.covariates, weight=candidates.weight)
+        if not points.shape[1]:
+            raise DesignRefused(
+                what="the Mahalanobis distance",
+                needed="a covariate that varies",
+                found="none",
+                remedy="name covariates in the question, or use exact comparisons",
+            )
         return nearest_in_space(
             points[treated],
             points[others],
@@ -146,16 +136,35 @@ class NearestNeighbours:
 
 
 def _log_odds(candidates: Candidates) -> Floats:
-    """Log-odds of treatment, a month's intercept included."""
-    month = np.unique(candidates.cell, return_inverse=True)[1].astype(np.int64)
-    fitted = fit_logit(
-        candidates.covariates, candidates.treated, group=month, weight=candidates.weight
+    """Log-odds of treatment, a month's intercept included; NaN in months that lack an arm."""
+    names, month = np.unique(candidates.cell, return_inverse=True)
+    with_treated, with_others = (
+        np.bincount(month[arm], minlength=names.size) > 0
+        for arm in (candidates.treated, ~candidates.treated)
     )
-    if fitted.separated or not fitted.converged:
+    rows = (with_treated & with_others)[month]
+    linear = np.full(rows.size, np.nan)
+    if not rows.any():
+        return linear
+    fitted = fit_logit(
+        candidates.covariates[rows],
+        candidates.treated[rows],
+        group=np.unique(candidates.cell[rows], return_inverse=True)[1].astype(np.int64),
+        weight=candidates.weight[rows],
+    )
+    if fitted.separated:
         raise DesignRefused(
             what="the propensity of treatment",
             needed="treated and untreated units that covariates cannot tell apart without error",
             found="a treated unit whose probability is 1, which covariates predict perfectly",
             remedy="leave out the covariate that defines the treatment, or merge its rare levels",
         )
-    return fitted.linear
+    if not fitted.converged:
+        raise DesignRefused(
+            what="the propensity of treatment",
+            needed="a logistic regression that reaches its maximum",
+            found="one that did not, most often because a covariate's values are of very unequal size",
+            remedy="rescale or leave out that covariate",
+        )
+    linear[rows] = fitted.linear
+    return linear
