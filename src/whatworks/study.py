@@ -9,27 +9,28 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from whatworks.design import Design, Question, compare
 from whatworks.design.comparison import Comparison
 from whatworks.design.registry import COMPARISONS
-from whatworks.errors import StudyError, suggestion
+from whatworks.errors import StudyError, WhatworksError, suggestion
 from whatworks.estimate import ESTIMATORS
 from whatworks.estimate.protocol import Estimator
 from whatworks.evidence import Benchmark, Refusal, weigh
 from whatworks.indicators import assess
 from whatworks.panel import Panel, expand
 from whatworks.report import Entry
-from whatworks.sources import read
-from whatworks.sources.toml_problems import plain_problem
+from whatworks.sources import Records, read
+from whatworks.sources.toml_problems import misuse, plain_problem
 from whatworks.spells import reconcile
+from whatworks.vocabulary import KIND, Kind
 
 Options = dict[str, bool | int | float | str | list[str]]
 
@@ -88,6 +89,19 @@ class StudyFile(_Strict):
     truth: str | None = None
     """File of known effects, written by ``whatworks simulate`` beside a simulated world."""
 
+    @model_validator(mode="after")
+    def _slugs_differ(self) -> StudyFile:
+        slugs = [q.slug for q in self.questions]
+        twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
+        if twice:
+            raise misuse(
+                "questions",
+                needed="a slug of its own for every question",
+                found=f"{twice[0]!r} twice",
+                remedy="rename one of the two",
+            )
+        return self
+
     def question(self, asked: QuestionText) -> Question:
         """A question with what it shares with the others.
 
@@ -129,7 +143,7 @@ def load(path: Path) -> tuple[StudyFile, str]:
             remedy="check the path",
         ) from None
     try:
-        content = tomllib.loads(raw.decode("utf-8"))
+        content = tomllib.loads(raw.decode("utf-8-sig"))
         return StudyFile.model_validate(content), hashlib.sha256(raw).hexdigest()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(
@@ -169,15 +183,29 @@ def build(kinds: Mapping[str, type[Any]], options: Options, *, what: str) -> Any
             found=repr(unknown[0]),
             remedy=suggestion(unknown[0], known) or "remove it",
         )
+    for key, value in given.items():
+        kind = TypeAdapter(get_type_hints(kinds[name])[key])
+        try:
+            given[key] = kind.validate_python(value, strict=True)
+        except ValidationError as error:
+            needed = error.errors()[0]["msg"].lower().removeprefix("input should be ")
+            raise StudyError(
+                what=f"{what} {name}.{key}",
+                needed=needed,
+                found=repr(value),
+                remedy="write the value in that shape",
+            ) from None
     return kinds[name](**given)
 
 
-def run(study_file: str | Path) -> list[Entry]:
+def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: None) -> list[Entry]:
     """Walk a study from raw files to evidence.
 
     Parameters
     ----------
     study_file : path
+    progress : callable
+        Told each step in words.
 
     Returns
     -------
@@ -195,7 +223,9 @@ def run(study_file: str | Path) -> list[Entry]:
     study, fingerprint = load(path)
     using: Comparison = build(COMPARISONS, study.comparison, what="comparison")
     methods: list[Estimator] = [build(ESTIMATORS, o, what="estimators") for o in study.estimators]
+    progress("reading the sources")
     records = read(path.parent / study.sources)
+    progress("laying out the panel")
     panel = expand(reconcile(records), first=study.panel.first, last=study.panel.last)
     known = _truth(path.parent / study.truth) if study.truth else {}
     refusals = tuple(r for name in study.asked for r in assess(panel, name).refusals)
@@ -203,21 +233,34 @@ def run(study_file: str | Path) -> list[Entry]:
         "whatworks": version("whatworks"),
         "study": fingerprint,
         "mapping": records.mapping_hash,
+        "employment_source": _employment_source(records),
         **{f"file:{f.name}": f.sha256 for f in records.files},
     }
-    return [
-        _entry(
-            panel,
-            q,
-            study=study,
-            using=using,
-            methods=methods,
-            refusals=refusals,
-            known=known,
-            provenance=provenance,
-        )
-        for q in study.questions
-    ]
+    entries = []
+    for q in study.questions:
+        progress(f"question {q.slug}")
+        try:
+            entry = _entry(
+                panel,
+                q,
+                study=study,
+                using=using,
+                methods=methods,
+                refusals=refusals,
+                known=known,
+                provenance=provenance,
+            )
+        except WhatworksError as error:
+            error.what = f"{path.name}, question {q.slug!r}: {error.what}"
+            raise
+        entries.append(entry)
+    return entries
+
+
+def _employment_source(records: Records) -> str:
+    """Whether employment is read off contracts, or is a state declared month by month."""
+    by_month = records.states.filter(records.states[KIND] == Kind.EMPLOYMENT)
+    return "declared_states" if by_month.count().execute() else "contracts"
 
 
 def _entry(

@@ -22,8 +22,8 @@ def test_pooled_and_saturated_effects_with_cr1_errors() -> None:
     pooled = "pooled_ITT_SNT[y~treat+untreated_in_treated_zone]"
     # R's second regressor marks the untreated of treated markets: its treat is our total.
     pairs = [
-        (("total", "all"), (pooled, "treat")),
-        (("spillover", "all"), (pooled, "untreated_in_treated_zone")),
+        (("total", "pooled"), (pooled, "treat")),
+        (("spillover", "pooled"), (pooled, "untreated_in_treated_zone")),
     ]
     saturated = "crepon_saturated[y~z25+z50+z75+tz25+tz50+tz75]"
     for share, name in ((0.25, "25"), (0.5, "50"), (0.75, "75")):
@@ -40,7 +40,8 @@ def test_covariates_and_strata() -> None:
     design = Design.from_cross_section(
         data(CASE), **ROLES, covariates=["x", "fem"], stratum="stratum"
     )
-    ours = SaturationContrast(by_saturation=False).fit(design).effects.set_index("term")
+    effects = SaturationContrast().fit(design).effects
+    ours = effects[effects["group"] == "pooled"].set_index("term")
     rows = reference(CASE).set_index(["quantity", "term"])
     with_controls = "pooled_with_controls[y~treat+untreated_in_treated_zone+x+fem+factor(stratum)]"
     for mine, theirs in (("total", "treat"), ("spillover", "untreated_in_treated_zone")):
@@ -95,7 +96,8 @@ def test_crepon_2013_pooled_effects(
         saturation="share",
         covariates=["duration", "duration2", "cohort", "homme", "bac", "bac3", "bac4", "bac5"],
     )
-    ours = SaturationContrast(by_saturation=False).fit(design).effects.set_index("term")
+    effects = SaturationContrast().fit(design).effects
+    ours = effects[effects["group"] == "pooled"].set_index("term")
     assert int(np.isfinite(design.outcomes.values).sum()) == 11_806
     assert ours.loc["direct", "estimate"] == pytest.approx(direct, abs=5e-8)
     assert ours.loc["direct", "std_error"] == pytest.approx(direct_se, abs=6e-6)
@@ -103,3 +105,21 @@ def test_crepon_2013_pooled_effects(
     assert ours.loc["spillover", "std_error"] == pytest.approx(spill_se, abs=6e-6)
     assert ours.loc["total", "estimate"] == pytest.approx(total, abs=6e-6)
     assert ours.loc["total", "std_error"] == pytest.approx(total_se, abs=6e-6)
+
+
+def test_averages_over_shares_are_averages_where_the_pooled_regression_is_not() -> None:
+    # Direct effect 10 at both shares; others lose nothing at a quarter and 10 at three quarters.
+    rng = np.random.default_rng(1)
+    market = np.repeat(np.arange(300), 40)
+    share = np.array([0.0, 0.25, 0.75])[market % 3]
+    treat = np.zeros(market.size, dtype=int)
+    for m in range(300):
+        rows = np.flatnonzero(market == m)
+        treat[rng.permutation(rows)[: int(share[rows[0]] * 40)]] = 1
+    y = 10 * treat - 10 * (share == 0.75) + rng.normal(size=market.size)
+    table = pd.DataFrame({"treat": treat, "cluster": market, "saturation": share, "y": y})
+    effects = SaturationContrast().fit(Design.from_cross_section(table, **ROLES)).effects
+    found = effects.set_index(["term", "group"])["estimate"]
+    for term, truth in (("direct", 10), ("spillover", -5), ("total", 5)):
+        assert found[term, "all"] == pytest.approx(truth, abs=0.1)
+    assert found["direct", "pooled"] == pytest.approx(5, abs=0.2)

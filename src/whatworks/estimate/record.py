@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks import doors
+from whatworks.errors import OptionError
 from whatworks.ledger import Ledger
 from whatworks.stats.intervals import wald
 from whatworks.stats.uncertainty import Uncertainty
@@ -80,7 +81,21 @@ class Estimate:
         """Row of the effect at one horizon over all cohorts and groups, by default of `term`."""
         rows = self.effects
         chosen = rows[(rows["month"] == month) & (rows["cohort"] == -1) & (rows["group"] == "all")]
-        return chosen[chosen["term"] == (self.term if term is None else term)].iloc[0]
+        chosen = chosen[chosen["term"] == (self.term if term is None else term)]
+        if chosen.empty:
+            raise OptionError(
+                what="Estimate.at",
+                needed="a month and a term among those estimated",
+                found=f"month {month}, term {self.term if term is None else term!r}",
+                remedy="see .effects for what there is",
+            )
+        return chosen.iloc[0]
+
+    def reads(self, month: int) -> bool:
+        """Whether the effect at one horizon was estimated over all cohorts and groups."""
+        rows = self.effects
+        here = (rows["month"] == month) & (rows["cohort"] == -1) & (rows["group"] == "all")
+        return bool((here & (rows["term"] == self.term) & rows["estimate"].notna()).any())
 
     def summary(self) -> str:
         """Effects as a plain-text table, numbers rounded for reading."""

@@ -37,7 +37,6 @@ _DEDUCTIONS: Final = {
     "attrition": ("attrition", 1, ("share",)),
     "precision": ("low_power", 1, ("mde",)),
     "clusters": ("few_clusters", 1, ("n",)),
-    "refutation": ("check_failed", 1, ()),
 }
 
 

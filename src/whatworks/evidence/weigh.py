@@ -24,9 +24,9 @@ from whatworks.evidence.checks import (
     twoway,
 )
 from whatworks.evidence.rating import conclude, rate
-from whatworks.evidence.record import Benchmark, Displacement, Evidence, Finding
+from whatworks.evidence.record import Benchmark, Deduction, Displacement, Evidence, Finding
 from whatworks.indicators import Assessment, Refusal
-from whatworks.vocabulary import MARKET, SATURATION
+from whatworks.vocabulary import MARKET, SATURATION, Conclusion, DesignClass, Impact
 
 CHECKS: Final = (
     balance,
@@ -44,7 +44,7 @@ CHECKS: Final = (
 
 def weigh(
     design: Design,
-    estimates: Sequence[Estimate],
+    estimates: Sequence[Estimate] | Estimate,
     *,
     assessment: Assessment | None = None,
     refusals: Sequence[Refusal] = (),
@@ -57,7 +57,7 @@ def weigh(
     Parameters
     ----------
     design : Design
-    estimates : sequence of Estimate
+    estimates : Estimate or sequence of Estimate
         The first is the primary one.
     assessment : Assessment, optional
         The gate's answer on the outcome.
@@ -79,6 +79,8 @@ def weigh(
     OptionError
         Without any estimate.
     """
+    if isinstance(estimates, Estimate):
+        estimates = (estimates,)
     if not estimates:
         raise OptionError(
             what="estimates",
@@ -94,9 +96,18 @@ def weigh(
         if finding is not None:
             findings.append(finding)
     rating = rate(design, findings, assessment)
-    months = set(primary.effects["month"])
-    month = design.question.primary if design.question.primary in months else int(max(months))
-    dial, conclusion, reasons = conclude(primary, rating, month=month, unit=design.outcomes.unit)
+    month = design.question.primary
+    if not primary.reads(month):
+        dial, conclusion = Impact.NOT_MEASURED, Conclusion.NOT_ESTABLISHED
+        reasons: tuple[Deduction, ...] = (
+            Deduction(
+                code="primary_not_estimated", points=0, facts={"month": design.question.primary}
+            ),
+        )
+    else:
+        dial, conclusion, reasons = conclude(
+            primary, rating, month=month, unit=design.outcomes.unit
+        )
     refused = assessment.refusals if assessment is not None else ()
     question = repr(sorted(asdict(design.question).items()))
     return Evidence(
@@ -119,12 +130,13 @@ def weigh(
 
 def displacement(design: Design, estimates: Sequence[Estimate]) -> Displacement:
     """What can be said of others' losses: nothing, unless saturation varied by design."""
+    drawn = design.design_class is DesignClass.RANDOMISED
     for estimate in estimates:
         rows = estimate.effects[estimate.effects["term"].isin(["direct", "spillover", "total"])]
         if not rows.empty:
             return Displacement(
-                measured=True,
-                code="measured",
+                measured=drawn,
+                code="measured" if drawn else "saturation_not_randomised",
                 effects=rows.reset_index(drop=True),
                 facts={
                     "markets": int(design.units[MARKET].nunique()),

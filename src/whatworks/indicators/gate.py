@@ -82,6 +82,11 @@ _EXPLAIN: Final = {
         "a source that shows {missing}",
         "add that source to the mapping file",
     ),
+    "no_spells": (
+        "sources of {kind} without a single stay in the window",
+        "at least one stay in {kind}",
+        "check the mapping's codes and dates, and that identifiers are written alike in all files",
+    ),
     "months_unseen": (
         "{measured:.1%} of the window's months unseen",
         "at most {threshold:.0%}",
@@ -188,6 +193,8 @@ def _impossible(panel: Panel, definition: Indicator, where: str) -> Refusal | No
         for name in (kind, *(state_column(kind, code) for code in codes))
     }
     missing = [name for name in (*definition.kinds, *definition.codes) if name not in known]
+    if not missing and definition.lacking is not None:
+        missing = list(definition.lacking(panel))
     if missing:
         return Refusal(
             code="unknown_states",
@@ -195,6 +202,9 @@ def _impossible(panel: Panel, definition: Indicator, where: str) -> Refusal | No
             where=where,
             facts={"missing": ", ".join(missing)},
         )
+    for kind in definition.kinds:
+        if not (panel.table[kind] > 0).any().execute():
+            return Refusal(code="no_spells", what=definition.id, where=where, facts={"kind": kind})
     return None
 
 

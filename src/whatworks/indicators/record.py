@@ -36,6 +36,8 @@ class Indicator:
         entry: of the months from there to entry).
     looks_back : int
         Months before the row's own month that ``monthly`` reads.
+    lacking : callable, optional
+        ``lacking(panel)`` names what the panel would still need, when ``codes`` cannot say it.
     switches : mapping
         The choices that distinguish this definition from its neighbours, printed with it.
     source : str
@@ -50,6 +52,7 @@ class Indicator:
     monthly: Callable[[Panel], ibis.Value] | None = None
     accumulates: bool = False
     looks_back: int = 0
+    lacking: Callable[[Panel], tuple[str, ...]] | None = None
     switches: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
 

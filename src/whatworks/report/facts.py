@@ -58,6 +58,14 @@ def _states(words: Words, _: Scale, value: str | int | float) -> str:
     return words.series([names.state(words, n.strip()) for n in str(value).split(",")])
 
 
+def _state(words: Words, _: Scale, value: str | int | float) -> str:
+    return names.state(words, str(value))
+
+
+def _horizon(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.duration(float(value), "month")
+
+
 def _check(words: Words, _: Scale, value: str | int | float) -> str:
     return words.text(f"check.{value}.label")
 
@@ -79,6 +87,8 @@ KINDS: Final[Mapping[str, Formatter]] = {
     "ess": _count,
     "n": _count,
     "months": _count,
+    "month": _horizon,
+    "kind": _state,
     "strength": _count,
     "first": _distance,
     "last": _distance,
@@ -105,6 +115,8 @@ def finding(words: Words, scale: Scale, found: Finding) -> str:
 def deduction(words: Words, scale: Scale, lost: Deduction, part: str) -> str:
     """Sentence of a deduction: ``text``, or ``lifted_by``."""
     facts = _filled(words, scale, lost.facts, missing=_covariates)
+    if lost.code == "weak_evidence" and part == "text" and lost.facts.get("strength") == 0:
+        return words.text("deduction.weak_evidence.none")
     return words.text(f"deduction.{lost.code}.{part}", facts)
 
 
@@ -112,7 +124,7 @@ def refusal(words: Words, scale: Scale, refused: Refusal, part: str) -> str:
     """Sentence of a refusal: ``title``, ``what``, ``why``, ``where`` or ``remedy``."""
     facts = _filled(words, scale, refused.facts, missing=_states)
     facts["what"] = names.outcome(words, refused.what, "label")
-    facts["where"] = refused.where
+    facts["where"] = names.place(words, refused.where)
     return words.text(f"refusal.{refused.code}.{part}", facts)
 
 

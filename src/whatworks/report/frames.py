@@ -64,8 +64,33 @@ class Curve:
         row: pd.Series = self.rows.loc[self.rows["month"] == month].iloc[0]
         return row
 
+    @property
+    def built(self) -> pd.Series:
+        """Whether each row is a month before entry whose zero was built, by matching or setting.
+
+        Such a month has no error of its own and says nothing of how alike the groups are.
+        """
+        sure = ~(self.rows["std_error"] > 0)
+        return (self.rows["month"] < 0) & sure & (self.rows["estimate"] == 0)
+
+    @property
+    def drawn(self) -> pd.DataFrame:
+        """Rows that say something: all but those whose zero was built."""
+        return self.rows[~self.built].reset_index(drop=True)
+
     def lock_in(self) -> tuple[int, int] | None:
-        """First and last month of the fall that follows entry, None when there is none.
+        """First and last month of a fall beyond the margin of error, None when there is none.
+
+        It takes at least one month of `below_zero` whose whole interval is below zero.
+        """
+        fall = self.below_zero()
+        if fall is None:
+            return None
+        within = self.rows[self.rows["month"].between(*fall)]
+        return fall if (within["conf_high"] < 0).any() else None
+
+    def below_zero(self) -> tuple[int, int] | None:
+        """First and last month of the run below zero that follows entry, None when there is none.
 
         The uninterrupted months whose point effect is below zero, counted from entry or from the
         month after it (the month of entry itself may already be lived elsewhere).
@@ -115,7 +140,7 @@ def curve(estimate: Estimate, *, term: str | None = None) -> Curve:
 
 def from_table(design: Design) -> bool:
     """Whether the design was read from an ordinary table, whose words are its owner's."""
-    return any(step.room == "design" and step.name == "table" for step in design.ledger.steps)
+    return any(step.room == "design" and step.name.startswith("table") for step in design.ledger.steps)
 
 
 def clock(design: Design) -> str:

@@ -20,7 +20,10 @@ _SPENT: Final = re.compile(r"(?P<state>\w+)\.months(?P<months>\d+)")
 _SINCE_START: Final = re.compile(r"(?P<state>\w+)\.months")
 _AGE: Final = re.compile(r"(?P<attribute>\w+)\.age")
 _LEVEL: Final = re.compile(r"(?P<attribute>[^=]+)=(?P<value>.+)")
+_SHARE: Final = re.compile(r"\d*\.?\d+(e-?\d+)?")
+_PERIOD: Final = re.compile(r"(?P<first>\d{4}-\d{2}) → (?P<last>\d{4}-\d{2})")
 _READING_ROOM: Final = "sources"
+_POOLED: Final = "other"
 
 
 def outcome(words: Words, identifier: str, part: str) -> str:
@@ -70,9 +73,18 @@ def covariate(words: Words, name: str) -> str:
     if match := _AGE.fullmatch(name):
         return words.text("covariate.age")
     if match := _LEVEL.fullmatch(name):
-        facts = {"attribute": attribute(words, match["attribute"]), "value": match["value"]}
+        named = match["attribute"], match["value"]
+        facts = {"attribute": attribute(words, named[0]), "value": level(words, *named)}
         return words.text("covariate.level", facts)
     return attribute(words, name)
+
+
+def level(words: Words, of: str, value: str) -> str:
+    """Level of an attribute: one of the product's, the rare ones pooled, else the user's word."""
+    if value == _POOLED:
+        return words.text("level.other")
+    key = f"level.{of}.{value}"
+    return words.text(key) if words.knows(key) else value
 
 
 def attribute(words: Words, name: str) -> str:
@@ -93,13 +105,12 @@ def state(words: Words, name: str) -> str:
 
 
 def group(words: Words, name: str) -> str:
-    """Group of units: everyone, or those living under one share of persons accompanied."""
-    if name == "all":
-        return words.text("group.all")
-    try:
-        saturation = float(name)
-    except ValueError:
+    """Group of units: everyone, a pooled regression, or one share of persons accompanied."""
+    if words.knows(f"group.{name}"):
+        return words.text(f"group.{name}")
+    if not _SHARE.fullmatch(name):
         return name
+    saturation = float(name)
     return words.text("group.saturation", {"share": words.percent(saturation)})
 
 
@@ -114,8 +125,24 @@ def step(words: Words, ledger_step: Step) -> str:
     if ledger_step.room == _READING_ROOM:
         if ledger_step.unit == "persons":
             return words.text("ledger.persons")
-        return words.text("ledger.reading", {"source": ledger_step.name})
+        return words.text("ledger.reading", {"source": source(words, ledger_step.name)})
     return words.text(f"ledger.step.{ledger_step.room}.{ledger_step.name}")
+
+
+def source(words: Words, name: str) -> str:
+    """Source of the demonstration in words, else as the mapping file names it."""
+    key = f"source.{name}"
+    return words.text(key) if words.knows(key) else name
+
+
+def place(words: Words, where: str) -> str:
+    """Place of a refusal, the months of its period in words."""
+
+    def told(period: re.Match[str]) -> str:
+        first, last = (words.month(period[end]) for end in ("first", "last"))
+        return words.text("text.period", {"first": first, "last": last})
+
+    return _PERIOD.sub(told, where)
 
 
 def proof(words: Words, key: str) -> str:
@@ -132,6 +159,11 @@ def title(words: Words, evidence: Evidence) -> str:
         return question.title
     facts = {
         "treatment": treatment(words, question.treatment, "label"),
-        "outcome": outcome(words, question.outcome, "label"),
+        "outcome": _within(outcome(words, question.outcome, "label")),
     }
     return words.text("page.title", facts)
+
+
+def _within(label: str) -> str:
+    """Label as it goes on within a sentence; an acronym keeps its capitals."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]

@@ -10,10 +10,11 @@ from markupsafe import Markup
 from whatworks.evidence.record import Deduction, Evidence, Refusal
 from whatworks.report import facts, frames, names, pictures, tables, wording
 from whatworks.report.figures.svg import Drawing
+from whatworks.report.frames import Curve
 from whatworks.report.language import Words
 from whatworks.report.numbers import Scale
 from whatworks.report.tables import Table
-from whatworks.vocabulary import Impact
+from whatworks.vocabulary import Conclusion, Impact
 
 MOST_STRENGTH: Final = 5
 _SYMBOLS: Final = {
@@ -26,6 +27,9 @@ _SYMBOLS: Final = {
     Impact.INCONCLUSIVE: "?",
     Impact.NOT_MEASURED: "–",
 }
+_CLAIMS: Final = frozenset(Impact) - {Impact.INCONCLUSIVE, Impact.NOT_MEASURED}
+_UNLISTED_PROOFS: Final = ("employment_source",)
+"""Lines of provenance that choose words of the page and are no proof of anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +112,7 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
     finding = next((f for f in evidence.findings if f.check == "balance"), None)
     balance = frames.balance(finding)
     found = frames.curve(evidence.estimates[0])
-    code, clock = evidence.displacement.code, frames.clock(evidence.design)
+    clock = frames.clock(evidence.design)
     return Page(
         title=names.title(words, evidence),
         question=wording.question(words, evidence),
@@ -119,8 +123,8 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
         reasons=tuple(_reason(words, scale, r) for r in evidence.conclusion_reasons),
         cap=_cap(words, evidence),
         deductions=tuple(_reason(words, scale, d) for d in evidence.rating.deductions),
-        displacement_title=words.text(f"displacement.{code}.title"),
-        displacement_text=words.text(f"displacement.{code}.text"),
+        displacement_title=words.text(f"displacement.{evidence.displacement.code}.title"),
+        displacement_text=wording.displacement_text(words, evidence),
         displacement_measured=evidence.displacement.measured,
         displacement_reading=wording.displacement(words, evidence),
         displacement_table=tables.displacement(words, evidence),
@@ -166,14 +170,25 @@ def refused(words: Words, scale: Scale, refusal: Refusal) -> Refused:
     return Refused(title=said[0], what=said[1], why=said[2], where=said[3], remedy=said[4])
 
 
+def _impact(words: Words, evidence: Evidence) -> Dial:
+    """Dial of impact: what the estimate says, never more than the evidence lets it say."""
+    code, symbol = str(evidence.impact), _SYMBOLS[evidence.impact]
+    if evidence.rating.strength == 0 and evidence.impact is not Impact.NOT_MEASURED:
+        code, symbol = "not_gradable", _SYMBOLS[Impact.NOT_MEASURED]
+    label = words.text(f"impact.{code}.label")
+    if code in _CLAIMS and evidence.conclusion is Conclusion.NOT_ESTABLISHED:
+        label = words.text("impact.hedged", {"label": label})
+    return Dial(
+        name=words.text("dial.impact"),
+        value=label,
+        meaning=words.text(f"impact.{code}.meaning"),
+        symbol=symbol,
+    )
+
+
 def _dials(words: Words, evidence: Evidence) -> tuple[Dial, ...]:
     return (
-        Dial(
-            name=words.text("dial.impact"),
-            value=words.text(f"impact.{evidence.impact}.label"),
-            meaning=words.text(f"impact.{evidence.impact}.meaning"),
-            symbol=_SYMBOLS[evidence.impact],
-        ),
+        _impact(words, evidence),
         Dial(
             name=words.text("dial.strength"),
             value=strength(words, evidence),
@@ -216,8 +231,18 @@ def _effect(words: Words, evidence: Evidence) -> Picture:
         if by_month
         else tables.effect_rows(words, drawn.data, found)
     )
-    caption = words.text("caption.effects" if by_month else "caption.effects_rows")
+    caption = _caption(words, found) if by_month else words.text("caption.effects_rows")
     return Picture(key=drawn.name, svg=Markup(drawn.svg), caption=caption, table=table)  # noqa: S704 drawn by us, text escaped by ElementTree
+
+
+def _caption(words: Words, found: Curve) -> str:
+    """Caption of a curve: what its months before entry show, where it has any."""
+    said = [words.text("caption.effects")]
+    if (found.drawn["month"] < 0).any():
+        said.append(words.text("caption.effects_before"))
+    if found.built.any():
+        said.append(words.text("caption.effects_built"))
+    return " ".join(said)
 
 
 def _picture(words: Words, drawn: Drawing | None, table: Table) -> Picture | None:
@@ -230,7 +255,8 @@ def _picture(words: Words, drawn: Drawing | None, table: Table) -> Picture | Non
 def _compared(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
     design = evidence.design
     label = words.text(f"design_class.{design.design_class}.label")
-    explained = words.text(f"design_class.{design.design_class}.explanation")
+    history = {"duration": words.duration(design.history_months, "month")}
+    explained = words.text(f"design_class.{design.design_class}.explanation", history)
     rows = [
         (words.text("compared.design"), f"{label}. {explained}"),
         (words.text("compared.versus"), _versus(words, evidence)),
@@ -241,8 +267,7 @@ def _compared(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
         (words.text("compared.who"), _who(words, evidence)),
     ]
     if design.history_months:
-        said = {"duration": words.duration(design.history_months, "month")}
-        rows.append((words.text("compared.history"), words.text("compared.history_text", said)))
+        rows.append((words.text("compared.history"), words.text("compared.history_text", history)))
     if design.question.first_entry and design.question.last_entry:
         said = {
             "first": words.month(design.question.first_entry),
@@ -275,24 +300,35 @@ def _who(words: Words, evidence: Evidence) -> str:
 
 
 def _definitions(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
-    asked = evidence.design.question
-    rows = [
-        (
-            names.outcome(words, asked.outcome, "label"),
-            names.outcome(words, asked.outcome, "definition"),
-        ),
-        (words.text("definition.switches"), names.outcome(words, asked.outcome, "switches")),
-        (words.text("definition.interval"), words.text("definition.interval_text")),
-        (words.text("definition.smd"), words.text("definition.smd_text")),
-        (words.text("definition.strength"), words.text("definition.strength_text")),
-    ]
+    rows = list(_definition_of_outcome(words, evidence))
     if evidence.design.outcomes.unit == "pp":
-        rows.insert(2, (words.text("definition.point"), words.text("definition.point_text")))
+        rows.append((words.text("definition.point"), words.text("definition.point_text")))
+    rows += [
+        (words.text(f"definition.{name}"), words.text(f"definition.{name}_text"))
+        for name in ("interval", "smd", "strength")
+    ]
     return tuple(rows)
 
 
+def _definition_of_outcome(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
+    """What the outcome counts. Switches set on contracts are void where states were declared."""
+    outcome = evidence.design.question.outcome
+    label = names.outcome(words, outcome, "label")
+    declared = f"indicator.{outcome}.definition_declared"
+    if evidence.provenance.get("employment_source") == "declared_states" and words.knows(declared):
+        return ((label, words.text(declared)),)
+    return (
+        (label, names.outcome(words, outcome, "definition")),
+        (words.text("definition.switches"), names.outcome(words, outcome, "switches")),
+    )
+
+
 def _provenance(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
-    rows = [(names.proof(words, key), value) for key, value in evidence.provenance.items()]
+    rows = [
+        (names.proof(words, key), value)
+        for key, value in evidence.provenance.items()
+        if key not in _UNLISTED_PROOFS
+    ]
     for estimate in evidence.estimates:
         options = ", ".join(f"{k}={v!r}" for k, v in estimate.options.items())
         label = words.text("provenance.estimator")

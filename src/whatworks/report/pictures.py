@@ -112,7 +112,7 @@ def effects_drawing(evidence: Evidence, speak: Words) -> Drawing:
         name="effects",
         title=speak.text("figure.effects"),
         description=wording.effects_told(speak, evidence),
-        data=found.rows,
+        data=found.drawn,
     )
 
 

@@ -29,7 +29,24 @@ SYMBOLS: Final = {
 }
 
 
+MEASURES: Final = {
+    "balance": "smd",
+    "overlap": "share_kept",
+    "placebo": "p_value",
+    "attrition": "share_lost",
+    "precision": "effect",
+    "clusters": "clusters",
+    "multiplicity": "p_adjusted",
+    "twoway": "errors",
+    "refutation": "p_value",
+}
+"""What each check measures, and so the unit and the sense of its bound; another's is a number."""
 IN_UNIT: Final = ("effect", "value")
+_COUNTS: Final = {
+    "month": ("n_treated", "n_comparison"),
+    "period": ("n_treated_rows", "n_comparison_rows"),
+}
+"""Columns of counts: of persons and of their months, or of the rows of a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,23 +125,25 @@ def effects(words: Words, evidence: Evidence) -> Table:
         )
         for row in frames.rows_of(frame)
     ]
-    columns += ["effect", "interval", "n_treated", "n_comparison"]
+    columns += ["effect", "interval", *_COUNTS[clock]]
     return _table(words, "effects", columns, rows, text=("method", "term"), unit=scale.unit)
 
 
 def curve(words: Words, found: Curve, *, clock: str) -> Table:
-    """Numbers of the curve, month by month."""
+    """Numbers of the curve, month by month; those whose zero was built are told to be so."""
     rows = [
         (
             words.duration(row.month, clock),
             words.number(row.estimate, found.scale.decimals, signed=True),
-            words.bounds(row.conf_low, row.conf_high, found.scale),
+            words.text("interval.by_construction")
+            if built
+            else words.bounds(row.conf_low, row.conf_high, found.scale),
             words.count(row.n_treated),
             words.count(row.n_comparison),
         )
-        for row in frames.rows_of(found.rows)
+        for row, built in zip(frames.rows_of(found.rows), found.built, strict=True)
     ]
-    columns = ["since", "effect", "interval", "n_treated", "n_comparison"]
+    columns = ["since", "effect", "interval", *_COUNTS[clock]]
     return _table(words, "curve", columns, rows, unit=found.scale.unit)
 
 
@@ -231,14 +250,33 @@ def findings(words: Words, evidence: Evidence) -> Table:
             words.text(f"check.{found.check}.question"),
             f"{SYMBOLS[found.verdict]} {words.text(f'verdict_of_check.{found.verdict}')}",
             facts.finding(words, scale, found),
-            words.measure(row.statistic),
-            words.measure(row.threshold),
+            _measure(words, evidence, row, "found"),
+            _measure(words, evidence, row, "bound"),
             found.reference,
         )
         for found, row in zip(evidence.findings, frames.rows_of(frame), strict=True)
     ]
     columns = ["check", "verdict", "found", "statistic", "threshold", "reference"]
-    return _table(words, "findings", columns, rows, text=("verdict", "found", "reference"))
+    text = ("verdict", "found", "statistic", "threshold", "reference")
+    return _table(words, "findings", columns, rows, text=text)
+
+
+def _measure(words: Words, evidence: Evidence, row: Any, part: str) -> str:
+    """What a check measured (``found``), or the ``bound`` under which it holds, with its unit."""
+    value = row.statistic if part == "found" else row.threshold
+    kind = MEASURES.get(row.check, "number")
+    unit = evidence.design.outcomes.unit
+    if kind == "effect" and unit != "pp":
+        kind = "twentieths"
+    if pd.isna(value):
+        return words.number(value)
+    if kind.startswith("share_"):
+        shown = words.share(value) if part == "found" else words.percent(value)
+    elif kind == "effect":
+        shown = words.amount(value, frames.common_scale(evidence))
+    else:
+        shown = words.measure(value)
+    return words.text(f"measure.{kind}.{part}", {"n": shown})
 
 
 def flow(words: Words, ledger: Ledger) -> Table:

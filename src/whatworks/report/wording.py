@@ -25,7 +25,7 @@ from whatworks.report.frames import (
 )
 from whatworks.report.language import Words
 from whatworks.report.numbers import BIN_DECIMALS, SMD_DECIMALS, Scale, rounded_effects
-from whatworks.vocabulary import Conclusion, Impact
+from whatworks.vocabulary import MARKET, Conclusion, Impact
 
 _UNCLEAR = (Impact.INCONCLUSIVE,)
 _NEAR_ZERO = (Impact.NONE_DETECTED,)
@@ -92,6 +92,15 @@ def displacement(words: Words, evidence: Evidence) -> tuple[str, ...]:
     return tuple(said)
 
 
+def displacement_text(words: Words, evidence: Evidence) -> str:
+    """Statement on displacement; a table that names no market is told so."""
+    code = evidence.displacement.code
+    unplaced = from_table(evidence.design) and evidence.design.units[MARKET].isna().all()
+    if code == "not_measured" and unplaced:
+        return words.text("displacement.not_measured.without_market")
+    return words.text(f"displacement.{code}.text")
+
+
 def effect(words: Words, row: pd.Series, scale: Scale) -> str:
     """Effect with its interval, as read in a table or a sentence."""
     facts = {
@@ -102,11 +111,13 @@ def effect(words: Words, row: pd.Series, scale: Scale) -> str:
 
 
 def lock_in(words: Words, found: Curve, *, clock: str) -> str:
-    """Fall that follows entry, or that there is none."""
-    fall = found.lock_in()
+    """Fall that follows entry, whether it is beyond the margin of error, or that there is none."""
+    fall = found.below_zero()
     if fall is None:
         return words.text("lock_in.none")
     lowest = found.rows[found.rows["month"].between(*fall)]["estimate"].min()
+    if found.lock_in() is None:
+        return words.text("lock_in.within_error", {"lowest": words.amount(lowest, found.scale)})
     facts = {
         "first": words.count(fall[0]),
         "last": words.count(fall[1]),
@@ -122,11 +133,12 @@ def effects_told(words: Words, evidence: Evidence) -> str:
     found = curve(evidence.estimates[0])
     counted = clock(evidence.design)
     told = []
-    before = found.rows[found.rows["month"] < 0]["estimate"]
+    drawn = found.drawn
+    before = drawn[drawn["month"] < 0]["estimate"]
     if found.months != NO_CLOCK:
         facts = {
-            "first": words.count(found.months[0]),
-            "last": words.count(found.months[-1]),
+            "first": words.count(drawn["month"].min()),
+            "last": words.count(drawn["month"].max()),
             "clocks": words.text(f"{counted}.many"),
         }
         told.append(words.text("told.curve", facts))
@@ -136,6 +148,7 @@ def effects_told(words: Words, evidence: Evidence) -> str:
             "high": words.amount(before.max(), found.scale),
         }
         told.append(words.text("told.before", facts))
+    if found.months != NO_CLOCK:
         told.append(lock_in(words, found, clock=counted))
     told += [
         words.text(

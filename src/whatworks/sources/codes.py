@@ -49,6 +49,6 @@ def code_flags(table: ibis.Table, source: Source, *, columns: tuple[str, ...]) -
         needed="codes listed under code.values or code.none",
         remedy="list them there, or write code.unmapped = 'count' to leave such rows out and count"
         " them",
-        code=True,
+        raw=RAW_CODE,
     )
     return unmapped, Flag(reason="code_none", up=nothing, refuse=False)

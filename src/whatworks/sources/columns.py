@@ -108,6 +108,13 @@ class Attribute(Strict):
     """For ``number``: the decimal mark."""
     values: dict[str, str] = Field(default_factory=dict)
     """Optional renaming of raw values: ``""`` for unknown; for ``boolean``, ``"1"`` or ``"0"``."""
+    unmapped: OnProblem = "refuse"
+    """For a ``category`` that is renamed: raw values that ``values`` does not list."""
+
+    @property
+    def renamed(self) -> bool:
+        """Whether ``values`` says which categories there are, not only what stands for unknown."""
+        return self.type == "category" and any(self.values.values())
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Attribute:
@@ -119,6 +126,13 @@ class Attribute(Strict):
                     found=f"type {self.type!r}",
                     remedy="remove the key or correct the type",
                 )
+        if "unmapped" in self.model_fields_set and not self.renamed:
+            raise misuse(
+                "unmapped",
+                needed="'unmapped' only where 'values' renames the values of a category",
+                found=f"type {self.type!r} without such a renaming",
+                remedy="remove the key, or list the categories under 'values'",
+            )
         if self.type == "month":
             check_format(self.format, MONTH_PARTS, key="format", example="%Y-%m")
         wrong = [

@@ -108,6 +108,14 @@ def reading_ledger(
             ledger = ledger.add(
                 _ROOM, reading.name, unit="rows", before=rows, dropped=reading.rows_dropped
             )
+        for attribute, (rows, unmapped) in reading.values_unmapped.items():
+            ledger = ledger.add(
+                _ROOM,
+                f"{reading.name}.{attribute}",
+                unit="rows",
+                before=rows,
+                dropped={"unmapped_code": unmapped},
+            )
         if reading.events is None:
             continue
         before, dropped = before_persons(reading)

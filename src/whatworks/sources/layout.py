@@ -34,8 +34,9 @@ class Flag:
         Whether one such row refuses the file; else rows are left behind and counted.
     needed, remedy : str
         For the error.
-    code : bool
-        Whether the error says how many raw codes are concerned.
+    raw : str
+        Column of raw codes or values: the error says how many are concerned, and shows those that
+        enough persons share. Empty when it is not to be looked at.
     """
 
     reason: str
@@ -44,7 +45,7 @@ class Flag:
     refuse: bool = True
     needed: str = ""
     remedy: str = ""
-    code: bool = False
+    raw: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

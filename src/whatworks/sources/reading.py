@@ -41,6 +41,9 @@ class Reading:
         ``person_id`` and the attributes, one row per person of the files.
     rows_dropped : mapping of reason to count
         Rows of the files left behind.
+    values_unmapped : mapping of attribute to (int, int)
+        Rows looked at, and those of them whose value was taken for unknown, for attributes that
+        count such values.
     events : ibis.Table or None
         What the rows kept say, and why an event was left.
     events_dropped : mapping of reason to count
@@ -54,6 +57,7 @@ class Reading:
     files: tuple[FileRead, ...]
     persons: ibis.Table
     rows_dropped: Mapping[str, int]
+    values_unmapped: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     events: ibis.Table | None = None
     events_dropped: Mapping[str, int] = field(default_factory=dict)
     unit: str = "rows"
@@ -95,16 +99,22 @@ def read_source(
     marked, dropped = settle(
         _with_attributes(raw, source),
         _row_flags(raw, source),
-        keep=[*own, *attributes],
+        keep=[*own, *attributes, *(f"{_RAW_ATTRIBUTE}{a}" for a in _counting(source))],
         place=place,
         scratch=scratch,
     )
     for table in tables:
         scratch.drop(table)
-    rows = marked.filter(marked[REASON].isnull()).select(*own, *attributes)
+    sound = marked.filter(marked[REASON].isnull())
+    rows = sound.select(*own, *attributes)
     persons, merged = one_row_each(rows, source, place=place, scratch=scratch)
     reading = Reading(
-        name=name, source=source, files=files, persons=persons, rows_dropped={**dropped, **merged}
+        name=name,
+        source=source,
+        files=files,
+        persons=persons,
+        rows_dropped={**dropped, **merged},
+        values_unmapped=_unmapped_values(sound, source),
     )
     said = layout.events(rows.select(*own), source)
     if said is not None:
@@ -218,7 +228,42 @@ def _row_flags(raw: ibis.Table, source: Source) -> tuple[Flag, ...]:
             for name, mapped in source.attributes.items()
             if mapped.type != "category"
         ),
+        *(
+            _unmapped(raw, source, name)
+            for name, mapped in source.attributes.items()
+            if mapped.renamed and mapped.unmapped == "refuse"
+        ),
     )
+
+
+def _unmapped(raw: ibis.Table, source: Source, name: str) -> Flag:
+    mapped = source.attributes[name]
+    return Flag(
+        reason=f"unmapped_{name}",
+        up=values.is_unmapped(raw[f"{_RAW_ATTRIBUTE}{name}"], mapped),
+        columns=(mapped.column,),
+        needed=f"values listed under attributes.{name}.values, or nothing",
+        remedy=f"list them there ('' for unknown), or write attributes.{name}.unmapped = 'count' to"
+        " take them for unknown and count them",
+        raw=f"{_RAW_ATTRIBUTE}{name}",
+    )
+
+
+def _counting(source: Source) -> list[str]:
+    """Attributes of which values that are not listed are taken for unknown and counted."""
+    return [n for n, a in source.attributes.items() if a.renamed and a.unmapped == "count"]
+
+
+def _unmapped_values(rows: ibis.Table, source: Source) -> dict[str, tuple[int, int]]:
+    """Rows, and those with a value that its attribute does not list, where it counts them."""
+    return {
+        name: (
+            int(rows.count().execute()),
+            int(values.is_unmapped(rows[f"{_RAW_ATTRIBUTE}{name}"], source.attributes[name])
+                .sum().fill_null(0).execute()),
+        )
+        for name in _counting(source)
+    }
 
 
 def _unreadable(raw: ibis.Table, source: Source, name: str) -> Flag:

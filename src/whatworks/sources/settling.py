@@ -77,8 +77,8 @@ def settle(
     Returns
     -------
     table : ibis.Table
-        Held by the engine: the columns asked for and `REASON`, why a row is left behind, null
-        when it is kept.
+        Held by the engine: the columns asked for, those whose raw text errors count, and
+        `REASON`, why a row is left behind, null when it is kept.
     dropped : dict
         Rows left behind per reason.
 
@@ -88,6 +88,7 @@ def settle(
         When a refusing flag is up for a row; tells every such flag.
     """
     ups = _in_precedence(flags)
+    held = dict.fromkeys([*keep, *(f.raw for f in flags if f.raw)])
     left = [
         (up, ibis.literal(f.reason))
         for up, f in zip(ups.values(), flags, strict=True)
@@ -96,7 +97,7 @@ def settle(
     reason = ibis.cases(*left) if left else ibis.null("string")
     marked = scratch.keep(
         "marked",
-        table.mutate(**ups, **{REASON: reason}).select(*keep, *ups, REASON),
+        table.mutate(**ups, **{REASON: reason}).select(*held, *ups, REASON),
         what=f"source {place.source!r}",
     )
     counts = (
@@ -138,20 +139,21 @@ def _problem(
     return Problem(
         what=place.say([int(n) for n in concerned.index], flag.columns),
         needed=flag.needed,
-        found=f"{found} with {_raw_codes(flagged)}" if flag.code else f"{found} otherwise",
+        found=f"{found} with {_raw(flagged, flag.raw)}" if flag.raw else f"{found} otherwise",
         remedy=flag.remedy,
     )
 
 
-def _raw_codes(flagged: ibis.Table) -> str:
-    """How many raw codes rows hold, and those that enough persons share to be shown."""
-    codes = flagged.group_by(RAW_CODE).aggregate(n=_.count(), persons=_[PERSON].nunique())
+def _raw(flagged: ibis.Table, column: str) -> str:
+    """How many raw codes or values rows hold, and those that enough persons share to be shown."""
+    named = flagged.select(PERSON, raw=flagged[column])
+    codes = named.group_by("raw").aggregate(n=_.count(), persons=_[PERSON].nunique())
     total = int(codes.count().execute())
     common = codes.filter(codes.persons >= _PERSONS_PER_CODE)
-    shown = common.order_by(ibis.desc("n"), RAW_CODE).limit(_SHOWN_CODES).execute()
-    text = counted(total, "unknown code")
+    shown = common.order_by(ibis.desc("n"), "raw").limit(_SHOWN_CODES).execute()
+    text = counted(total, "unknown code" if column == RAW_CODE else "unknown value")
     if shown.empty:
         return f"{text}, none shared by {_PERSONS_PER_CODE} persons and so none shown"
     return f"{text}, among them " + ", ".join(
-        f"{row.raw_code!r} ({row.n:,})" for row in shown.itertuples()
+        f"{row.raw!r} ({row.n:,})" for row in shown.itertuples()
     )

@@ -56,8 +56,15 @@ def renamed(text: ibis.Value, values: Mapping[str, str]) -> ibis.Value:
     return (text.cases(*values.items(), else_=text) if values else text).nullif("")
 
 
+def is_unmapped(text: ibis.Value, mapped: Attribute) -> ibis.Value:
+    """Whether a raw value of a renamed category has no name, though it says something."""
+    return text.notin(["", *mapped.values])
+
+
 def attribute(text: ibis.Value, mapped: Attribute) -> ibis.Value:
     """Value of an attribute in its type; null when empty, and null when unreadable."""
+    if mapped.renamed:
+        return translated(text, mapped.values).nullif("")
     value = renamed(text, mapped.values)
     if mapped.type == "category":
         return value

@@ -18,30 +18,24 @@ class CellEffect:
     ----------
     effect : ndarray of shape (n_months,)
     influence : ndarray of shape (n_units, n_months)
-        Sums to zero; zero for units of other cohorts.
-    treated_weight : float
-        Weight of the cohort's treated.
+        Sums to zero within each arm.
     """
 
     effect: Floats
     influence: Floats
-    treated_weight: float
 
 
-def two_by_two(
-    change: Floats, treated: NDArray[np.bool_], *, weight: Floats, rows: NDArray[np.bool_]
-) -> CellEffect:
+def two_by_two(change: Floats, treated: NDArray[np.bool_], *, weight: Floats) -> CellEffect:
     r"""Mean change of the treated less mean change of the comparison.
 
     .. math:: \hat\delta = \bar{\Delta y}_{1} - \bar{\Delta y}_{0},\qquad
-              \psi_i = \frac{w_i}{W_{d_i}}\,(\pm)(\Delta y_i-\bar{\Delta y}_{d_i})
+              \psi_i = \pm\frac{w_i}{W_{d_i}}(\Delta y_i-\bar{\Delta y}_{d_i})
 
     Parameters
     ----------
     change : ndarray of shape (n_units, n_months)
-        Outcome less its value in the base month.
-    treated, rows : ndarray of bool, shape (n_units,)
-        Arm, and the units of the cohort.
+        Outcome less its value in the base month, of the units of one cohort.
+    treated : ndarray of bool, shape (n_units,)
     weight : ndarray of shape (n_units,)
 
     Returns
@@ -52,16 +46,14 @@ def two_by_two(
     ----------
     Sant'Anna & Zhao (2020), §2, without covariates, doi:10.1016/j.jeconom.2020.06.003.
     """
-    influence = np.zeros_like(change)
+    influence = np.empty_like(change)
     effect = np.zeros(change.shape[1])
-    for arm, sign in ((rows & treated, 1.0), (rows & ~treated, -1.0)):
+    for arm, sign in ((treated, 1.0), (~treated, -1.0)):
         share = weight[arm] / weight[arm].sum()
         mean = share @ change[arm]
         effect += sign * mean
         influence[arm] = sign * share[:, None] * (change[arm] - mean)
-    return CellEffect(
-        effect=effect, influence=influence, treated_weight=float(weight[rows & treated].sum())
-    )
+    return CellEffect(effect=effect, influence=influence)
 
 
 def average_over_cohorts(

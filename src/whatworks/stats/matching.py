@@ -83,8 +83,8 @@ def matched_effect(
     the last term when ``bias_adjust``; :math:`\hat\beta` is the regression of comparisons' outcomes
     on covariates with weights :math:`v_j` (Abadie & Imbens 2011, doi:10.1198/jbes.2009.07333).
     The influence of a unit is its weight times its residual from that regression, centred within
-    the treated; summed within persons it accounts for a comparison used several times and for
-    a person met in several months.
+    the treated, each arm scaled for the degrees of freedom it spends; summed within persons it
+    accounts for a comparison used several times and for a person met in several months.
 
     Parameters
     ----------
@@ -107,10 +107,11 @@ def matched_effect(
     residual[np.abs(residual) < 1e-12 * np.abs(y).max(axis=0, initial=0.0)] = 0.0
     effect = w @ residual if bias_adjust else w @ y
     centred = residual.copy()
-    shares = np.where(donors, 0.0, w)
-    centred[~donors] -= shares[~donors] @ residual[~donors]
+    centred[~donors] -= w[~donors] @ residual[~donors]
+    n_treated = int((~donors).sum())
+    own = n_treated / (n_treated - 1) if n_treated > 1 else float("nan")
     influence = np.zeros_like(outcomes)
-    influence[used] = w[:, None] * centred * np.where(donors, np.sqrt(factor), 1.0)[:, None]
+    influence[used] = w[:, None] * centred * np.sqrt(np.where(donors, factor, own))[:, None]
     return MatchedEffect(effect=np.asarray(effect), influence=influence)
 
 
@@ -131,6 +132,7 @@ def abadie_imbens(
     sets: MatchedSets,
     *,
     bias_adjust: bool,
+    observed: NDArray[np.bool_],
     same_arm: int = 1,
 ) -> Floats:
     r"""Covariance of matched effects for independent units, with replacement.
@@ -148,6 +150,8 @@ def abadie_imbens(
         Whitened: nearness is Euclidean in them.
     sets : MatchedSets
     bias_adjust : bool
+    observed : ndarray of bool, shape (n_units,)
+        Units whose outcomes are known.
     same_arm : int
         J.
 
@@ -175,7 +179,7 @@ def abadie_imbens(
         sets.comparison, weights=(w[sets.treated] * sets.part) ** 2, minlength=w.size
     )
     extra = np.sqrt(np.maximum(v**2 - squares, 0.0))
-    arm = np.flatnonzero(~sets.is_treated)
+    arm = np.flatnonzero(~sets.is_treated & observed)
     spread = np.zeros_like(outcomes)
     spread[arm] = _own_arm_residual(outcomes[arm], covariates[arm], same_arm)
     rest = extra[:, None] * spread

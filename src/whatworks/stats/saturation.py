@@ -30,51 +30,93 @@ class Contrast:
         Exposure columns only; the caller adds the constant, strata and covariates after them.
     forms : ndarray of shape (n_terms, n_coefficients)
         Each term as a combination of coefficients.
-    terms, groups : tuple of str
-        ``direct``, ``spillover`` or ``total``, and the saturation it belongs to (``all`` if pooled).
+    terms : tuple of str
+        ``direct``, ``spillover`` or ``total``.
+    levels : ndarray of shape (n_terms,)
+        The saturation a term belongs to; NaN when it is over several.
     """
 
     columns: Floats
     forms: Floats
     terms: tuple[str, ...]
-    groups: tuple[str, ...]
+    levels: Floats
 
 
-def contrast(treated: NDArray[np.bool_], saturation: Floats, *, pooled: bool) -> Contrast:
-    """Build exposure columns, pooled over positive saturations or saturated.
+def pooled(treated: NDArray[np.bool_], saturation: Floats) -> Contrast:
+    """One direct and one spillover coefficient over all positive shares, as papers print them.
 
-    A market with no untreated unit at its saturation (saturation 1, or one-armed in the sample)
-    identifies only the total there: its two columns would be one and the same.
+    Treated units come mostly from markets of high share and untreated ones from markets of low
+    share: when spillovers differ by share, the pooled direct effect is not an average of DE(t).
+    """
+    return _contrast(treated, [(float("nan"), saturation > 0)])
+
+
+def saturated(treated: NDArray[np.bool_], saturation: Floats) -> Contrast:
+    """Coefficients of their own for every positive share.
+
+    A share with one arm only in the sample identifies what that arm tells: its total when all are
+    treated, its spillover when none is.
 
     Parameters
     ----------
     treated : ndarray of bool, shape (n,)
     saturation : ndarray of shape (n,)
         Share assigned by design in the unit's market.
-    pooled : bool
     """
-    positive = saturation > 0
-    levels = (
-        [("all", positive)]
-        if pooled
-        else [
-            (format(level, ".6g"), saturation == level) for level in np.unique(saturation[positive])
+    shares = np.unique(saturation[saturation > 0])
+    return _contrast(treated, [(float(t), saturation == t) for t in shares])
+
+
+def average(contrast: Contrast, *, markets: dict[float, int]) -> tuple[Floats, tuple[str, ...]]:
+    """Forms of the average of each term over shares, weighted by their number of markets.
+
+    The three terms are averaged over the same shares, those that identify all three, so that the
+    total is the sum of the other two; where no share does, over those that identify the total.
+
+    Returns
+    -------
+    forms : ndarray of shape (n_averages, n_coefficients)
+    terms : tuple of str
+    """
+    by_share: dict[float, dict[str, int]] = {}
+    for row, (term, level) in enumerate(zip(contrast.terms, contrast.levels, strict=True)):
+        by_share.setdefault(float(level), {})[term] = row
+    complete = {level: rows for level, rows in by_share.items() if len(rows) == 3}
+    terms: tuple[str, ...] = ("direct", "spillover", "total")
+    if not complete:
+        complete = {level: rows for level, rows in by_share.items() if "total" in rows}
+        terms = ("total",)
+    total = sum(markets[level] for level in complete)
+    forms = np.array(
+        [
+            sum(
+                contrast.forms[rows[term]] * (markets[level] / total)
+                for level, rows in complete.items()
+            )
+            for term in terms
         ]
     )
+    return forms, terms
+
+
+def _contrast(
+    treated: NDArray[np.bool_], exposed: list[tuple[float, NDArray[np.bool_]]]
+) -> Contrast:
     columns: list[NDArray[np.bool_]] = []
-    reads: list[tuple[str, str, tuple[int, ...]]] = []
-    for name, here in levels:
+    reads: list[tuple[str, float, tuple[int, ...]]] = []
+    for level, here in exposed:
         at = len(columns)
-        if (here & ~treated).any():
+        some_treated, some_not = (here & treated).any(), (here & ~treated).any()
+        if some_treated and some_not:
             columns += [here & treated, here]
             reads += [
-                ("direct", name, (at,)),
-                ("spillover", name, (at + 1,)),
-                ("total", name, (at, at + 1)),
+                ("direct", level, (at,)),
+                ("spillover", level, (at + 1,)),
+                ("total", level, (at, at + 1)),
             ]
         else:
             columns += [here]
-            reads += [("total", name, (at,))]
+            reads += [("total" if some_treated else "spillover", level, (at,))]
     forms = np.zeros((len(reads), len(columns)))
     for row, (_, _, chosen) in enumerate(reads):
         forms[row, list(chosen)] = 1.0
@@ -82,5 +124,5 @@ def contrast(treated: NDArray[np.bool_], saturation: Floats, *, pooled: bool) ->
         columns=np.column_stack(columns).astype(float),
         forms=forms,
         terms=tuple(r[0] for r in reads),
-        groups=tuple(r[1] for r in reads),
+        levels=np.array([r[1] for r in reads]),
     )

@@ -8,7 +8,7 @@ over cohorts, months or types asks nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ class Influence:
         Cluster labels, increasing, so that influences of two estimates can be aligned.
     factor : float
         Small-sample factor on the covariance; 1 for none, :math:`G/(G-1)` and the like.
+    level : str
+        What a cluster is: ``"person"`` or ``"market"``.
 
     Notes
     -----
@@ -50,13 +52,17 @@ class Influence:
     values: Floats
     cluster: Ints
     factor: float = 1.0
+    level: Literal["person", "market"] = "person"
 
     def combine(self, weights: Floats) -> Influence:
         """Influence of linear combinations of terms."""
+        w = np.asarray(weights, dtype=float)
+        read = np.flatnonzero((w != 0).any(axis=0))  # an undefined term that is not read is not in
         return Influence(
-            values=self.values @ np.asarray(weights, dtype=float).T,
+            values=self.values[:, read] @ w[:, read].T,
             cluster=self.cluster,
             factor=self.factor,
+            level=self.level,
         )
 
     def covariance(self) -> Floats:
@@ -79,7 +85,8 @@ class Covariance:
     def combine(self, weights: Floats) -> Covariance:
         """Covariance of linear combinations of terms."""
         w = np.asarray(weights, dtype=float)
-        return Covariance(matrix=w @ self.matrix @ w.T)
+        read = np.flatnonzero((w != 0).any(axis=0))
+        return Covariance(matrix=w[:, read] @ self.matrix[np.ix_(read, read)] @ w[:, read].T)
 
     def covariance(self) -> Floats:
         """Return the matrix itself."""
@@ -94,7 +101,12 @@ def cluster_sums(values: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Int
     ([2.0, 5.0], [3, 7])
     """
     names, position = np.unique(labels, return_inverse=True)
-    sums = np.empty((names.size, values.shape[1]))
+    return sums_by_number(values, position, n_clusters=names.size), names.astype(np.int64)
+
+
+def sums_by_number(values: Floats, cluster: NDArray[np.intp] | Ints, *, n_clusters: int) -> Floats:
+    """Sum rows of ``values`` (n, k) by cluster number, 0 to ``n_clusters`` − 1; absent ones are zero."""
+    sums = np.empty((n_clusters, values.shape[1]))
     for k in range(values.shape[1]):
-        sums[:, k] = np.bincount(position, weights=values[:, k], minlength=names.size)
-    return sums, names.astype(np.int64)
+        sums[:, k] = np.bincount(cluster, weights=values[:, k], minlength=n_clusters)
+    return sums

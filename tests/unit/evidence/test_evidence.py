@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -160,3 +161,61 @@ def test_the_dial_is_read_from_the_interval(
 def test_evidence_needs_an_estimate() -> None:
     with pytest.raises(WhatworksError, match="at least one estimate"):
         weigh(cross_section(table()), [])
+
+
+def test_losses_that_differ_between_arms_are_seen() -> None:
+    data = table(n=1_000, gap=0.0)
+    lost = (data["treat"] == 1) & (data["y"] < data["y"].quantile(0.3))
+    data.loc[lost, "y"] = np.nan
+    design = cross_section(data, randomised=True).matched(using=NearestNeighbours())
+    evidence = weigh(design, [MatchedDifference().fit(design)])
+    found = finding(evidence, "attrition")
+    assert found.verdict is Verdict.FAILS
+    assert found.facts["gap"] > 0.1
+    assert evidence.rating.strength < 5
+
+
+def test_levels_matched_on_nothing_are_a_description() -> None:
+    frame = simulate_pilots(Pilots(seed=4, n_months=24)).frame
+    roles = {
+        "unit": "unit",
+        "period": "period",
+        "first_treated": "first_treated",
+        "outcome": "outcome",
+    }
+    levels = Design.from_panel(frame, **roles).matched(using=Exact())
+    assert levels.design_class is DesignClass.UNADJUSTED
+    bare = Design.from_cross_section(table(), treatment="treat", outcome="y")
+    assert bare.matched(using=Exact()).design_class is DesignClass.UNADJUSTED
+
+
+def test_a_primary_month_that_was_not_estimated_concludes_nothing() -> None:
+    frame = simulate_pilots(Pilots(seed=5, n_months=24)).frame
+    roles = {
+        "unit": "unit",
+        "period": "period",
+        "first_treated": "first_treated",
+        "outcome": "outcome",
+    }
+    design = Design.from_panel(frame, **roles)
+    month = design.question.primary
+    values = design.outcomes.values.copy()
+    values[0, design.outcomes.months.index(month)] = np.nan
+    holed = replace(design, outcomes=replace(design.outcomes, values=values))
+    evidence = weigh(holed, TwoByTwoDiD().fit(holed))
+    assert evidence.impact is Impact.NOT_MEASURED
+    assert [r.code for r in evidence.conclusion_reasons] == ["primary_not_estimated"]
+    assert evidence.conclusion is Conclusion.NOT_ESTABLISHED
+
+
+def test_a_lone_treated_person_establishes_nothing() -> None:
+    data = table(n=60)
+    data["treat"] = (data.index == 0).astype(int)
+    data.loc[0, "y"] = 1_000.0
+    design = Design.from_cross_section(
+        data, treatment="treat", outcome="y", randomised=True
+    ).matched(using=Exact())
+    evidence = weigh(design, MatchedDifference().fit(design))
+    assert math.isnan(evidence.estimates[0].at(0)["std_error"])
+    assert evidence.conclusion is Conclusion.NOT_ESTABLISHED
+    assert finding(evidence, "clusters").verdict is Verdict.FAILS

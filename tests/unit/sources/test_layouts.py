@@ -112,9 +112,10 @@ def test_exclusive_end_on_the_day_of_the_start_is_before_it(folder: Folder) -> N
     folder.file("contrats.csv", f"{HEADER}7;B;01/02/2021;01/02/2021;01\n")
     exclusive = CONTRACTS.replace('column = "fin"', 'column = "fin", bound = "exclusive"')
     assert "needed ends after the start, as end.bound = 'exclusive'" in folder.refused(exclusive)
+    folder.file("contrats.csv", f"{HEADER}7;B;01/02/2021;01/02/2021;01\n8;C;01/02/2021;;01\n")
     records = folder.read(exclusive + 'end_before_start = "count"\n')
-    assert dropped(records.ledger, "contracts") == (1, 0, {"end_before_start": 1})
-    assert rows(records.persons) == [("7",)]
+    assert dropped(records.ledger, "contracts") == (2, 1, {"end_before_start": 1})
+    assert rows(records.persons) == [("7",), ("8",)]
 
 
 def test_empty_string_is_not_open_unless_listed(folder: Folder) -> None:
@@ -274,7 +275,8 @@ def test_strangers_to_the_persons_file_are_counted(folder: Folder) -> None:
         "contrats.csv", f"{HEADER}1;A;01/02/2021;;01\n2;B;01/02/2021;;01\n2;B;02/02/2021;;01\n"
     )
     folder.file("rsa_1.csv", "id;mois;etat\n1;202101;2\n3;202101;2\n")
-    records = folder.read(PEOPLE + CONTRACTS + BENEFIT)
+    counting = 'strangers = "count"\n'
+    records = folder.read(PEOPLE + CONTRACTS + counting + BENEFIT + counting)
     assert [row[0] for row in rows(records.persons)] == ["1", "5"]
     assert [row[1] for row in rows(records.episodes)] == ["1"]
     assert [row[1] for row in rows(records.states)] == ["1"]

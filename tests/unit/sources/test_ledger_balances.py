@@ -8,9 +8,11 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+import pytest
 from ibis.backends.duckdb import Backend
 
 from unit.sources.folder import rows
+from whatworks.errors import SourceRefused
 from whatworks.sources import read
 
 MAPPING = """\
@@ -26,6 +28,7 @@ end = {column = "to", sentinel = ["2099-12-31"]}
 code = {column = "what", values = {a = "alpha", b = "beta"}, none = ["-"], unmapped = "count"}
 end_before_start = "count"
 duplicates = "count"
+strangers = "count"
 """
 PEOPLE = """\
 [sources.people]
@@ -82,12 +85,15 @@ def test_every_row_is_accounted_for(
     mapping = tmp_path / "sources.toml"
     mapping.write_text(MAPPING + (PEOPLE if known is not None else ""), encoding="utf-8")
 
-    records = read(mapping, connection=engine)
-
     delivered = [line for lines in files for line in lines]
     once = list(dict.fromkeys(delivered))
     fates = Counter(fate(line, known=known) for line in once)
     fates["duplicate_row"] = len(delivered) - len(once)
+    if not fates["kept"]:
+        with pytest.raises(SourceRefused, match="source 'stays'"):
+            read(mapping, connection=engine)
+        return
+    records = read(mapping, connection=engine)
     step = records.ledger.steps[0]
     assert (step.name, step.before, step.after) == ("stays", len(delivered), fates.pop("kept", 0))
     assert dict(step.dropped) == {reason: n for reason, n in fates.items() if n}

@@ -45,8 +45,21 @@ def test_the_abadie_imbens_variance_by_hand() -> None:
     # Comparisons have v = (.25, .75); squares of parts: unit 2 has .0625, unit 3 .0625 + .25 = .3125;
     # so what is added is 0 and (.5625 - .3125) s2 = .25 s2, where s2 of unit 3 is half its squared gap
     # with the nearest of its arm, unit 2 at distance 2: (2 - 4)^2 / 2 = 2.
-    found = abadie_imbens(Y, X, SETS, bias_adjust=False)
+    found = abadie_imbens(Y, X, SETS, bias_adjust=False, observed=np.ones(5, dtype=bool))
     assert found[0, 0] == pytest.approx(1.125 + 0.25 * 2)
+
+
+def test_one_treated_unit_has_no_variance() -> None:
+    alone = MatchedSets(
+        treated=np.array([0, 0]),
+        comparison=np.array([2, 3]),
+        part=np.array([0.5, 0.5]),
+        weight=np.array([1.0, 0, 0, 0, 0]),
+        is_treated=SETS.is_treated,
+    )
+    found = matched_effect(Y, X, alone, bias_adjust=False)
+    assert found.effect[0] == pytest.approx(7)
+    assert np.isnan(found.influence[0, 0])
 
 
 def test_missing_units_are_taken_out_of_their_sets() -> None:

@@ -49,7 +49,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
-from whatworks.errors import choice
+from whatworks.errors import DesignRefused, choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
 from whatworks.stats.matching import MatchedSets, abadie_imbens, matched_effect
@@ -116,6 +116,13 @@ class MatchedDifference:
         """
         extra = {"abadie_imbens": {Supply.INDEPENDENT_UNITS}, "market": {Supply.MARKETS}}
         require(design, self.needs | extra.get(self.errors, set()), method="MatchedDifference")
+        if self.errors == "abadie_imbens" and not design.covariates:
+            raise DesignRefused(
+                what="errors='abadie_imbens'",
+                needed="covariates, by which neighbours of the same arm are found",
+                found="a design without any",
+                remedy="choose errors='person', or name covariates",
+            )
         months = _Months.of(design)
         effect = np.full(len(design.outcomes.months), np.nan)
         influence = np.full(design.outcomes.values.shape, 0.0)
@@ -132,7 +139,11 @@ class MatchedDifference:
             influence[:, columns] = found.influence
             if self.errors == "abadie_imbens":
                 covariance[np.ix_(columns, columns)] = abadie_imbens(
-                    values, months.whitened, sets, bias_adjust=self.bias_adjust
+                    values,
+                    months.whitened,
+                    sets,
+                    bias_adjust=self.bias_adjust,
+                    observed=pattern,
                 )
         uncertainty = self._uncertainty(design, influence, covariance)
         terms = [
@@ -162,7 +173,7 @@ class MatchedDifference:
         labels = np.unique(column.to_numpy(), return_inverse=True)[1].astype(np.int64)
         sums, names = cluster_sums(influence, labels)
         factor = names.size / (names.size - 1) if names.size > 1 else float("nan")
-        return Influence(values=sums, cluster=names, factor=factor)
+        return Influence(values=sums, cluster=names, factor=factor, level=self.errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,5 +207,7 @@ class _Months:
 
     def patterns(self) -> list[tuple[NDArray[np.bool_], NDArray[np.int64]]]:
         """Months grouped by which units are observed in them."""
-        columns, place = np.unique(self.observed, axis=1, return_inverse=True)
-        return [(columns[:, k], np.flatnonzero(place == k)) for k in range(columns.shape[1])]
+        groups: dict[bytes, list[int]] = {}
+        for month, column in enumerate(self.observed.T):
+            groups.setdefault(np.packbits(column).tobytes(), []).append(month)
+        return [(self.observed[:, months[0]], np.array(months)) for months in groups.values()]

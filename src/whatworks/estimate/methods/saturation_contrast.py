@@ -4,7 +4,8 @@ Estimand
 --------
 At each share :math:`t` of a market assigned: DE(t), assigned against unassigned of the same markets;
 SNT(t), unassigned of those markets against pure-control markets; TT(t) = DE(t) + SNT(t), assigned
-against pure control. Pooled over positive shares, then by share.
+against pure control. First their averages over shares, each share weighing as its number of
+markets; then by share; then the pooled regression that papers print.
 
 Equation
 --------
@@ -12,8 +13,10 @@ Equation
               + X_i'\gamma + \mu_{s(c)} + u_i
 
 by least squares (through ``linearmodels``), with weights where the design has them;
-:math:`\beta_t` = DE(t), :math:`\delta_t` = SNT(t). The pooled regression has one :math:`\beta` and one
-:math:`\delta`.
+:math:`\beta_t` = DE(t), :math:`\delta_t` = SNT(t). Averages (group ``all``) weigh shares by their number
+of markets. The pooled regression (group ``pooled``) has one :math:`\beta` and one :math:`\delta`; because
+treated units come mostly from high shares and untreated ones from low shares, they are not averages
+of DE(t) and SNT(t) when spillovers differ by share.
 
 Identification
 --------------
@@ -27,7 +30,7 @@ Clustered by market, where the share is drawn: CR1, factor
 
 Edge cases
 ----------
-A share at which no unassigned unit is observed identifies its total only. Without pure-control
+A share at which one arm alone is observed identifies its total, or its spillover, only. Without pure-control
 markets the design is refused: the direct effect alone would count as gains what others lose.
 Fewer than three markets at zero or at positive shares: refused. Outcomes that do not vary have NaN
 standard errors.
@@ -51,7 +54,7 @@ from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
-from whatworks.stats.saturation import Contrast, contrast
+from whatworks.stats.saturation import Contrast, average, pooled, saturated
 from whatworks.stats.uncertainty import Influence, cluster_sums
 from whatworks.vocabulary import MARKET, SATURATION, STRATUM, TREATED, WEIGHT, Supply
 
@@ -63,20 +66,20 @@ FEWEST_MARKETS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaturationContrast:
-    """Direct, spillover and total effects, pooled and by saturation.
+    """Direct, spillover and total effects, on average, by saturation and pooled.
 
     Parameters
     ----------
-    by_saturation : bool
-        Report each positive share beside the pooled effects.
+    pooled_regression : bool
+        Report the pooled regression too, as the published trials do.
 
     Examples
     --------
-    >>> SaturationContrast().by_saturation
+    >>> SaturationContrast().pooled_regression
     True
     """
 
-    by_saturation: bool = True
+    pooled_regression: bool = True
 
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.MARKETS, Supply.SATURATION})
 
@@ -106,23 +109,29 @@ class SaturationContrast:
         saturation = units[SATURATION].to_numpy()
         _enough_markets(market, saturation)
         treated = units[TREATED].to_numpy()
-        contrasts = [contrast(treated, saturation, pooled=True)]
-        if self.by_saturation:
-            contrasts.append(contrast(treated, saturation, pooled=False))
+        _as_designed(treated, saturation)
         controls = _controls(design)
+        by_share = saturated(treated, saturation)
+        forms, names = average(by_share, markets=_markets_of(market, saturation))
+        reads = [_Read(by_share, np.vstack([forms, by_share.forms]))]
+        labels = [(name, "all", saturation > 0) for name in names]
+        labels += [
+            (name, format(level, ".6g"), saturation == level)
+            for name, level in zip(by_share.terms, by_share.levels, strict=True)
+        ]
+        if self.pooled_regression:
+            one = pooled(treated, saturation)
+            reads.append(_Read(one, one.forms))
+            labels += [(name, "pooled", saturation > 0) for name in one.terms]
+        fits = [_fit(design, read, controls, market) for read in reads]
+        effect = np.concatenate([f.effect for f in fits])
+        # Each regression spends its own degrees of freedom: its factor goes into its columns.
+        influence = np.concatenate([f.influence * np.sqrt(f.factor) for f in fits], axis=1)
+        uncertainty = Influence(values=influence, cluster=np.unique(market), level="market")
         month = design.outcomes.months[-1]
-        fits = [_fit(design, c, controls, market) for c in contrasts]
-        effect = np.concatenate([f[0] for f in fits])
-        factors = [f[2] for f in fits]
-        # One influence for all terms: each regression's own factor goes into its columns.
-        influence = np.concatenate(
-            [f[1] * np.sqrt(factor) for f, factor in zip(fits, factors, strict=True)], axis=1
-        )
-        uncertainty = Influence(values=influence, cluster=np.unique(market))
         terms = [
-            _term(name, group, month, treated, saturation)
-            for c in contrasts
-            for name, group in zip(c.terms, c.groups, strict=True)
+            _term(name, group, month, treated, here, saturation == 0)
+            for name, group, here in labels
         ]
         return Estimate(
             method="SaturationContrast",
@@ -160,6 +169,48 @@ def _enough_markets(market: NDArray[np.int64], saturation: Floats) -> None:
         )
 
 
+def _as_designed(treated: NDArray[np.bool_], saturation: Floats) -> None:
+    """Refuse shares that are not shares, and assigned units where the design assigned nobody."""
+    if not ((saturation >= 0) & (saturation <= 1)).all():
+        raise DesignRefused(
+            what="SaturationContrast",
+            needed="saturations from 0 to 1",
+            found="values outside",
+            remedy="divide percentages by 100",
+        )
+    stray = int((treated & (saturation == 0)).sum())
+    if stray:
+        raise DesignRefused(
+            what="SaturationContrast",
+            needed="nobody assigned where the share is zero",
+            found=f"{stray} assigned units in such markets",
+            remedy="use assignment, not take-up, as the treatment; correct the share of those markets",
+        )
+
+
+def _markets_of(market: NDArray[np.int64], saturation: Floats) -> dict[float, int]:
+    """Number of markets at each positive share."""
+    return {
+        float(t): int(np.unique(market[saturation == t]).size)
+        for t in np.unique(saturation[saturation > 0])
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A regression's exposure columns and the forms read off it."""
+
+    exposure: Contrast
+    forms: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    effect: Floats
+    influence: Floats
+    factor: float
+
+
 def _controls(design: Design) -> Floats:
     """Constant, covariates and indicators of strata but the first."""
     units = design.units
@@ -170,19 +221,19 @@ def _controls(design: Design) -> Floats:
     return np.column_stack(columns)
 
 
-def _fit(
-    design: Design, exposure: Contrast, controls: Floats, market: NDArray[np.int64]
-) -> tuple[Floats, Floats, float]:
+def _fit(design: Design, read: _Read, controls: Floats, market: NDArray[np.int64]) -> _Fit:
     """Effects, influence by market, and the CR1 factor, of one regression."""
-    x = np.column_stack([exposure.columns, controls])
+    x = np.column_stack([read.exposure.columns, controls])
     y = design.outcomes.values[:, -1]
     weight = design.units[WEIGHT].to_numpy()
-    if np.linalg.matrix_rank(x) < x.shape[1]:
+    spread = x.std(axis=0)
+    scaled = np.where(spread > 0, (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1), 1.0)
+    if np.linalg.matrix_rank(scaled) < x.shape[1]:
         raise DesignRefused(
             what="SaturationContrast",
             needed="covariates and strata that do not determine exposure",
             found="collinear columns",
-            remedy="leave out covariates constant within saturations",
+            remedy="leave out covariates constant within saturations, or merge strata",
         )
     fit = IV2SLS(y, x, None, None, weights=weight).fit(cov_type="unadjusted")
     coefficients = fit.params.to_numpy()
@@ -190,22 +241,28 @@ def _fit(
     residual[np.abs(residual) < 1e-12 * np.abs(y).max()] = 0.0
     bread = np.linalg.inv(x.T @ (x * weight[:, None]))
     scores, names = cluster_sums(x * (weight * residual)[:, None], market)
-    k = exposure.columns.shape[1]
-    influence = scores @ bread[:, :k] @ exposure.forms.T
+    k = read.exposure.columns.shape[1]
     n, g = y.size, names.size
-    factor = g / (g - 1) * (n - 1) / (n - x.shape[1])
-    return exposure.forms @ coefficients[:k], influence, factor
+    return _Fit(
+        effect=read.forms @ coefficients[:k],
+        influence=scores @ bread[:, :k] @ read.forms.T,
+        factor=g / (g - 1) * (n - 1) / (n - x.shape[1]),
+    )
 
 
 def _term(
-    name: str, group: str, month: int, treated: NDArray[np.bool_], saturation: Floats
+    name: str,
+    group: str,
+    month: int,
+    treated: NDArray[np.bool_],
+    here: NDArray[np.bool_],
+    control: NDArray[np.bool_],
 ) -> dict[str, Any]:
     """Row labels with the units each contrast compares."""
-    here = saturation > 0 if group == "all" else saturation == float(group)
     arms = {
         "direct": (here & treated, here & ~treated),
-        "spillover": (here & ~treated, saturation == 0),
-        "total": (here & treated, saturation == 0),
+        "spillover": (here & ~treated, control),
+        "total": (here & treated, control),
     }[name]
     return {
         "term": name,

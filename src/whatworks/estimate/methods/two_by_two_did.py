@@ -26,10 +26,13 @@ Inference
 Influence functions, summed by person (or market): a never-treated person who serves several cohorts
 counts once. The shares of cohorts are estimated and their influence is added (Callaway & Sant'Anna
 2021). ``small_sample`` multiplies the covariance by G/(G−1); off, standard errors are those of the R
-package ``did``. On a matched design, weights of comparisons are taken as given.
+package ``did``. By market, Student's t with G−1 degrees of freedom. On a matched design, weights of
+comparisons are taken as given.
 
 Edge cases
 ----------
+An outcome that accumulates since entry is refused: a lasting gap would be counted every month.
+A month in which some unit of a cohort is not observed is not reported for that cohort.
 Months before the start are compared with the same base month: effects there should be nil. The base
 month itself is not reported. Irregular periods keep their own distances. A cohort observed in no
 month before its start is refused. Outcomes that do not vary have NaN standard errors.
@@ -52,8 +55,8 @@ from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
-from whatworks.stats.differences import CellEffect, average_over_cohorts, two_by_two
-from whatworks.stats.uncertainty import Influence, cluster_sums
+from whatworks.stats.differences import average_over_cohorts, two_by_two
+from whatworks.stats.uncertainty import Influence, cluster_sums, sums_by_number
 from whatworks.vocabulary import ENTRY_MONTH, MARKET, PERSON, TREATED, WEIGHT, Supply
 
 Floats = NDArray[np.float64]
@@ -107,6 +110,13 @@ class TwoByTwoDiD:
         DesignRefused
             When the design lacks months before entry, or a cohort has none.
         """
+        if design.outcomes.accumulates:
+            raise DesignRefused(
+                what="TwoByTwoDiD",
+                needed="an outcome of the month itself",
+                found=f"{design.outcomes.name!r}, which accumulates since entry",
+                remedy="ask for the monthly outcome: a lasting gap would be counted every month",
+            )
         markets = {Supply.MARKETS} if self.cluster == "market" else set()
         require(design, self.needs | markets, method="TwoByTwoDiD")
         units = design.units
@@ -124,13 +134,20 @@ class TwoByTwoDiD:
         n = influence.shape[0]
         factor = n / (n - 1) if self.small_sample and n > 1 else 1.0
         uncertainty = Influence(
-            values=influence, cluster=np.arange(n), factor=factor if n > 1 else float("nan")
+            values=influence,
+            cluster=np.arange(n),
+            factor=factor if n > 1 else float("nan"),
+            level=self.cluster,
         )
         return Estimate(
             method="TwoByTwoDiD",
             options=asdict(self),
             effects=effects_table(
-                terms, effect, uncertainty.covariance(), unit=design.outcomes.unit
+                terms,
+                effect,
+                uncertainty.covariance(),
+                unit=design.outcomes.unit,
+                df=float(n - 1) if self.cluster == "market" else np.inf,
             ),
             uncertainty=uncertainty,
             ledger=design.ledger,
@@ -161,18 +178,17 @@ class _Cohort:
             )
         base = before[-1]
         read = np.flatnonzero(seen & (np.arange(months.size) != base))
-        change = np.where(rows[:, None], values[:, read] - values[:, [base]], 0.0)
-        change[np.abs(change) < 1e-12 * np.abs(values[rows]).max()] = 0.0
-        treated = design.units[TREATED].to_numpy()
-        cell: CellEffect = two_by_two(
-            change, treated, weight=design.units[WEIGHT].to_numpy(), rows=rows
-        )
-        counts = int((rows & treated).sum()), int((rows & ~treated).sum())
+        mine = values[rows]
+        change = mine[:, read] - mine[:, [base]]
+        change[np.abs(change) < 1e-12 * np.abs(mine[:, seen]).max(initial=0.0)] = 0.0
+        treated = design.units[TREATED].to_numpy()[rows]
+        cell = two_by_two(change, treated, weight=design.units[WEIGHT].to_numpy()[rows])
+        counts = int(treated.sum()), int((~treated).sum())
         return cls(
             [_term(name, int(m), counts) for m in months[read]],
             months[read],
             cell.effect,
-            cluster_sums(cell.influence, labels)[0],
+            sums_by_number(cell.influence, labels[rows], n_clusters=int(labels.max()) + 1),
         )
 
 

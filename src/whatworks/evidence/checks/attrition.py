@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
@@ -14,6 +15,7 @@ from whatworks.vocabulary import TREATED, DesignClass, Verdict
 
 HOLDS_BELOW: Final = 0.05
 FAILS_ABOVE: Final = 0.20
+_ARMS: Final = ("table_treated", "table_comparison")
 _OUTCOME_MISSING: Final = ("missing_outcome", "incomplete_panel")
 REFERENCE: Final = "What Works Clearinghouse, attrition standard"
 
@@ -25,14 +27,18 @@ def run(
     rng: np.random.Generator,
 ) -> Finding | None:
     """Share of units without the primary outcome, and the gap between arms."""
-    share, gap = _lost_on_the_way(design), 0.0
+    lost, total = _lost_on_the_way(design)
     if design.design_class is not DesignClass.PANEL_DIFFERENCE:
         months = design.outcomes.months
         month = design.question.primary if design.question.primary in months else months[-1]
-        lost = np.isnan(design.outcomes.at(month))
+        missing = np.isnan(design.outcomes.at(month))
         treated = design.units[TREATED].to_numpy()
-        gap = abs(float(lost[treated].mean() - lost[~treated].mean()))
-        share = share + (1 - share) * float(lost.mean())
+        for k, arm in enumerate((treated, ~treated)):
+            total[k] = max(total[k], lost[k] + int(arm.sum()))
+            lost[k] += int(missing[arm].sum())
+    shares = lost / np.maximum(total, 1)
+    gap = float(abs(shares[0] - shares[1]))
+    share = float(lost.sum() / max(total.sum(), 1))
     worst = max(share, 2 * gap)  # a gap between arms weighs twice
     verdict = (
         Verdict.HOLDS
@@ -51,10 +57,12 @@ def run(
     )
 
 
-def _lost_on_the_way(design: Design) -> float:
-    """Share of a table's rows left out for want of an outcome, before any arm was formed."""
+def _lost_on_the_way(design: Design) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows of a table left out for want of an outcome, and all rows, by arm."""
+    lost, total = np.zeros(2), np.zeros(2)
     for step in design.ledger.steps:
-        if step.name == "table" and step.before:
-            lost = sum(n for reason, n in step.dropped if reason in _OUTCOME_MISSING)
-            return lost / step.before
-    return 0.0
+        if step.name in _ARMS:
+            k = _ARMS.index(step.name)
+            total[k] += step.before
+            lost[k] += sum(n for reason, n in step.dropped if reason in _OUTCOME_MISSING)
+    return lost, total

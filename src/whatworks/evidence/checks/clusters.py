@@ -11,7 +11,7 @@ from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Finding
 from whatworks.stats.uncertainty import Influence
-from whatworks.vocabulary import Verdict
+from whatworks.vocabulary import MARKET, PERSON, SATURATION, TREATED, Supply, Verdict
 
 HOLDS_FROM: Final = 40
 FAILS_BELOW: Final = 20
@@ -24,12 +24,14 @@ def run(
     *,
     rng: np.random.Generator,
 ) -> Finding | None:
-    """Clusters that carry the primary estimate."""
+    """Persons (or markets) of the smaller arm: a few treated decide, however many are compared."""
     uncertainty = estimates[0].uncertainty
-    if isinstance(uncertainty, Influence):
-        n = int((uncertainty.values != 0).any(axis=1).sum())
-    else:
-        n = len(design.units)
+    level = uncertainty.level if isinstance(uncertainty, Influence) else "person"
+    label = design.units[PERSON if level == "person" else MARKET]
+    treated = design.units[TREATED].to_numpy()
+    if Supply.SATURATION in design.supplies and level == "market":
+        treated = design.units[SATURATION].to_numpy() > 0
+    n = min(int(label[treated].nunique()), int(label[~treated].nunique()))
     verdict = (
         Verdict.HOLDS
         if n >= HOLDS_FROM

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Finding
-from whatworks.indicators import lookup
-from whatworks.indicators.registry import indicators
 from whatworks.stats.intervals import wald
-from whatworks.vocabulary import Verdict
+from whatworks.vocabulary import Supply, Verdict
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 FAILS_BELOW: Final = 0.05
 STRAINED_BELOW: Final = 0.10
@@ -26,7 +30,9 @@ def run(
     *,
     rng: np.random.Generator,
 ) -> Finding | None:
-    """Mean difference over the question's placebo months, with the estimate's own uncertainty.
+    """Difference over the question's placebo months, with the estimate's own uncertainty.
+
+    Matched designs: the mean over the window. Differences in differences: every month jointly.
 
     Months on which arms were matched are alike by construction: the window must lie before them.
     Without one, difference-in-differences reads every month before entry; matching is not testable.
@@ -39,22 +45,21 @@ def run(
         overall &= effects["month"].between(*window)
     usable = overall & effects["std_error"].notna()
     if (window is None and design.matches is not None) or not usable.any():
-        return Finding(
-            check="placebo",
-            verdict=Verdict.NOT_TESTABLE,
-            statistic=float("nan"),
-            threshold=FAILS_BELOW,
-            reference=REFERENCE,
-        )
-    rows = np.flatnonzero(usable.to_numpy())
-    if design.outcomes.name in indicators() and lookup(design.outcomes.name).accumulates:
-        # The farthest month already sums all those that lead to entry.
-        rows = rows[effects["month"].to_numpy()[rows].argmin()][None]
-    weights = np.zeros((1, len(effects)))
-    weights[0, rows] = 1 / rows.size
+        return _untestable()
+    months = effects["month"].to_numpy()[usable.to_numpy()]
+    weights = _weights(effects, usable.to_numpy(), window, accumulates=design.outcomes.accumulates)
+    if weights is None:
+        return _untestable()
     estimate = float(weights[0] @ np.nan_to_num(effects["estimate"].to_numpy()))
-    variance = float(primary.uncertainty.combine(weights).covariance()[0, 0])
-    p_value = float(wald(estimate, np.sqrt(variance)).p_value)
+    matrix = primary.uncertainty.combine(weights).covariance()
+    joint = Supply.NEVER_TREATED in design.supplies
+    p_value = (
+        _joint_p_value(primary, usable.to_numpy())
+        if joint
+        else float(wald(estimate, np.sqrt(matrix[0, 0])).p_value)
+    )
+    if np.isnan(p_value):
+        return _untestable()
     verdict = (
         Verdict.FAILS
         if p_value < FAILS_BELOW
@@ -62,7 +67,6 @@ def run(
         if p_value < STRAINED_BELOW
         else Verdict.HOLDS
     )
-    months = effects["month"].to_numpy()[rows]
     return Finding(
         check="placebo",
         verdict=verdict,
@@ -77,3 +81,56 @@ def run(
             "unit": design.outcomes.unit,
         },
     )
+
+
+def _untestable() -> Finding:
+    return Finding(
+        check="placebo",
+        verdict=Verdict.NOT_TESTABLE,
+        statistic=float("nan"),
+        threshold=FAILS_BELOW,
+        reference=REFERENCE,
+    )
+
+
+def _weights(
+    effects: pd.DataFrame,
+    usable: Bools,
+    window: tuple[int, int] | None,
+    *,
+    accumulates: bool,
+) -> Floats | None:
+    """What is read off the effects: their mean over the window.
+
+    An accumulated outcome at −k sums the months from −k to entry: the window's own months are its
+    first value less the value at the month after the window.
+    """
+    weights = np.zeros((1, len(effects)))
+    rows = np.flatnonzero(usable)
+    if not accumulates:
+        weights[0, rows] = 1 / rows.size
+        return weights
+    month = effects["month"].to_numpy()
+    first = rows[month[rows].argmin()]
+    weights[0, first] = 1.0
+    after = -1 if window is None else window[1] + 1
+    if window is None or after >= 0:
+        return weights
+    overall = (effects["cohort"] == -1) & (effects["month"] == after)
+    if not overall.any():
+        return None
+    weights[0, int(np.flatnonzero(overall.to_numpy())[0])] -= 1.0
+    return weights
+
+
+def _joint_p_value(estimate: Estimate, rows: Bools) -> float:
+    """Wald test that every month's effect is nil, on the rank of their covariance."""
+    chosen = np.flatnonzero(rows)
+    weights = np.zeros((chosen.size, len(estimate.effects)))
+    weights[np.arange(chosen.size), chosen] = 1.0
+    matrix = estimate.uncertainty.combine(weights).covariance()
+    points = estimate.effects["estimate"].to_numpy()[chosen]
+    if not np.isfinite(matrix).all():
+        return float("nan")
+    rank = int(np.linalg.matrix_rank(matrix, hermitian=True))
+    return float(stats.chi2.sf(points @ np.linalg.pinv(matrix, hermitian=True) @ points, rank))

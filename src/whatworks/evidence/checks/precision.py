@@ -27,9 +27,9 @@ def run(
 ) -> Finding | None:
     """Smallest effect detected four times in five: 2.8 standard errors at the primary horizon."""
     primary = estimates[0]
-    overall = (primary.effects["cohort"] == -1) & (primary.effects["group"] == "all")
-    months = primary.effects.loc[overall, "month"]
-    month = design.question.primary if design.question.primary in set(months) else int(months.max())
+    month = design.question.primary
+    if not primary.reads(month):
+        return None
     error = float(primary.at(month)["std_error"])
     mde = error * float(stats.norm.ppf(0.975) + stats.norm.ppf(0.8))
     comparison = design.outcomes.at(month)[~design.units[TREATED].to_numpy()]

@@ -15,13 +15,20 @@ PROGRAMME_CONTRACTS: Final = ("aided", "iae")
 """Contracts that are themselves an accompaniment: they cannot be its result."""
 
 
+def ordinary_codes(panel: Panel) -> tuple[str, ...]:
+    """Codes of contracts that are nobody's programme."""
+    codes = panel.states.get(Kind.EMPLOYMENT, ())
+    return tuple(code for code in codes if code not in PROGRAMME_CONTRACTS)
+
+
+def no_ordinary_contract(panel: Panel) -> tuple[str, ...]:
+    """What a panel of programme contracts only would need."""
+    return () if ordinary_codes(panel) else ("employment outside programmes",)
+
+
 def presence(panel: Panel) -> ibis.Value:
     """1 when at least one day of the month is under an ordinary contract."""
-    ordinary = [
-        panel.table[state_column(Kind.EMPLOYMENT, code)]
-        for code in panel.states[Kind.EMPLOYMENT]
-        if code not in PROGRAMME_CONTRACTS
-    ]
+    ordinary = [panel.table[state_column(Kind.EMPLOYMENT, c)] for c in ordinary_codes(panel)]
     return (ibis.greatest(*ordinary) > 0).cast("int32")
 
 
@@ -42,6 +49,7 @@ INDICATORS: Final = (
         unit="pp",
         kinds=(Kind.EMPLOYMENT,),
         monthly=presence,
+        lacking=no_ordinary_contract,
         switches=SWITCHES,
     ),
     Indicator(
@@ -50,6 +58,7 @@ INDICATORS: Final = (
         unit="months",
         kinds=(Kind.EMPLOYMENT,),
         monthly=presence,
+        lacking=no_ordinary_contract,
         accumulates=True,
         switches=SWITCHES,
     ),

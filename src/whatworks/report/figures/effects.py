@@ -32,7 +32,7 @@ MARKERS: Final = {"truth": "D", "experiment": "s", "naive": "X"}
 
 def is_curve(curve: Curve) -> bool:
     """Whether there are months enough to draw a line through them."""
-    return len(curve.rows) >= ENOUGH_FOR_A_CURVE
+    return len(curve.drawn) >= ENOUGH_FOR_A_CURVE
 
 
 def draw_curve(
@@ -44,7 +44,7 @@ def draw_curve(
     benchmarks: Sequence[Benchmark] = (),
 ) -> None:
     """Line of effects; before entry hollow and dashed, after entry full, the fall shaded."""
-    rows = curve.rows
+    rows = curve.drawn
     fall = curve.lock_in()
     if fall is not None:
         ax.axvspan(
