@@ -23,7 +23,7 @@ TERMS: Final = ("direct", "spillover", "total")
 
 
 def estimated(options: FiniteJobs) -> pd.DataFrame:
-    """Direct, spillover and total effects, pooled and by share helped, with their intervals."""
+    """Direct, spillover and total effects, on average and by share helped, with their intervals."""
     people = simulate_jobs(options).frame
     design = Design.from_cross_section(
         people.assign(employed=100 * people["y"]),
@@ -46,7 +46,7 @@ def estimated(options: FiniteJobs) -> pd.DataFrame:
 def beside_truth(effects: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """One row per share and term: estimate, interval, truth, in points."""
     known = truth.melt(SATURATION, list(TERMS), "term", "truth")
-    shares = effects[effects["group"] != "all"]
+    shares = effects[~effects["group"].isin(["all", "pooled"])]
     shares = shares.assign(**{SATURATION: shares["group"].astype(float)})
     table = shares.merge(known, on=["term", SATURATION])
     return table.assign(helped=100 * table[SATURATION], truth=100 * table["truth"])
@@ -55,7 +55,7 @@ def beside_truth(effects: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     truth = jobs_truth(WORLD)
     effects = estimated(WORLD)
-    pooled = effects[effects["group"] == "all"].set_index("term")["estimate"]
+    average = effects[effects["group"] == "all"].set_index("term")["estimate"]
 
     print("Points more with a job, by share of the eligible who were helped (%)\n")
     table = beside_truth(effects, truth)
@@ -66,9 +66,9 @@ def main() -> None:
     )
     print(
         "\nAll shares together:"
-        f"\n  the helped against their neighbours        {pooled['direct']:+.1f} points"
-        f"\n  the neighbours against markets left alone  {pooled['spillover']:+.1f}"
-        f"\n  the helped against markets left alone      {pooled['total']:+.1f}"
+        f"\n  the helped against their neighbours        {average['direct']:+.1f} points"
+        f"\n  the neighbours against markets left alone  {average['spillover']:+.1f}"
+        f"\n  the helped against markets left alone      {average['total']:+.1f}"
         "\n\nIn truth 100 people helped make"
         f" {truth['net_pool'].iloc[-1]:.1f} jobs: the rest was others'."
     )

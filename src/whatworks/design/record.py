@@ -190,8 +190,12 @@ class Design:
     ) -> Design:
         horizon = tuple(m for m in tabled.outcomes.months if m >= 0) or (0,)
         # The horizon to conclude at is one at which every cohort is seen.
-        seen = (~np.isnan(tabled.outcomes.values).any(axis=0)).tolist()
-        common = [m for m, ok in zip(tabled.outcomes.months, seen, strict=True) if ok and m >= 0]
+        values = tabled.outcomes.values
+        common = [
+            m
+            for k, m in enumerate(tabled.outcomes.months)
+            if m >= 0 and not np.isnan(values[:, k]).any()
+        ]
         return cls(
             question=Question(
                 treatment=treatment,

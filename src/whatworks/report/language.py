@@ -40,7 +40,8 @@ _UNIT_KEYS: Final = {
     "USD": "unit.usd",
     "": "unit.none",
 }
-_VERY_SMALL: Final = 0.001
+SMALLEST_P: Final = 0.001
+"""Probabilities below it are said to be so."""
 
 
 class MissingTextError(KeyError):
@@ -157,8 +158,8 @@ class Words:
 
     def p_value(self, value: float) -> str:
         """Probability with three decimals, or that it is smaller."""
-        if value < _VERY_SMALL:
-            return self.text("number.below", {"bound": self.number(_VERY_SMALL, 3)})
+        if value < SMALLEST_P:
+            return self.text("number.below", {"bound": self.number(SMALLEST_P, 3)})
         return self.number(value, 3)
 
     def month(self, label: str) -> str:

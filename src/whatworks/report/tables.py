@@ -12,7 +12,7 @@ from whatworks.evidence.record import Evidence
 from whatworks.ledger import Ledger
 from whatworks.report import facts, frames, names
 from whatworks.report.frames import Curve
-from whatworks.report.language import Words
+from whatworks.report.language import SMALLEST_P, Words
 from whatworks.report.numbers import (
     BIN_DECIMALS,
     SMD_DECIMALS,
@@ -270,6 +270,8 @@ def _measure(words: Words, evidence: Evidence, row: Any, part: str) -> str:
         kind = "twentieths"
     if pd.isna(value):
         return words.number(value)
+    if kind.startswith("p_") and value < SMALLEST_P:
+        return words.text("measure.p_small", {"n": words.measure(SMALLEST_P)})
     if kind.startswith("share_"):
         shown = words.share(value) if part == "found" else words.percent(value)
     elif kind == "effect":

@@ -7,6 +7,7 @@ from typing import Final
 
 import ibis
 
+from whatworks.sources.layout import REASON, required
 from whatworks.sources.problems import Problem, counted
 from whatworks.sources.reading import Reading
 from whatworks.vocabulary import PERSON
@@ -86,9 +87,11 @@ def _strangers(
     reading: Reading, readings: Sequence[Reading], persons: ibis.Table, *, of: int, kept: int
 ) -> Problem:
     """Rows about persons unknown to the sources with attributes, and whether padding explains it."""
-    others = reading.persons.select(PERSON).anti_join(persons, PERSON)
+    events = required(reading.events)
+    named = events.filter(events[REASON].isnull()).select(PERSON).distinct()
+    others = named.anti_join(persons, PERSON)
     close = _bare(others).semi_join(_bare(persons), PERSON).count().execute()
-    total = counted(int(reading.persons[PERSON].nunique().execute()), "person")
+    total = counted(int(named.count().execute()), "person")
     givers = [r for r in readings if r.source.attributes]
     known = ", ".join(_place(r, r.source.person.column) for r in givers)
     remedy = (
@@ -103,7 +106,7 @@ def _strangers(
     return Problem(
         what=_place(reading, reading.source.person.column),
         needed=f"persons that are in {known}"
-        + (f", but for {MOST_STRANGERS:.0%} of rows" if kept else ""),
+        + (f", but for at most {MOST_STRANGERS:.0%} of rows" if kept else ""),
         found=f"{of - kept:,} of {counted(of, _NOUNS[reading.unit])} about"
         f" {int(others.count().execute()):,} of {total} that are not there"
         + (f"; {int(close):,} of them would be, leading zeros and spaces aside" if close else ""),

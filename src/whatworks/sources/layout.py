@@ -82,7 +82,7 @@ class Layout(Protocol):
 
 
 def required(key: _Key | None) -> _Key:
-    """Return a key of the mapping that its layout cannot do without, as `load` has checked."""
+    """Return what its layout cannot do without, as `load` or the caller has checked."""
     if key is None:
         raise TypeError("a layout read a key that the mapping does not require of it")
     return key

@@ -259,8 +259,12 @@ def _unmapped_values(rows: ibis.Table, source: Source) -> dict[str, tuple[int, i
     return {
         name: (
             int(rows.count().execute()),
-            int(values.is_unmapped(rows[f"{_RAW_ATTRIBUTE}{name}"], source.attributes[name])
-                .sum().fill_null(0).execute()),
+            int(
+                values.is_unmapped(rows[f"{_RAW_ATTRIBUTE}{name}"], source.attributes[name])
+                .sum()
+                .fill_null(0)
+                .execute()
+            ),
         )
         for name in _counting(source)
     }

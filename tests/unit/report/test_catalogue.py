@@ -13,7 +13,7 @@ import pytest
 from whatworks import evidence
 from whatworks.evidence import checks, rating
 from whatworks.indicators import indicators
-from whatworks.report import facts, language
+from whatworks.report import facts, language, tables
 from whatworks.report.language import LANGUAGES, MissingTextError, words
 from whatworks.vocabulary import (
     Accompaniment,
@@ -42,6 +42,7 @@ DEDUCTIONS = [
     "low_power",
     "operator_declared",
     "placebo_failed",
+    "primary_not_estimated",
     "short_history",
     "single_territory",
     "unadjusted",
@@ -54,6 +55,7 @@ REFUSALS = [
     "input_not_outcome",
     "missing_key",
     "months_unseen",
+    "no_spells",
     "not_covered",
     "operator_only",
     "process_not_outcome",
@@ -87,11 +89,18 @@ CODES = {
     "design_class": tuple(DesignClass),
     "treatment": (*Accompaniment, "training", "unlisted"),
     "indicator": (*indicators(Nature.OUTCOME), "re78"),
-    "displacement": ("not_measured", "one_market", "no_saturation_variation", "measured"),
+    "displacement": (
+        "not_measured",
+        "one_market",
+        "no_saturation_variation",
+        "saturation_not_randomised",
+        "measured",
+    ),
     "term": ("att", "direct", "spillover", "total"),
     "benchmark": ("truth", "experiment", "naive"),
     "unit": ("pp", "months", "eur_month", "usd", "none"),
 }
+KINDS_OF_MEASURE = {*tables.MEASURES.values(), "twentieths", "number"}
 NOT_OUTCOMES = (Nature.ACTIVITY, Nature.INPUT, Nature.PROCESS)
 
 
@@ -110,6 +119,8 @@ def expected() -> set[str]:
     keys |= {f"{clock}.count.{n}" for clock in ("month", "period") for n in ("one", "other")}
     keys |= {f"state.{kind}" for kind in Kind}
     keys |= {f"{asked}.{v}" for asked in ("versus", "question") for v in (*Versus, "table")}
+    keys |= {f"measure.{kind}.{part}" for kind in KINDS_OF_MEASURE for part in ("found", "bound")}
+    keys |= {f"group.{name}" for name in ("all", "saturation", "pooled")} | {"level.other"}
     keys |= {f"estimand.{estimand.lower()}" for estimand in Estimand}
     return keys | {f"strength.{n}" for n in range(6)}
 
@@ -128,8 +139,10 @@ def ledger_words() -> Iterator[str]:
         "before_window outside_window outside_coverage not_eligible already_started other_accompaniment "
         "no_entry_that_month started_before_window entry_before_window history_too_short "
         "followup_too_short missing_covariate missing_market missing_outcome incomplete_panel "
-        "treated_from_start no_match_in_caliper no_comparison not_chosen"
+        "treated_from_start no_match_in_caliper no_comparison not_chosen outside_asked_months "
+        "missing_unit"
     )
+    yield from (f"ledger.step.design.table_{arm}" for arm in ("treated", "comparison"))
     yield from (f"ledger.reason.{reason}" for reason in reasons.split())
 
 
@@ -259,6 +272,7 @@ def test_every_check_run_has_its_sentences() -> None:
 
     assert names
     assert all(words("fr").knows(f"check.{name}.label") for name in names)
+    assert names <= set(tables.MEASURES)
 
 
 def test_french_uses_its_own_spaces_and_no_plain_one_before_high_punctuation() -> None:

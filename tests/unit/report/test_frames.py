@@ -13,9 +13,9 @@ from whatworks.ledger import Ledger
 from whatworks.report import frames
 
 
-def lock_in(points: dict[int, float]) -> tuple[int, int] | None:
-    rows = [("att", month, "all", value, 1.0) for month, value in points.items()]
-    return frames.curve(make_estimate(rows, unit="pp", ledger=Ledger())).lock_in()
+def curve(points: dict[int, float], *, error: float = 1.0) -> frames.Curve:
+    rows = [("att", month, "all", value, error) for month, value in points.items()]
+    return frames.curve(make_estimate(rows, unit="pp", ledger=Ledger()))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,38 @@ def lock_in(points: dict[int, float]) -> tuple[int, int] | None:
 def test_the_fall_after_entry_is_one_unbroken_run_from_entry(
     points: dict[int, float], found: tuple[int, int] | None
 ) -> None:
-    assert lock_in(points) == found
+    assert curve(points).below_zero() == found
+
+
+@pytest.mark.parametrize(
+    ("points", "error", "found"),
+    [
+        ({0: -2.0, 1: -3.0, 2: -2.0, 3: 1.0}, 1.0, (0, 2)),
+        ({0: -2.0, 1: -3.0, 2: -2.0, 3: 1.0}, 2.0, None),
+        ({0: -1.0, 1: 1.0, 2: -9.0}, 1.0, None),
+        ({0: 1.0, 1: 1.0, 2: -9.0}, 1.0, None),
+    ],
+)
+def test_a_fall_is_a_lock_in_only_beyond_the_margin_of_error(
+    points: dict[int, float], error: float, found: tuple[int, int] | None
+) -> None:
+    assert curve(points, error=error).lock_in() == found
+
+
+def test_only_a_zero_before_entry_without_an_error_of_its_own_was_built() -> None:
+    rows = [
+        ("att", -4, "all", 0.0, 1.0),
+        ("att", -3, "all", 1.2, 0.0),
+        ("att", -2, "all", 0.0, 0.0),
+        ("att", -1, "all", 0.0, 0.0),
+        ("att", 0, "all", 0.0, 0.0),
+        ("att", 1, "all", 2.0, 1.0),
+    ]
+    found = frames.curve(make_estimate(rows, unit="pp", ledger=Ledger()))
+
+    assert found.rows.loc[found.built, "month"].tolist() == [-2, -1]
+    assert found.drawn["month"].tolist() == [-4, -3, 0, 1]
+    assert found.months == (-4, -3, -2, -1, 0, 1)
 
 
 def test_the_curve_is_the_total_where_there_is_one(saturation_evidence: Evidence) -> None:
@@ -58,6 +89,14 @@ def test_a_table_counts_periods_and_a_panel_months(
 ) -> None:
     assert frames.clock(panel_evidence.design) == "month"
     assert frames.clock(table_evidence.design) == "period"
+
+
+def test_a_table_counted_by_arm_is_still_a_table(table_evidence: Evidence) -> None:
+    ledger = Ledger()
+    for arm in ("treated", "comparison"):
+        ledger = ledger.add("design", f"table_{arm}", unit="rows", before=10)
+
+    assert frames.from_table(replace(table_evidence.design, ledger=ledger))
 
 
 @pytest.mark.parametrize(

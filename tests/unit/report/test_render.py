@@ -15,6 +15,7 @@ import pytest
 from whatworks.errors import IndicatorRefused, OptionError
 from whatworks.evidence.record import Evidence
 from whatworks.report import Entry, frames, render, render_collection
+from whatworks.report.folder import check_writable
 from whatworks.report.language import words
 from whatworks.report.render import bundle
 
@@ -193,9 +194,87 @@ def test_a_failure_on_the_way_leaves_everything_as_it_was(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, step, failing)
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(OptionError, match=r"output folder 'out'.*found disk full"):
             render(panel_evidence, out)
 
+    assert {name: (out / name).read_bytes() for name in inside(out)} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("verb", ["check", "write"])
+def test_a_place_that_cannot_be_written_is_an_option_refused(
+    panel_evidence: Evidence, tmp_path: Path, verb: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    out = tmp_path / "file" / "deep" / "out"
+
+    with pytest.raises(OptionError, match=r"output folder 'out': needed a place .* found Not a"):
+        check_writable(out) if verb == "check" else render(panel_evidence, out)
+    assert inside(tmp_path) == {"file"}
+
+
+def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    check_writable(tmp_path / "empty")
+    check_writable(tmp_path / "not" / "yet")
+    assert [p.name for p in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_a_foreign_folder_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "chapter.tex").write_text("years of work")
+
+    with pytest.raises(OptionError, match=r"chapter\.tex"):
+        check_writable(tmp_path)
+
+
+def test_the_current_folder_is_called_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    monkeypatch.chdir(tmp_path / "thesis")
+
+    with pytest.raises(OptionError, match="output folder 'thesis'"):
+        check_writable(Path())
+
+
+def killed(place: Path, *, former: str = "", suffix: str = "ab12_xyz") -> Path:
+    """What a run killed on the way leaves beside the folder it was to write."""
+    beside = place.with_name(f".{place.name}-{suffix}")
+    (beside / "fresh").mkdir(parents=True)
+    (beside / "fresh" / "index.html").write_text("half")
+    if former:
+        (beside / "former").mkdir()
+        (beside / "former" / "index.html").write_text(former)
+    return beside
+
+
+def test_what_a_killed_run_left_is_cleared(table_evidence: Evidence, tmp_path: Path) -> None:
+    killed(tmp_path / "out")
+    others = killed(tmp_path / "another")
+    mine = killed(tmp_path / "out", suffix="mynotes_")
+    (mine / "note.txt").write_text("mine")
+
+    render(table_evidence, tmp_path / "out")
+    assert {p.name for p in tmp_path.iterdir()} == {"out", others.name, mine.name}
+
+
+def test_the_report_a_killed_run_had_moved_aside_comes_back(
+    table_evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    render(table_evidence, out)
+    before = {name: (out / name).read_bytes() for name in inside(out)}
+    beside = killed(out)
+    out.rename(beside / "former")
+
+    def failing(self: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", failing)
+    with pytest.raises(OptionError, match="found No space left on device"):
+        render(table_evidence, out)
     assert {name: (out / name).read_bytes() for name in inside(out)} == before
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
