@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from whatworks.errors import WhatworksError, choice
+from whatworks.errors import MappingError, WhatworksError, choice
+
+if TYPE_CHECKING:
+    from whatworks.sources import Records
 
 app = typer.Typer(
     name="whatworks",
@@ -35,16 +40,38 @@ Out = Annotated[
 Lang = Annotated[str, typer.Option("--lang", help="Language of the report: fr or en.")]
 
 
+def _say(step: str) -> None:
+    """Tell, on the side, what is being done."""
+    err.print(f"  · {step}", markup=False, highlight=False)
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        out.print(f"whatworks {version('whatworks')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    """Options of no command in particular; the help of the whole stands above."""
+
+
 @app.command()
 def demo(folder: Out = Path("out/demo"), lang: Lang = "fr") -> None:
     """Run the main job on real pathways and on a simulated département, and say where the report is."""
     choice(lang, ("fr", "en"), what="--lang")
     from whatworks import demo as demonstration
+    from whatworks.report.folder import check_writable
 
-    page = demonstration.run(
-        folder, lang=lang, progress=lambda step: err.print(f"  · {step}", highlight=False)
-    )
-    out.print(f"Report: {page}", soft_wrap=True, highlight=False)
+    check_writable(folder)
+    page = demonstration.run(folder, lang=lang, progress=_say)
+    out.print(f"Report: {page}", soft_wrap=True, markup=False, highlight=False)
 
 
 @app.command()
@@ -53,7 +80,7 @@ def simulate(
         Path, typer.Argument(help="Folder to write; must not exist, or hold a world.")
     ],
     persons: Annotated[int | None, typer.Option(help="Persons in the sample.", min=100)] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the world.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the world.", min=0)] = None,
     *,
     truth: Annotated[
         bool, typer.Option(help="Also simulate the population behind truth.json (half a minute).")
@@ -71,9 +98,9 @@ def simulate(
         worlds.simulate(options),
         folder,
         truth_persons=worlds.POPULATION if truth else 0,
-        progress=lambda step: err.print(f"  · {step}", highlight=False),
+        progress=_say,
     )
-    out.print(f"World: {folder}", soft_wrap=True, highlight=False)
+    out.print(f"World: {folder}", soft_wrap=True, markup=False, highlight=False)
 
 
 @app.command()
@@ -86,10 +113,13 @@ def run(
     choice(lang, ("fr", "en"), what="--lang")
     from whatworks import study
     from whatworks.report import render_collection
+    from whatworks.report.folder import check_writable
 
-    entries = study.run(study_file)
+    check_writable(folder)
+    entries = study.run(study_file, progress=_say)
+    _say("pages, tables, figures")
     page = render_collection(entries, folder, title=study.load(study_file)[0].title, lang=lang)
-    out.print(f"Report: {page}", soft_wrap=True, highlight=False)
+    out.print(f"Report: {page}", soft_wrap=True, markup=False, highlight=False)
 
 
 @app.command()
@@ -103,10 +133,18 @@ def check(
     from whatworks.vocabulary import GateVerdict, Nature
 
     records = sources.read(sources_file)
+    if not records.coverage:
+        raise MappingError(
+            what=str(sources_file),
+            needed="at least one source that tells of states: layout spells, snapshots or wide",
+            found="sources of persons only",
+            remedy="add the table of such a source",
+        )
     months = [m for c in records.coverage for m in (c.first, c.last)]
     laid = panel.expand(
         spells.reconcile(records), first=to_label(min(months)), last=to_label(max(months))
     )
+    out.print(_table("Sources", _losses(records)))
     rows = laid.ledger.frame().astype(str)
     out.print(_table("Reading ledger", {str(name): list(rows[name]) for name in rows}))
     verdicts = {name: laid.assess(name) for name in indicators(Nature.OUTCOME)}
@@ -127,10 +165,22 @@ def check(
         raise typer.Exit(3)
 
 
+def _losses(records: Records) -> dict[str, list[str]]:
+    """Say what was kept of each source, and the share that was lost for whatever reason."""
+    names = {file.source for file in records.files}
+    steps = [step for step in records.ledger.steps if step.name in names and step.unit != "persons"]
+    return {
+        "source": [step.name for step in steps],
+        "read": [f"{step.before:,} {step.unit}" for step in steps],
+        "kept": [f"{step.after:,}" for step in steps],
+        "lost": [f"{1 - step.after / max(step.before, 1):.1%}" for step in steps],
+    }
+
+
 def _table(title: str, columns: dict[str, list[str]]) -> Table:
     table = Table(title=title)
     for name in columns:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table
@@ -138,6 +188,10 @@ def _table(title: str, columns: dict[str, list[str]]) -> Table:
 
 def main() -> None:
     """Entry point: a user's mistake ends in a sentence and an exit code, never in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal without accents shows marks in their place rather than nothing at all.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except WhatworksError as error:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from whatworks.sources import read
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "synthetic"
 
 
-def whatworks(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def whatworks(
+    *words: str | Path, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "whatworks.cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+        env={**os.environ, **environment},
+    )
 
 
 @pytest.fixture
@@ -138,3 +151,81 @@ def test_simulate_writes_a_world_that_can_be_read(tmp_path: Path) -> None:
     assert whatworks("check", tmp_path / "world" / "sources.toml").returncode == 0
     refused = whatworks("simulate", tmp_path, "--persons", "300", "--no-truth")
     assert refused.returncode == 2
+
+
+def test_version() -> None:
+    shown = whatworks("--version")
+    assert (shown.returncode, shown.stdout.strip()) == (0, f"whatworks {version('whatworks')}")
+
+
+def test_check_says_what_each_source_lost_and_cuts_no_word() -> None:
+    shown = whatworks("check", SAMPLE / "sources.toml", COLUMNS="60", PYTHONIOENCODING="utf-8")
+    assert shown.returncode == 0, shown.stderr
+    rows = [[c.strip() for c in line.split("│")[1:-1]] for line in shown.stdout.splitlines()]
+    lost = {row[0]: row[3] for row in rows if len(row) == 4}
+    ledger = read(SAMPLE / "sources.toml").ledger
+    expected = {
+        step.name: f"{1 - step.after / step.before:.1%}"
+        for step in ledger.steps
+        if step.unit == "rows"
+    }
+    assert lost.items() >= expected.items()
+    assert "…" not in shown.stdout
+
+
+def test_check_of_persons_alone_is_a_sentence(tmp_path: Path) -> None:
+    shutil.copy(SAMPLE / "personnes.csv", tmp_path)
+    head, _, rest = (
+        (SAMPLE / "sources.toml").read_text(encoding="utf-8").partition("[sources.persons")
+    )
+    persons = "[sources.persons" + rest.partition("[sources.rsa")[0]
+    (tmp_path / "sources.toml").write_text(head + persons, encoding="utf-8")
+    shown = whatworks("check", tmp_path / "sources.toml")
+    assert shown.returncode == 2, shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert "MappingError" in shown.stderr
+    assert "sources of persons only" in shown.stderr
+
+
+def test_a_terminal_without_accents_shows_marks_in_their_place(tmp_path: Path) -> None:
+    shown = whatworks("check", tmp_path / "étude.toml", PYTHONIOENCODING="ascii:strict")
+    assert shown.returncode == 2
+    assert "Traceback" not in shown.stderr
+    assert "?tude.toml" in shown.stderr
+
+
+def test_run_says_its_steps_on_the_side(study: Path, tmp_path: Path) -> None:
+    shown = whatworks("run", study, "--out", tmp_path / "[out]", PYTHONIOENCODING="utf-8")
+    assert shown.returncode == 0, shown.stderr
+    assert "· question intensive-integrated" in shown.stderr
+    assert shown.stdout.strip().startswith("Report: ")
+    assert len(shown.stdout.strip().splitlines()) == 1
+    assert Path(shown.stdout.split("Report: ")[1].strip()).is_file()
+
+
+@pytest.mark.parametrize("command", ["run", "demo"])
+@pytest.mark.parametrize("place", ["afile/out", "afile", "foreign"])
+def test_a_folder_that_may_not_be_written_is_refused_before_anything_is_read(
+    study: Path, tmp_path: Path, command: str, place: str
+) -> None:
+    (tmp_path / "afile").write_text("mine", encoding="utf-8")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "notes.txt").write_text("mine", encoding="utf-8")
+    words = ("run", study) if command == "run" else ("demo",)
+    shown = whatworks(*words, "--out", tmp_path / place)
+    assert shown.returncode == 2, shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert "OptionError" in shown.stderr
+    assert "reading" not in shown.stderr
+    assert (tmp_path / "afile").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("words", [("afile/world",), ("world", "--seed", "-1")])
+def test_simulate_of_what_cannot_be_is_a_usage_error(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "afile").write_text("mine", encoding="utf-8")
+    shown = whatworks("simulate", *words, "--persons", "100", "--no-truth", cwd=tmp_path)
+    assert shown.returncode == 2
+    assert "Traceback" not in shown.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["afile"]

@@ -140,7 +140,9 @@ def curve(estimate: Estimate, *, term: str | None = None) -> Curve:
 
 def from_table(design: Design) -> bool:
     """Whether the design was read from an ordinary table, whose words are its owner's."""
-    return any(step.room == "design" and step.name.startswith("table") for step in design.ledger.steps)
+    return any(
+        step.room == "design" and step.name.startswith("table") for step in design.ledger.steps
+    )
 
 
 def clock(design: Design) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,23 @@ from whatworks.sources.problems import Problem, counted
 
 _CHUNK: Final = 1 << 20
 _UTF8: Final = ("utf-8", "utf-8-sig", "ascii")
+_WIDE: Final = ("utf-16", "utf-32")
+_FORMATS: Final = (
+    (b"\xff\xfe", "the mark that opens UTF-16 files", "write encoding = 'utf-16' in the mapping"),
+    (b"\xfe\xff", "the mark that opens UTF-16 files", "write encoding = 'utf-16' in the mapping"),
+    (b"\x1f\x8b", "a compressed file (gzip)", "decompress it, and name the file that comes out"),
+    (
+        b"PK\x03\x04",
+        "a spreadsheet (.xlsx, .ods) or another zip archive",
+        "open it and save the sheet as CSV, or unpack the archive",
+    ),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "a spreadsheet in the old format (.xls)",
+        "open it and save the sheet as CSV",
+    ),
+)
+"""First bytes of files that are not text in one byte after the other, what they are, the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +45,8 @@ class RawFile:
     sha256 : str
         Of its bytes.
     text : Path
-        The same text in UTF-8: the file itself, or a copy where its encoding is another.
+        The same text in UTF-8: the file itself, a link to it where the engine cannot take its
+        path, or a copy where its encoding is another.
     mixed_line_ends : bool
         Both CR LF and LF alone occur.
     """
@@ -81,6 +100,14 @@ def inspect(
     utf8 = codecs.lookup(source.encoding).name in _UTF8
     digest = hashlib.sha256()
     tally = _Tally()
+    try:
+        if (other := _another_format(path, source, name)) is not None:
+            return None, [other]
+        text = engine_path(path, spool.with_name("link.csv")) if utf8 else engine_path(spool, None)
+    except OSError as error:
+        return None, [_unreadable(name, error)]
+    if text is None:
+        return None, [_no_path(name)]
     decoder = codecs.getincrementaldecoder(source.encoding)("strict")
     try:
         with spool.open("w", encoding="utf-8", newline="") as copy:
@@ -99,10 +126,68 @@ def inspect(
     file = RawFile(
         name=name,
         sha256=digest.hexdigest(),
-        text=path if utf8 else spool,
+        text=text,
         mixed_line_ends=0 < tally.carriage_returns < tally.lines,
     )
     return (None if tally.nuls else file), problems
+
+
+def engine_path(path: Path, link: Path | None) -> Path | None:
+    """Give a path in which the engine, which writes every path in UTF-8, finds a file.
+
+    Where the system's locale is not UTF-8 a path with accents has other bytes than the engine
+    would look for; a link to it then stands in a folder whose path has none.
+
+    Parameters
+    ----------
+    path : Path
+    link : Path or None
+        Where a link may be made.
+
+    Returns
+    -------
+    Path or None
+        None when no path will do.
+    """
+    if _same_in_utf8(path.absolute()):
+        return path
+    if link is None or not _same_in_utf8(link.absolute()):
+        return None
+    link.unlink(missing_ok=True)
+    link.symlink_to(path.absolute())
+    return link
+
+
+def _same_in_utf8(path: Path) -> bool:
+    try:
+        return str(path).encode("utf-8") == os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
+
+def _another_format(path: Path, source: Source, name: str) -> Problem | None:
+    """Recognise, by its first bytes, a file that is not text as the mapping declares it."""
+    if codecs.lookup(source.encoding).name.startswith(_WIDE):
+        formats = [f for f in _FORMATS if "UTF-16" not in f[1]]
+    else:
+        formats = list(_FORMATS)
+    with path.open("rb") as stream:
+        start = stream.read(max(len(mark) for mark, _, _ in _FORMATS))
+    for mark, found, remedy in formats:
+        if start.startswith(mark):
+            needed = f"text encoded in {source.encoding}"
+            return Problem(what=name, needed=needed, found=found, remedy=remedy)
+    return None
+
+
+def _no_path(name: str) -> Problem:
+    return Problem(
+        what=name,
+        needed="a path the engine can take, or a temporary directory with one",
+        found="accents in both, and a locale that does not write them in UTF-8",
+        remedy="set a UTF-8 locale (such as LC_ALL=C.UTF-8), or a temporary directory without"
+        " accents (TMPDIR)",
+    )
 
 
 def _decoded(

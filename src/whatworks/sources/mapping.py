@@ -6,6 +6,7 @@ nearest key that exists. ``docs/reference/mapping.md`` shows the language by exa
 
 from __future__ import annotations
 
+import codecs
 import glob
 import hashlib
 import tomllib
@@ -113,7 +114,8 @@ class Source(Strict):
     def _known_encoding(cls, encoding: str) -> str:
         try:
             "".encode(encoding)
-        except LookupError:
+            codecs.getincrementaldecoder(encoding)
+        except (LookupError, ValueError):  # ValueError: 'undefined', or a NUL in the name
             raise misuse(
                 "",
                 needed="an encoding such as utf-8, cp1252 or iso-8859-15",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -180,7 +181,9 @@ def _raw_tables(
 def _called(path: Path, mapping_file: Path) -> str:
     """Path of a raw file relative to the mapping, or its bare name when it lies elsewhere."""
     folder = mapping_file.parent
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+    called = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+    # Under another locale than UTF-8 accents of a path are no text that could be written out.
+    return os.fsencode(called).decode("utf-8", errors="replace")
 
 
 def _stacked(tables: Sequence[ibis.Table]) -> ibis.Table:

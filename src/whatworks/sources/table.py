@@ -216,7 +216,7 @@ def _lines(
 
 def _literal(path: Path) -> str:
     """Absolute path in which the engine sees no pattern."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path.resolve()))
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path.absolute()))
 
 
 def _fingerprint(lines: ibis.Table, header: Sequence[str]) -> ibis.Value:

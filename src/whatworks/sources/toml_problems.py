@@ -29,6 +29,8 @@ _SHAPES: Final = {
 _PATTERNS: Final = {
     r"^[a-z][a-z0-9_]*$": "a name of lower-case letters, digits and _ that starts with a letter",
     r"^\d{4}-(0[1-9]|1[0-2])$": "a month written YYYY-MM, such as 2021-01",
+    r"^[a-z0-9][a-z0-9-]*$": "a name of lower-case letters, digits and - that starts with a letter"
+    " or a digit",
     r"^([a-z]+:)?[a-z][a-z0-9_]*$": "a code such as cdi, or kind:code such as employment:cdi",
 }
 _CUSTOM: Final = "in_plain_words"
@@ -107,11 +109,20 @@ def _wrong_value(details: ErrorDetails, facts: dict[str, Any], place: str) -> Pl
     if family == "string_pattern_mismatch":
         pattern = str(facts["pattern"])
         return _PATTERNS.get(pattern, f"a text of the form {pattern}"), found, "write it that way"
+    if family in ("too_short", "too_long"):
+        bound, least = ("min_length", "least") if family == "too_short" else ("max_length", "most")
+        needed = f"at {least} {_items(int(facts[bound]))}"
+        remedy = "add what is missing" if family == "too_short" else "remove what is too many"
+        return needed, f"{_items(int(facts['actual_length']))}{place}", remedy
     stem = re.sub(r"_(type|parsing|from_float)$", "", family)
     if stem in _SHAPES:
         return _SHAPES[stem], found, "write the value in that shape"
     needed = re.sub(r"^[A-Z][a-z]+ should (be )?", "", details["msg"])
     return needed[:1].lower() + needed[1:], found, "correct the value"
+
+
+def _items(count: int) -> str:
+    return "an empty list" if count == 0 else f"{count} item" + ("" if count == 1 else "s")
 
 
 def _place(path: Sequence[Key], text: str) -> str:

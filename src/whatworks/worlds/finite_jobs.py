@@ -77,6 +77,8 @@ class FiniteJobs:
     shock: float = 0.1
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise _bad("seed", "at least 0", str(self.seed))
         for name in ("eligible_share", "displacement"):
             value = getattr(self, name)
             if not 0 <= value <= 1:

@@ -68,6 +68,8 @@ class Pilots:
     persistence: float = 0.6
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise _bad("seed", "at least 0", str(self.seed))
         months = [month for month, _ in self.adoptions]
         if len(set(months)) < len(months) or not all(2 <= m <= self.n_months for m in months):
             raise _bad("adoptions", f"distinct months from 2 to {self.n_months}", str(months))

@@ -191,10 +191,14 @@ class Departement:
     programmes: tuple[Programme, ...] = PROGRAMMES
 
     def __post_init__(self) -> None:
-        for name, value in (("n_persons", self.n_persons), ("n_markets", self.n_markets)):
-            if value < 1:
+        least = (("n_persons", self.n_persons, 1), ("n_markets", self.n_markets, 1))
+        for name, value, minimum in (*least, ("seed", self.seed, 0)):
+            if value < minimum:
                 raise OptionError(
-                    what=name, needed="at least 1", found=str(value), remedy="write a larger number"
+                    what=name,
+                    needed=f"at least {minimum}",
+                    found=str(value),
+                    remedy="write a larger number",
                 )
         names = [p.accompaniment for p in self.programmes]
         if len(set(names)) < len(names):

@@ -24,6 +24,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -71,6 +72,7 @@ NESTED: Final = 0.03
 _WRITING: Final = 2
 """Branch of the seed from which habits and errors of the files are drawn."""
 MAPPING: Final = "sources.toml"
+TRUTH: Final = "truth.json"
 SENTINEL: Final = "31/12/2099"
 
 
@@ -107,7 +109,8 @@ def write(
     ----------
     world : DepartementWorld
     folder : path
-        Absent, empty, or holding a world already; its other files stay.
+        Absent, empty, or holding a world already; its other files stay, but for the truth of that
+        world, which is not the truth of this one.
     truth_persons : int
         Persons simulated for ``truth.json``, see `compute_truth`; 0 writes the raw files only.
     progress : callable, optional
@@ -121,29 +124,49 @@ def write(
     Raises
     ------
     OptionError
-        When ``folder`` holds something else than a world.
+        When ``folder`` holds something else than a world, or cannot be written.
     """
     target = Path(folder)
-    _check_target(target)
+    target = target if target.name else target.resolve()
     say = progress or (lambda _: None)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}-{os.getpid()}")
-    beside.mkdir()
+    with _writing(target):
+        _check_target(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}-{os.getpid()}")
+        beside.mkdir()
     try:
         for file in raw_files(world):
             say(file.name)
-            (beside / file.name).write_bytes(file.text().encode(file.encoding))
-        (beside / MAPPING).write_bytes(mapping_text(world.options).encode("utf-8"))
+            with _writing(target):
+                (beside / file.name).write_bytes(file.text().encode(file.encoding))
+        with _writing(target):
+            (beside / MAPPING).write_bytes(mapping_text(world.options).encode("utf-8"))
         if truth_persons:
             truth = compute_truth(
                 world.options,
                 n_persons=truth_persons,
                 progress=lambda done, blocks: say(f"truth: block {done} of {blocks}"),
             )
-            (beside / "truth.json").write_bytes(truth_to_json(truth).encode("utf-8"))
-        return _move(beside, target)
+            with _writing(target):
+                (beside / TRUTH).write_bytes(truth_to_json(truth).encode("utf-8"))
+        with _writing(target):
+            return _move(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """Say which folder could not be written, and why, when the system refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise OptionError(
+            what=f"the folder to write, {str(target)!r}",
+            needed="a folder that can be written, in folders that exist or can be made",
+            found=(error.strerror or type(error).__name__).lower(),
+            remedy="name another folder, or correct its permissions",
+        ) from None
 
 
 def _check_target(target: Path) -> None:
@@ -322,14 +345,14 @@ def _euros(cents: Ints) -> Strings:
 
 
 def _move(beside: Path, target: Path) -> tuple[Path, ...]:
-    """Put finished files in place; years of RSA that the new window has not are removed."""
+    """Put finished files in place; those of the former world that the new one has not go."""
     names = sorted(path.name for path in beside.iterdir())
     if target.exists() and not any(target.iterdir()):
         target.rmdir()
     if not target.exists():
         beside.replace(target)
         return tuple(target / name for name in names)
-    for stale in target.glob("caf_rsa_[0-9][0-9][0-9][0-9].csv"):
+    for stale in (target / TRUTH, *target.glob("caf_rsa_[0-9][0-9][0-9][0-9].csv")):
         if stale.name not in names:
-            stale.unlink()
+            stale.unlink(missing_ok=True)
     return tuple((beside / name).replace(target / name) for name in names)

@@ -90,7 +90,8 @@ def table_evidence() -> Evidence:
     covariates = ("age", "education", "re75")
     ledger = (
         Ledger()
-        .add("design", "table", unit="rows", before=16_177, dropped={"missing_outcome": 2})
+        .add("design", "table_treated", unit="rows", before=185)
+        .add("design", "table_comparison", unit="rows", before=15_994, dropped={"missing_unit": 2})
         .add("design", "matched_treated", unit="units", before=185)
     )
     question = Question(treatment="treat", outcome="re78", months=(1,))
@@ -124,7 +125,11 @@ def table_evidence() -> Evidence:
 @pytest.fixture(scope="session")
 def saturation_evidence() -> Evidence:
     """Randomised saturations: direct, spillover and total effects, overall and by share."""
-    ledger = Ledger().add("design", "table", unit="rows", before=11_806)
+    ledger = (
+        Ledger()
+        .add("design", "table_treated", unit="rows", before=5_903)
+        .add("design", "table_comparison", unit="rows", before=5_903)
+    )
     question = Question(treatment="job_search", outcome="durable_employment", months=(1,))
     estimate = make_estimate(
         [

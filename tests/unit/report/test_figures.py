@@ -12,7 +12,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from unit.report.evidence_by_hand import make_estimate
 from whatworks.evidence.record import Evidence
+from whatworks.ledger import Ledger
 from whatworks.report import frames, pictures, plot_balance, plot_effects
 from whatworks.report.figures import balance, flow, style
 from whatworks.report.language import words
@@ -47,6 +49,15 @@ def test_the_months_before_entry_look_different_and_the_fall_is_named(
     assert lines["before entry"].get_xdata().max() == -1
     assert lines["after entry"].get_xdata().min() == 0
     assert "lock-in" in ax.get_legend_handles_labels()[1]
+
+
+def test_what_says_nothing_is_neither_drawn_nor_shaded() -> None:
+    rows = [("att", -1, "all", 0.0, 0.0)]
+    rows += [("att", m, "all", point, 3.0) for m, point in enumerate((-1.0, -2.0, 1.0, 2.0))]
+    ax = plot_effects(make_estimate(rows, unit="pp", ledger=Ledger()), lang="en")
+
+    assert ax.get_legend_handles_labels()[1] == ["after entry"]
+    assert min(line.get_xdata().min() for line in ax.lines if len(line.get_xdata()) > 2) == 0
 
 
 def test_a_single_measure_is_drawn_as_rows(saturation_evidence: Evidence) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
 
-from whatworks.report.language import words
+from unit.report.evidence_by_hand import make_estimate
+from whatworks.evidence.record import Evidence, Finding
+from whatworks.ledger import Ledger
+from whatworks.report import tables
+from whatworks.report.language import NARROW, words
+from whatworks.report.page import page as page_of
 from whatworks.report.render import SECTIONS
+from whatworks.vocabulary import Conclusion, Impact, Verdict
 
 Bundled = Callable[[str, str], dict[str, bytes]]
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -212,3 +218,128 @@ def test_without_covariates_score_or_findings_the_page_says_so(bundled: Bundled,
 
     for key in ("page.no_balance", "page.no_overlap", "page.no_findings", "page.no_refusal"):
         assert words(lang).text(key).replace("'", "&#39;") in html
+
+
+@pytest.mark.parametrize(
+    ("strength", "impact", "conclusion", "label", "symbol"),
+    [
+        (0, Impact.MODERATE, Conclusion.NOT_ESTABLISHED, "not graded", "–"),
+        (0, Impact.NOT_MEASURED, Conclusion.NOT_ESTABLISHED, "not measured", "–"),
+        (
+            1,
+            Impact.MODERATE,
+            Conclusion.NOT_ESTABLISHED,
+            "moderate, if the estimate is right",
+            "▲▲",
+        ),
+        (1, Impact.INCONCLUSIVE, Conclusion.NOT_ESTABLISHED, "inconclusive", "?"),
+        (2, Impact.MODERATE, Conclusion.SUGGESTED, "moderate", "▲▲"),
+    ],
+)
+def test_the_dial_of_impact_says_no_more_than_the_evidence(
+    panel_evidence: Evidence,
+    strength: int,
+    impact: Impact,
+    conclusion: Conclusion,
+    label: str,
+    symbol: str,
+) -> None:
+    rating = replace(panel_evidence.rating, cap=strength, deductions=())
+    evidence = replace(panel_evidence, rating=rating, impact=impact, conclusion=conclusion)
+    dial = page_of(words("en"), evidence).dials[0]
+
+    assert (dial.value, dial.symbol) == (label, symbol)
+
+
+def test_the_dial_of_impact_describes_the_estimate() -> None:
+    assert (
+        words("fr").text("impact.moderate.meaning").endswith("l'estimation n'est pas négligeable.")
+    )
+
+
+def test_declared_states_are_not_defined_by_contracts(panel_evidence: Evidence) -> None:
+    provenance = {**panel_evidence.provenance, "employment_source": "declared_states"}
+    declared = page_of(words("en"), replace(panel_evidence, provenance=provenance))
+    contracts = page_of(
+        words("en"),
+        replace(panel_evidence, provenance={**provenance, "employment_source": "contracts"}),
+    )
+    switches = words("en").text("definition.switches")
+
+    assert (
+        "declared state of the month is employment"
+        in dict(declared.definitions)["Presence in employment"]
+    )
+    assert "contract" not in " ".join(text for _, text in declared.definitions)
+    assert switches not in dict(declared.definitions)
+    assert switches in dict(contracts.definitions)
+    for view in (declared, contracts):
+        assert not {"employment_source"} & {name for name, _ in view.provenance}
+
+
+def test_months_whose_zero_was_built_are_named_and_not_drawn(panel_evidence: Evidence) -> None:
+    rows = [("att", m, "all", 0.0, 0.0) for m in (-2, -1)]
+    rows += [("att", m, "all", 4.0, 1.0) for m in range(25)]
+    only = make_estimate(rows, unit="pp", ledger=Ledger())
+    effect = page_of(words("fr"), replace(panel_evidence, estimates=(only,))).effect
+
+    assert [row[2] for row in effect.table.rows[:2]] == ["nul par construction"] * 2
+    assert effect.table.rows[2][2].startswith("de ")
+    assert words("fr").text("caption.effects_built") in effect.caption
+    assert words("fr").text("caption.effects_before") not in effect.caption
+
+
+def test_counts_are_of_persons_and_their_months_or_of_rows(
+    panel_evidence: Evidence, table_evidence: Evidence
+) -> None:
+    heads = [tables.effects(words("fr"), e).head[-2:] for e in (panel_evidence, table_evidence)]
+
+    assert heads == [
+        ("Personnes entrées", "Comparaisons (personnes-mois)"),
+        ("Groupe traité", "Groupe de comparaison"),
+    ]
+
+
+def found_by(evidence: Evidence, check: str, statistic: float, threshold: float) -> tuple[str, ...]:
+    finding = Finding(
+        check=check,
+        verdict=Verdict.NOT_TESTABLE,
+        statistic=statistic,
+        threshold=threshold,
+    )
+    return tables.findings(words("fr"), replace(evidence, findings=(finding,))).rows[0][3:5]
+
+
+@pytest.mark.parametrize(
+    ("check", "numbers", "said"),
+    [
+        ("balance", (0.314, 0.1), ("0,314 écart type", "≤ 0,1 écart type")),
+        ("overlap", (0.98, 0.95), (f"98,0{NARROW}%", f"≥ 95{NARROW}%")),
+        ("attrition", (0.0, 0.05), (f"0,0{NARROW}%", f"≤ 5{NARROW}%")),
+        ("placebo", (0.4, 0.05), ("p = 0,4", "p ≥ 0,05")),
+        ("placebo", (0.0001, 0.05), ("p < 0,001", "p ≥ 0,05")),
+        ("precision", (15.34, 5.0), ("15,3 points", "≤ 5,0 points")),
+        ("clusters", (283.0, 40.0), ("283 groupes", "≥ 40 groupes")),
+        ("twoway", (0.4, 1.0), ("0,4 fois l'erreur type", "≤ 1 fois l'erreur type")),
+        ("balance", (float("nan"), 0.1), ("non défini", "≤ 0,1 écart type")),
+    ],
+)
+def test_a_measure_has_its_unit_and_its_bound_its_sense(
+    panel_evidence: Evidence, check: str, numbers: tuple[float, float], said: tuple[str, str]
+) -> None:
+    assert found_by(panel_evidence, check, *numbers) == said
+
+
+def test_precision_in_a_users_unit_is_in_standard_deviations(table_evidence: Evidence) -> None:
+    assert found_by(table_evidence, "precision", 3.2, 5.0) == (
+        "3,2 vingtièmes d'écart type",
+        "≤ 5 vingtièmes d'écart type",
+    )
+
+
+def test_what_was_compared_says_over_how_long(panel_evidence: Evidence) -> None:
+    compared = dict(page_of(words("fr"), panel_evidence).compared)
+
+    assert "parcours semblable, rapproché ou mis à l'épreuve sur 18 mois" in " ".join(
+        compared.values()
+    )

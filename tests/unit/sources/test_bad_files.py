@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from unit.sources.folder import CONTRACTS, HEADER, NAME, PERSON, SOUND, Folder
@@ -74,6 +76,27 @@ def test_utf16_undeclared(folder: Folder) -> None:
         "contrats.csv", (HEADER + SOUND).replace("é", "e").replace("ï", "i").encode("utf-16-le")
     )
     assert "NUL bytes, first on line 1" in folder.refused(CONTRACTS)
+
+
+@pytest.mark.parametrize(
+    ("content", "found", "remedy"),
+    [
+        ((HEADER + SOUND).encode("utf-16"), "mark that opens UTF-16", "encoding = 'utf-16'"),
+        (b"\xfe\xff" + (HEADER + SOUND).encode("utf-16-be"), "UTF-16", "encoding = 'utf-16'"),
+        (gzip.compress((HEADER + SOUND).encode()), "a compressed file (gzip)", "decompress it"),
+        (b"PK\x03\x04" + bytes(40), "a spreadsheet (.xlsx, .ods)", "save the sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "old format (.xls)", "save the sheet as CSV"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_files_that_are_not_text(
+    folder: Folder, content: bytes, found: str, remedy: str, encoding: str
+) -> None:
+    folder.file("contrats.csv", content)
+    text = folder.refused(CONTRACTS + f'encoding = "{encoding}"\n')
+    assert text.startswith(f"contrats.csv: needed text encoded in {encoding}; found ")
+    assert found in text.partition("To do")[0]
+    assert remedy in text.partition("To do")[2]
 
 
 @pytest.mark.parametrize("end", ["", "\n"], ids=["cut", "cut, then a line break added"])

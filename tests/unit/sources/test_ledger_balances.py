@@ -6,9 +6,9 @@ from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-import pytest
 from ibis.backends.duckdb import Backend
 
 from unit.sources.folder import rows

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from pydantic import BaseModel, Field, ValidationError
 
 from unit.sources.folder import CONTRACTS
 from whatworks.errors import MappingError
 from whatworks.sources import load
 from whatworks.sources.mapping import Mapping
-from whatworks.sources.toml_problems import line_of
+from whatworks.sources.toml_problems import line_of, plain_problem
 
 PEOPLE = """\
 [sources.people]
@@ -148,6 +151,12 @@ def test_not_utf8(place: Path) -> None:
         ('format = "%d/%m/%Y"}\nend', 'format = "dd/mm/yyyy"}\nend', "found 'dd/mm/yyyy'"),
         ("kind =", 'encoding = "latin-33"\nkind =', "found 'latin-33'"),
         ("kind =", 'encoding = "hex"\nkind =', "found 'hex' at sources.contracts.encoding"),
+        ("kind =", 'encoding = "undefined"\nkind =',
+         "needed an encoding such as utf-8, cp1252 or iso-8859-15; found 'undefined' at"),
+        ('"2021-01", "2022-12"', '"2021-01", "2022-12", "2023-12"',
+         "needed at most 2 items; found 3 items at sources.contracts.coverage, line 6. To do: "
+         "remove what is too many"),
+        ("kind =", 'strangers = "ignore"\nkind =', "needed one of refuse, count; found 'ignore'"),
         ("kind =", 'separator = ";;"\nkind =', "needed one character; found ';;'"),
         ("kind =", 'separator = \'"\'\nkind =', "needed a quote other than the separator"),
         ("kind =", 'month = {column = "m"}\nkind =',
@@ -175,6 +184,10 @@ def test_fault_in_one_place(place: Path, old: str, new: str, found: str) -> None
         (PEOPLE + 'attributes.a = {column = "a", type = "number", format = "%Y"}\n',
          "needed 'format' only where type is 'month'; found type 'number'"),
         (PEOPLE + 'attributes.a = {column = "a", type = "month", format = "%m"}\n', "found '%m'"),
+        (PEOPLE + 'attributes.a = {column = "a", type = "category", unmapped = "count"}\n',
+         "needed 'unmapped' only where 'values' renames the values of a category; found type "
+         "'category' without such a renaming at sources.people.attributes.a.unmapped, line 7"),
+        (PEOPLE + 'strangers = "count"\n', "needed keys that layout 'persons' reads"),
         (PEOPLE + "declared_by_operator = true\n",
          "needed keys that layout 'persons' reads; found 'declared_by_operator'"),
         (changed(WIDE, "%b.%y", "%b"), "found '%b' at sources.paths.months.pattern, line 6"),
@@ -209,6 +222,28 @@ def test_globs_may_be_absolute_and_folders_hold_glob_characters(tmp_path: Path) 
     elsewhere = tmp_path / "sources.toml"
     absolute = f"{tmp_path.as_posix()}/*/contrats.csv"
     assert loaded(elsewhere, changed(CONTRACTS, "contrats*.csv", absolute)).sources
+
+
+class Lists(BaseModel):
+    """Lists as study files have them."""
+
+    questions: Annotated[tuple[str, ...], Field(min_length=1)] = ("a",)
+    slug: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")] = "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("questions = []\n", ("at least 1 item", "an empty list at questions, line 1",
+                              "add what is missing")),
+        ('slug = "É t"\n', ("a name of lower-case letters, digits and - that starts with a letter"
+                            " or a digit", "'É t' at slug, line 1", "write it that way")),
+    ],
+)  # fmt: skip
+def test_lists_and_slugs_in_plain_words(text: str, problem: tuple[str, str, str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Lists.model_validate(tomllib.loads(text))
+    assert plain_problem(caught.value, text, Lists) == problem
 
 
 def test_line_of_finds_tables_dotted_keys_and_arrays_of_tables() -> None:

@@ -13,7 +13,7 @@ import pytest
 from whatworks.errors import OptionError
 from whatworks.months import to_index
 from whatworks.sources.mapping import load
-from whatworks.worlds import Departement, simulate, write
+from whatworks.worlds import Departement, FiniteJobs, Pilots, simulate, write
 from whatworks.worlds.programmes import WINDOW
 from whatworks.worlds.registers import raw_files
 
@@ -221,3 +221,53 @@ def test_truth_is_written_beside_the_files_and_progress_is_told(tmp_path):
     assert "truth.json" in {path.name for path in written}
     assert steps[0] == "personnes.csv"
     assert steps[-1] == "truth: block 2 of 2"
+
+
+def test_the_truth_of_a_former_world_does_not_stay(tmp_path):
+    folder = tmp_path / "w"
+    write(simulate(Departement(n_persons=50)), folder, truth_persons=100_000)
+    assert (folder / "truth.json").is_file()
+    write(simulate(Departement(n_persons=50, seed=7)), folder, truth_persons=0)
+    assert not (folder / "truth.json").exists()
+    assert (folder / "sources.toml").is_file()
+
+
+@pytest.mark.parametrize("place", ["file/world", "file/deeper/world"])
+def test_a_folder_below_a_file_is_an_option_error(tmp_path, place):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OptionError, match=rf"{place}.* found (not a directory|file exists)"):
+        write(simulate(Departement(n_persons=50)), tmp_path / place, truth_persons=0)
+    assert (tmp_path / "file").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_that_may_not_be_written_is_an_option_error(tmp_path, monkeypatch):
+    def closed(self: Path, *args: object, **kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", closed)  # root would be let through by the system
+    with pytest.raises(OptionError, match=r"'.*w': needed .* found permission denied"):
+        write(simulate(Departement(n_persons=50)), tmp_path / "w", truth_persons=0)
+
+
+def test_a_full_disk_leaves_nothing_beside(tmp_path, monkeypatch):
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OptionError, match="found no space left on device"):
+        write(simulate(Departement(n_persons=50)), tmp_path / "w", truth_persons=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_one_is_in_can_be_named(tmp_path, monkeypatch):
+    (tmp_path / "w").mkdir()
+    monkeypatch.chdir(tmp_path / "w")
+    write(simulate(Departement(n_persons=50)), ".", truth_persons=0)
+    assert (tmp_path / "w" / "sources.toml").is_file()
+
+
+@pytest.mark.parametrize("options", [Departement, FiniteJobs, Pilots])
+def test_a_negative_seed_is_an_option_error(options):
+    with pytest.raises(OptionError, match="seed: needed at least 0; found -1"):
+        options(seed=-1)
