@@ -196,10 +196,12 @@ def main() -> None:
         app()
     except WhatworksError as error:
         err.print(f"[bold]{type(error).__name__}[/bold] · ", end="")
-        err.print(error.what, markup=False, highlight=False)
+        err.print(error.what, soft_wrap=True, markup=False, highlight=False)
         for name in ("needed", "found"):
-            err.print(f"  {name}: {getattr(error, name)}", markup=False, highlight=False)
-        err.print(f"  to do: {error.remedy}", markup=False, highlight=False)
+            err.print(
+                f"  {name}: {getattr(error, name)}", soft_wrap=True, markup=False, highlight=False
+            )
+        err.print(f"  to do: {error.remedy}", soft_wrap=True, markup=False, highlight=False)
         sys.exit(error.exit_code)
 
 

@@ -192,6 +192,9 @@ def test_a_terminal_without_accents_shows_marks_in_their_place(tmp_path: Path) -
     assert shown.returncode == 2
     assert "Traceback" not in shown.stderr
     assert "?tude.toml" in shown.stderr
+    taught = whatworks("--help", PYTHONIOENCODING="ascii:strict")
+    assert taught.returncode == 0, taught.stderr
+    assert "d?partement" in taught.stdout
 
 
 def test_run_says_its_steps_on_the_side(study: Path, tmp_path: Path) -> None:

@@ -100,16 +100,11 @@ def inspect(
     utf8 = codecs.lookup(source.encoding).name in _UTF8
     digest = hashlib.sha256()
     tally = _Tally()
-    try:
-        if (other := _another_format(path, source, name)) is not None:
-            return None, [other]
-        text = engine_path(path, spool.with_name("link.csv")) if utf8 else engine_path(spool, None)
-    except OSError as error:
-        return None, [_unreadable(name, error)]
-    if text is None:
-        return None, [_no_path(name)]
     decoder = codecs.getincrementaldecoder(source.encoding)("strict")
     try:
+        text = _usable(path, source, name=name, spool=spool)
+        if isinstance(text, Problem):
+            return None, [text]
         with spool.open("w", encoding="utf-8", newline="") as copy:
             for piece in _decoded(path, decoder, digest):
                 tally.add(piece)
@@ -130,6 +125,16 @@ def inspect(
         mixed_line_ends=0 < tally.carriage_returns < tally.lines,
     )
     return (None if tally.nuls else file), problems
+
+
+def _usable(path: Path, source: Source, *, name: str, spool: Path) -> Path | Problem:
+    """Where the engine will find the text of a file, or why it cannot be had."""
+    other = _another_format(path, source, name)
+    if other is not None:
+        return other
+    utf8 = codecs.lookup(source.encoding).name in _UTF8
+    text = engine_path(path, spool.with_name("link.csv")) if utf8 else engine_path(spool, None)
+    return _no_path(name) if text is None else text
 
 
 def engine_path(path: Path, link: Path | None) -> Path | None:

@@ -87,6 +87,7 @@ def test_utf16_undeclared(folder: Folder) -> None:
         (b"PK\x03\x04" + bytes(40), "a spreadsheet (.xlsx, .ods)", "save the sheet as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "old format (.xls)", "save the sheet as CSV"),
     ],
+    ids=["utf-16-le", "utf-16-be", "gzip", "zip", "xls"],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
 def test_files_that_are_not_text(
