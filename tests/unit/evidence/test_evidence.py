@@ -24,6 +24,12 @@ from whatworks.vocabulary import Conclusion, DesignClass, Impact, Verdict
 from whatworks.worlds import FiniteJobs, Pilots, simulate_jobs, simulate_pilots
 
 RNG = np.random.default_rng(11)
+PANEL_ROLES = {
+    "unit": "unit",
+    "period": "period",
+    "first_treated": "first_treated",
+    "outcome": "outcome",
+}
 
 
 def table(n: int = 600, gap: float = 0.5, effect: float = 1.0) -> pd.DataFrame:
@@ -69,18 +75,12 @@ def test_overlap_fails_when_many_find_nobody() -> None:
 
 def test_the_placebo_fails_when_trends_differ_before() -> None:
     frame = simulate_pilots(Pilots(seed=2, n_months=24)).frame
-    roles = {
-        "unit": "unit",
-        "period": "period",
-        "first_treated": "first_treated",
-        "outcome": "outcome",
-    }
-    fine = Design.from_panel(frame, **roles)
+    fine = Design.from_panel(frame, **PANEL_ROLES)
     assert finding(weigh(fine, [TwoByTwoDiD().fit(fine)]), "placebo").verdict is not Verdict.FAILS
     drift = frame.assign(
         outcome=frame["outcome"] + 0.3 * frame["period"] * (frame["first_treated"] > 0)
     )
-    bent = Design.from_panel(drift, **roles)
+    bent = Design.from_panel(drift, **PANEL_ROLES)
     evidence = weigh(bent, [TwoByTwoDiD().fit(bent)])
     assert finding(evidence, "placebo").verdict is Verdict.FAILS
     assert evidence.rating.strength <= CAPS[DesignClass.PANEL_DIFFERENCE] - 2
@@ -177,13 +177,7 @@ def test_losses_that_differ_between_arms_are_seen() -> None:
 
 def test_levels_matched_on_nothing_are_a_description() -> None:
     frame = simulate_pilots(Pilots(seed=4, n_months=24)).frame
-    roles = {
-        "unit": "unit",
-        "period": "period",
-        "first_treated": "first_treated",
-        "outcome": "outcome",
-    }
-    levels = Design.from_panel(frame, **roles).matched(using=Exact())
+    levels = Design.from_panel(frame, **PANEL_ROLES).matched(using=Exact())
     assert levels.design_class is DesignClass.UNADJUSTED
     bare = Design.from_cross_section(table(), treatment="treat", outcome="y")
     assert bare.matched(using=Exact()).design_class is DesignClass.UNADJUSTED
@@ -191,13 +185,7 @@ def test_levels_matched_on_nothing_are_a_description() -> None:
 
 def test_a_primary_month_that_was_not_estimated_concludes_nothing() -> None:
     frame = simulate_pilots(Pilots(seed=5, n_months=24)).frame
-    roles = {
-        "unit": "unit",
-        "period": "period",
-        "first_treated": "first_treated",
-        "outcome": "outcome",
-    }
-    design = Design.from_panel(frame, **roles)
+    design = Design.from_panel(frame, **PANEL_ROLES)
     month = design.question.primary
     values = design.outcomes.values.copy()
     values[0, design.outcomes.months.index(month)] = np.nan
