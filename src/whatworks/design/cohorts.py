@@ -163,9 +163,16 @@ def _window(
 
 
 def _latest(panel: Panel, question: Question, indicator: Indicator) -> int:
-    """Last month of entry that leaves the follow-up of the question."""
-    seen = [max(c.last for c in panel.coverage if c.kind == kind) for kind in indicator.kinds]
-    return min(panel.last, *seen) - question.months[-1]
+    """Last month of entry that is itself seen, and leaves the follow-up of the question.
+
+    Past what the sources of accompaniments cover, whoever enters would pass for not started.
+    """
+    last = {kind: panel.first - 1 for kind in (Kind.ACCOMPANIMENT, *indicator.kinds)}
+    for c in panel.coverage:
+        if c.kind in last:
+            last[c.kind] = max(last[c.kind], c.last)
+    entries = last.pop(Kind.ACCOMPANIMENT)
+    return min(entries, min(panel.last, *last.values()) - question.months[-1])
 
 
 def _entries_seen_from(panel: Panel) -> int:

@@ -60,6 +60,16 @@ def test_stays_seen_in_the_first_covered_month_are_not_entries() -> None:
     assert risk.person[risk.treated].tolist() == [2]
 
 
+def test_nobody_passes_for_not_started_where_entries_are_not_seen() -> None:
+    made = panel(records(PERSONS, episodes=starts({"p00": 5, "p01": 6, "p02": 9})))
+    until = tuple(
+        replace(c, last=to_index("2020-06")) if c.kind == Kind.ACCOMPANIMENT else c
+        for c in made.coverage
+    )
+    risk = ask(replace(made, coverage=until))
+    assert risk.entry.max() == to_index("2020-06")
+
+
 def test_a_sum_over_an_unseen_month_is_unknown() -> None:
     rows = [spell(p, "employment", "cdi", "2020-01-01", "2020-04-30") for p in PERSONS]
     made = records(PERSONS, episodes=[*rows, *starts({"p00": 6, "p01": 8})])
