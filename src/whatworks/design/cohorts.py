@@ -167,7 +167,7 @@ def _latest(panel: Panel, question: Question, indicator: Indicator) -> int:
 
     Past what the sources of accompaniments cover, whoever enters would pass for not started.
     """
-    last = {kind: panel.first - 1 for kind in (Kind.ACCOMPANIMENT, *indicator.kinds)}
+    last = dict.fromkeys((Kind.ACCOMPANIMENT, *indicator.kinds), panel.first - 1)
     for c in panel.coverage:
         if c.kind in last:
             last[c.kind] = max(last[c.kind], c.last)
