@@ -177,8 +177,12 @@ def _latest(panel: Panel, question: Question, indicator: Indicator) -> int:
 
 def _entries_seen_from(panel: Panel) -> int:
     """First month in which some source sees accompaniments: a stay seen then began nobody knows when."""
-    firsts = [c.first for c in panel.coverage if c.kind == Kind.ACCOMPANIMENT]
-    return max(panel.first, min(firsts))
+    return max(panel.first, min(_beginnings(panel)))
+
+
+def _beginnings(panel: Panel) -> list[int]:
+    """First month of each source of accompaniments: what it shows then may have begun long before."""
+    return sorted({c.first for c in panel.coverage if c.kind == Kind.ACCOMPANIMENT})
 
 
 def _starts(panel: Panel, treatment: str) -> ibis.Table:
@@ -245,7 +249,10 @@ def _classified(
     entry = rows[ENTRY_MONTH]
     treated = (start == entry) & rows.is_treatment
     reason = ibis.cases(
-        (start <= _entries_seen_from(panel), "started_before_window"),
+        (
+            (start <= _entries_seen_from(panel)) | start.isin(_beginnings(panel)),
+            "started_before_window",
+        ),
         (start < entry, "already_started"),
         ((start == entry) & ~rows.is_treatment, "other_accompaniment"),
         (~rows.eligible, "not_eligible"),

@@ -24,6 +24,7 @@ from whatworks import (
 from whatworks.design.cohorts import RiskSets, risk_sets
 from whatworks.indicators import lookup
 from whatworks.months import to_index
+from whatworks.sources.records import Coverage
 from whatworks.vocabulary import DesignClass, Kind
 
 PERSONS = [f"p{i:02d}" for i in range(12)]
@@ -58,6 +59,16 @@ def test_stays_seen_in_the_first_covered_month_are_not_entries() -> None:
     # The source begins in April: a stay in progress then began nobody knows when.
     risk = ask(made)
     assert risk.person[risk.treated].tolist() == [2]
+
+
+def test_the_stock_of_a_source_that_joins_later_is_not_an_entry() -> None:
+    made = panel(records(PERSONS, episodes=starts({"p00": 4, "p01": 5, "p02": 7})))
+    joined = Coverage(
+        source="later", kind=Kind.ACCOMPANIMENT, first=to_index("2020-05"), last=made.last
+    )
+    risk = ask(replace(made, coverage=(*made.coverage, joined)))
+    # Whoever appears in May, the later source's first month, may have begun long before.
+    assert sorted(risk.person[risk.treated].tolist()) == [0, 2]
 
 
 def test_nobody_passes_for_not_started_where_entries_are_not_seen() -> None:
