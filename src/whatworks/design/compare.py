@@ -110,20 +110,19 @@ def _history_months(
 ) -> int:
     """Months before entry on which arms were aligned, or held against each other as a placebo.
 
-    Only terms the comparison rests on count, and only a placebo window of a year or more that the
-    panel reaches.
+    Only terms the comparison rests on count, and only a placebo window of a year or more. Risk sets
+    hold no entry whose history the panel does not reach.
     """
-    available = risk.first - panel.first
     looked_back = [
-        available if t.act == "since_start" else t.k
+        risk.first - panel.first if t.act == "since_start" else t.k
         for t in risk.history_terms
         if used is None or t.name in used
     ]
     if question.placebo_months is not None:
         begin, end = question.placebo_months
-        if -begin <= available and end - begin + 1 >= PLACEBO_YEAR:
+        if end - begin + 1 >= PLACEBO_YEAR:
             looked_back.append(-begin)
-    return min(max(looked_back, default=0), available)
+    return max(looked_back, default=0)
 
 
 def _attributes(people: pd.DataFrame, risk: RiskSets) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.design.parts import Candidates
-from whatworks.errors import DesignRefused, OptionError
+from whatworks.errors import DesignRefused, OptionError, suggestion
 from whatworks.stats.neighbours import MOST_PAIRS, Pairs, TooManyPairsError, nearest_on_line
 
 Floats = NDArray[np.float64]
@@ -137,8 +137,23 @@ def as_names(names: Sequence[str], *, what: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def cells(candidates: Candidates, exact: tuple[str, ...]) -> Ints:
-    """Number of the cell of each candidate: its month, crossed with the covariates matched exactly."""
+def cells(candidates: Candidates, exact: tuple[str, ...], *, what: str) -> Ints:
+    """Number of the cell of each candidate: its month, crossed with the covariates matched exactly.
+
+    Raises
+    ------
+    OptionError
+        When one of them is not a covariate of the design; ``what`` names the option.
+    """
+    known = {name.split("=")[0] for name in candidates.names} | set(candidates.names)
+    unknown = [name for name in exact if name not in known]
+    if unknown:
+        raise OptionError(
+            what=what,
+            needed="covariates of the design",
+            found=repr(unknown[0]),
+            remedy=suggestion(unknown[0], sorted(known)) or "add it to the covariates",
+        )
     keys = [candidates.cell.astype(float)]
     for name in exact:
         keys += [

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-PLAIN_UNIT: Final = ""
 _DECIMALS: Final = {"pp": 1, "months": 2, "EUR/month": 0, "USD": 0}
 SMD_DECIMALS: Final = 3
 SHARE_DECIMALS: Final = 3

@@ -8,7 +8,7 @@ import numpy as np
 
 from whatworks.design.comparison import Chosen, as_names, cells, chosen, on_line
 from whatworks.design.parts import Candidates
-from whatworks.errors import DesignRefused, OptionError, suggestion
+from whatworks.errors import DesignRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +44,7 @@ class Exact:
 
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
-        known = {name.split("=")[0] for name in candidates.names} | set(candidates.names)
-        unknown = [name for name in self.on if name not in known]
-        if unknown:
-            raise OptionError(
-                what="Exact(on=...)",
-                needed="covariates of the design",
-                found=repr(unknown[0]),
-                remedy=suggestion(unknown[0], known) or "add it to the covariates",
-            )
-        cell = cells(candidates, self.on or candidates.names)
+        cell = cells(candidates, self.on or candidates.names, what="Exact(on=...)")
         # Equal scores within a cell are all ties: everyone in the cell is a match.
         pairs = on_line(np.zeros(cell.size), cell, candidates.treated, ratio=1)
         if pairs.treated.size == 0:

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from whatworks.design.comparison import Chosen, as_names, cells, chosen, on_line
 from whatworks.design.parts import Candidates
-from whatworks.errors import DesignRefused, OptionError, choice, suggestion
+from whatworks.errors import DesignRefused, OptionError, choice
 from whatworks.stats.logit import CERTAIN, fit_logit
 from whatworks.stats.neighbours import Pairs, nearest_in_space, whiten
 
@@ -75,19 +75,7 @@ class NearestNeighbours:
 
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
-        unknown = [
-            name
-            for name in self.exact
-            if not any(n == name or n.startswith(f"{name}=") for n in candidates.names)
-        ]
-        if unknown:
-            raise OptionError(
-                what="exact",
-                needed="covariates of the design",
-                found=repr(unknown[0]),
-                remedy=suggestion(unknown[0], candidates.names) or "add it to the covariates",
-            )
-        cell = cells(candidates, self.exact)
+        cell = cells(candidates, self.exact, what="exact")
         treated, others = (np.flatnonzero(arm) for arm in (candidates.treated, ~candidates.treated))
         propensity = None
         if self.metric == "mahalanobis":

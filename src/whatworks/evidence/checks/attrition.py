@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
+from whatworks.evidence.grading import at_most
 from whatworks.evidence.record import Finding
-from whatworks.vocabulary import TREATED, DesignClass, Verdict
+from whatworks.vocabulary import TREATED, DesignClass
 
 HOLDS_BELOW: Final = 0.05
 FAILS_ABOVE: Final = 0.20
@@ -40,16 +41,9 @@ def run(
     gap = float(abs(shares[0] - shares[1]))
     share = float(lost.sum() / max(total.sum(), 1))
     worst = max(share, 2 * gap)  # a gap between arms weighs twice
-    verdict = (
-        Verdict.HOLDS
-        if worst <= HOLDS_BELOW
-        else Verdict.STRAINED
-        if worst <= FAILS_ABOVE
-        else Verdict.FAILS
-    )
     return Finding(
         check="attrition",
-        verdict=verdict,
+        verdict=at_most(worst, holds=HOLDS_BELOW, strained=FAILS_ABOVE),
         statistic=share,
         threshold=HOLDS_BELOW,
         reference=REFERENCE,

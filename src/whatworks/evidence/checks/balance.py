@@ -10,6 +10,7 @@ import pandas as pd
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
+from whatworks.evidence.grading import at_most
 from whatworks.evidence.record import Finding
 from whatworks.stats.balance import moments, standardised_difference
 from whatworks.vocabulary import TREATED, WEIGHT, Verdict
@@ -75,16 +76,9 @@ def run(
     # A covariate constant among the treated but not among comparisons has no spread to divide by.
     worst = int(size.fillna(np.inf).to_numpy().argmax())
     value = float(size.fillna(np.inf).iloc[worst])
-    verdict = (
-        Verdict.HOLDS
-        if value <= HOLDS_BELOW
-        else Verdict.STRAINED
-        if value <= FAILS_ABOVE
-        else Verdict.FAILS
-    )
     return Finding(
         check="balance",
-        verdict=verdict,
+        verdict=at_most(value, holds=HOLDS_BELOW, strained=FAILS_ABOVE),
         statistic=value,
         threshold=HOLDS_BELOW,
         table=table,

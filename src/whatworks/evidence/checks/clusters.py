@@ -9,9 +9,10 @@ import numpy as np
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
+from whatworks.evidence.grading import at_least
 from whatworks.evidence.record import Finding
 from whatworks.stats.uncertainty import Influence
-from whatworks.vocabulary import MARKET, PERSON, SATURATION, TREATED, Supply, Verdict
+from whatworks.vocabulary import MARKET, PERSON, SATURATION, TREATED, Supply
 
 HOLDS_FROM: Final = 40
 FAILS_BELOW: Final = 20
@@ -32,16 +33,9 @@ def run(
     if Supply.SATURATION in design.supplies and level == "market":
         treated = design.units[SATURATION].to_numpy() > 0
     n = min(int(label[treated].nunique()), int(label[~treated].nunique()))
-    verdict = (
-        Verdict.HOLDS
-        if n >= HOLDS_FROM
-        else Verdict.STRAINED
-        if n >= FAILS_BELOW
-        else Verdict.FAILS
-    )
     return Finding(
         check="clusters",
-        verdict=verdict,
+        verdict=at_least(n, holds=HOLDS_FROM, strained=FAILS_BELOW),
         statistic=float(n),
         threshold=float(HOLDS_FROM),
         reference=REFERENCE,

@@ -12,6 +12,7 @@ from scipy import stats
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
+from whatworks.evidence.grading import at_least
 from whatworks.evidence.record import Finding
 from whatworks.stats.intervals import wald
 from whatworks.vocabulary import Supply, Verdict
@@ -60,16 +61,9 @@ def run(
     )
     if np.isnan(p_value):
         return _untestable()
-    verdict = (
-        Verdict.FAILS
-        if p_value < FAILS_BELOW
-        else Verdict.STRAINED
-        if p_value < STRAINED_BELOW
-        else Verdict.HOLDS
-    )
     return Finding(
         check="placebo",
-        verdict=verdict,
+        verdict=at_least(p_value, holds=STRAINED_BELOW, strained=FAILS_BELOW),
         statistic=p_value,
         threshold=FAILS_BELOW,
         reference=REFERENCE,

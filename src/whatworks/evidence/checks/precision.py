@@ -10,8 +10,9 @@ from scipy import stats
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
+from whatworks.evidence.grading import at_most
 from whatworks.evidence.record import Finding
-from whatworks.vocabulary import TREATED, Verdict
+from whatworks.vocabulary import TREATED
 
 HOLDS_BELOW: Final = 5.0
 FAILS_ABOVE: Final = 10.0
@@ -35,15 +36,9 @@ def run(
     comparison = design.outcomes.at(month)[~design.units[TREATED].to_numpy()]
     spread = float(np.nanstd(comparison))
     graded = mde if design.outcomes.unit == "pp" else 20 * mde / spread if spread > 0 else np.nan
-    if np.isnan(graded):
-        verdict = Verdict.NOT_TESTABLE
-    elif graded <= HOLDS_BELOW:
-        verdict = Verdict.HOLDS
-    else:
-        verdict = Verdict.STRAINED if graded <= FAILS_ABOVE else Verdict.FAILS
     return Finding(
         check="precision",
-        verdict=verdict,
+        verdict=at_most(graded, holds=HOLDS_BELOW, strained=FAILS_ABOVE),
         statistic=graded,
         threshold=HOLDS_BELOW,
         reference=REFERENCE,

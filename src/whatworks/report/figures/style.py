@@ -24,7 +24,6 @@ BLUE: Final = "#0a5fa5"
 ORANGE: Final = "#b8500a"
 INK: Final = "#1b1f24"
 GREY: Final = "#5b6470"
-RULE: Final = "#c9ced6"
 TINT_BLUE: Final = "#c9dff2"
 TINT_ORANGE: Final = "#fbe6d6"
 
