@@ -6,12 +6,17 @@ room and the column, and shows no row.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 
 import ibis
-import pandera.ibis as pa
 from ibis.expr import datatypes as dt
-from pandera.errors import SchemaErrors
+
+with warnings.catch_warnings():
+    # Where Spark is installed pandera imports its pandas, which warns of the pandas in use.
+    warnings.simplefilter("ignore", FutureWarning)
+    import pandera.ibis as pa
+    from pandera.errors import SchemaErrors
 
 
 def hold(

@@ -20,6 +20,17 @@ START: Final = "start"
 END: Final = "end"
 DAYS: Final = "days"
 OPEN: Final = "open_ended"
+SCHEME: Final = "scheme"
+INTENSITY: Final = "intensity"
+MEASURE: Final = "measure"
+VALUE: Final = "value"
+FIRST: Final = "first"
+LAST: Final = "last"
+COMMUNE: Final = "commune"
+ZONE: Final = "zone"
+DEPARTEMENT: Final = "departement"
+TIGHTNESS: Final = "tightness"
+HOUSEHOLD: Final = "household"
 
 UNIT: Final = "unit_id"
 TREATED: Final = "treated"
@@ -143,3 +154,30 @@ def state_column(kind: str, code: str | None = None) -> str:
     ('employment', 'employment_cdi')
     """
     return kind if code is None else f"{kind}_{code}"
+
+
+def scheme_column(kind: str, code: str) -> str:
+    """Name of the panel column that holds the local scheme of a state.
+
+    >>> scheme_column("accompaniment", "job_search")
+    'accompaniment_job_search_scheme'
+    """
+    return f"{kind}_{code}_{SCHEME}"
+
+
+def intensity_column(kind: str, code: str) -> str:
+    """Name of the panel column that holds the month's dose of a state.
+
+    >>> intensity_column("accompaniment", "job_search")
+    'accompaniment_job_search_intensity'
+    """
+    return f"{kind}_{code}_{INTENSITY}"
+
+
+def measure_column(name: str) -> str:
+    """Name of the panel column that holds a number of the month.
+
+    >>> measure_column("earnings")
+    'measure_earnings'
+    """
+    return f"{MEASURE}_{name}"

@@ -78,7 +78,7 @@ def gather_events(
         return scratch.empty("events", ibis.schema(types)), {}
     said = [
         reading.events.filter(reading.events[REASON].isnull())
-        .mutate(**{SOURCE: ibis.literal(reading.name)})
+        .mutate(**{SOURCE: ibis.literal(reading.name), **_unsaid(reading.events, types)})
         .select(*types)
         for reading in readings
         if reading.events is not None
@@ -133,3 +133,9 @@ def reading_ledger(
 
 def _union(tables: Sequence[ibis.Table]) -> ibis.Table:
     return (ibis.union(*tables) if len(tables) > 1 else tables[0]).distinct()
+
+
+def _unsaid(events: ibis.Table, types: Mapping[str, dt.DataType]) -> dict[str, ibis.Value]:
+    """Columns that a source has nothing to put in."""
+    own = {*events.columns, SOURCE}
+    return {name: ibis.null(kind) for name, kind in types.items() if name not in own}

@@ -3,35 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import ibis
-from ibis.backends.duckdb import Backend
+import pandas as pd
+from ibis.backends import BaseBackend
 
 from whatworks.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRead:
-    """One raw file as it was read: its place in the mapping, its fingerprint, its rows."""
+    """One raw file as it was read: its place in the mapping, its fingerprint, its rows.
+
+    ``vintage`` is the month in which the extract was made, None where the mapping says nothing.
+    """
 
     source: str
     name: str
     sha256: str
     rows: int
+    vintage: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldRead:
+    """A field that was read, and what the mapping says of its care."""
+
+    source: str
+    name: str
+    column: str
+    sensitivity: str
+    disclosure: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """Months (integers, both included) over which a source would have seen a state.
 
-    Outside its coverage a source is silent, not negative: the panel holds nulls there.
+    Outside its coverage a source is silent, not negative: the panel holds nulls there. From
+    ``unsettled`` on, when it is not None, what the source says may still change with a later
+    vintage.
     """
 
     source: str
     kind: str
     first: int
     last: int
+    unsettled: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geography:
+    """Communes and what they belong to.
+
+    Parameters
+    ----------
+    year : str
+        Of the official code to which every place was brought.
+    communes : ibis.Table
+        ``commune, zone, departement``: each commune once.
+    tightness : ibis.Table or None
+        ``place, month (int32), value (float64)``.
+    level : str
+        What ``place`` is: ``zone`` or ``departement``.
+    """
+
+    year: str
+    communes: ibis.Table
+    tightness: ibis.Table | None = None
+    level: str = "zone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """How the persons of several spaces were recognised as one.
+
+    Parameters
+    ----------
+    links : ibis.Table
+        ``space, person_id (linked), method (string), probability (float64)``: one row per person
+        of a space; ``method`` is ``nir``, ``key:...``, ``probabilistic`` or ``alone``. It holds no
+        identifier of a raw file.
+    rates : DataFrame
+        ``by, group, persons, linked, link_rate, false_link_rate``, counts of fewer than 11 hidden.
+    threshold : float
+    """
+
+    links: ibis.Table
+    rates: pd.DataFrame
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,32 +101,55 @@ class Records:
 
     Parameters
     ----------
-    connection : ibis DuckDB backend
+    connection : ibis backend
         The engine that holds the tables.
     persons : ibis.Table
-        ``person_id`` (string) and one column per mapped attribute; one row per person.
-        Attributes of type ``month`` are month integers, ``boolean`` are 0/1 (int8),
-        ``number`` are float64, ``category`` are strings.
+        ``person_id`` (string) and one column per attribute; attributes of type ``month`` are
+        month integers, ``boolean`` are 0/1 (int8), ``number`` are float64, ``category`` are
+        strings. Where sources identify persons in several spaces, ``person_id`` is
+        ``space:identifier`` until they are linked (`whatworks.link`).
     episodes : ibis.Table
-        ``source, person_id, kind, code, start (date), end (date or null when open)``:
-        rows of sources laid out as spells, ``end`` included in the spell.
+        ``source, person_id, kind, code, start (date), end (date or null when open), scheme (string
+        or null), intensity (float64 or null)``: rows of sources laid out as spells, ``end``
+        included in the spell.
     states : ibis.Table
-        ``source, person_id, kind, code, month (int32)``: rows of sources laid out by month.
+        ``source, person_id, kind, code, month (int32), scheme, intensity``: rows of sources laid
+        out by month.
+    measures : ibis.Table or None
+        ``source, person_id, measure, month (int32), value (float64)``.
+    blind : ibis.Table or None
+        ``source, person_id, kind, first (int32)``: months from which a source no longer sees the
+        person (moved away), until it shows the person again.
+    places : ibis.Table or None
+        ``source, person_id, commune, first (int32), last (int32 or null)``: communes lived in.
+    identities : ibis.Table or None
+        ``space, person_id`` and the fields of `Identity` as text; None once linked.
+    geography : Geography or None
+    linked : Linked or None
     codes : mapping of kind to tuple of codes
         Every code the mapping can produce, in the order it declares them.
+    schemes, intensities : frozenset of (kind, code)
+        States of which some source tells the scheme, the intensity.
+    units : mapping of measure or ``kind_code`` to unit
+        Units of measures and intensities, as the mapping writes them.
     attributes : mapping of name to type
         ``category``, ``number``, ``boolean`` or ``month``, as mapped.
     coverage : tuple of Coverage
     files : tuple of FileRead
+    fields : tuple of FieldRead
     ledger : Ledger
         The reading ledger.
     mapping_hash : str
         SHA-256 of the mapping file, carried to every output.
     operator_declared : frozenset of str
         Kinds whose only source is the evaluated operator itself.
+    gaps : mapping of source to int
+        Months without a row that do not end a stay (layouts by month).
+    gap_days : mapping of source to int
+        Days between two stays in one state that are one (layout ``spells``).
     """
 
-    connection: Backend
+    connection: BaseBackend
     persons: ibis.Table
     episodes: ibis.Table
     states: ibis.Table
@@ -76,3 +160,15 @@ class Records:
     ledger: Ledger
     mapping_hash: str
     operator_declared: frozenset[str] = frozenset()
+    measures: ibis.Table | None = None
+    blind: ibis.Table | None = None
+    places: ibis.Table | None = None
+    identities: ibis.Table | None = None
+    geography: Geography | None = None
+    linked: Linked | None = None
+    schemes: frozenset[tuple[str, str]] = frozenset()
+    intensities: frozenset[tuple[str, str]] = frozenset()
+    units: Mapping[str, str] = field(default_factory=dict)
+    fields: tuple[FieldRead, ...] = ()
+    gaps: Mapping[str, int] = field(default_factory=dict)
+    gap_days: Mapping[str, int] = field(default_factory=dict)

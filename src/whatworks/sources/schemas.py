@@ -10,7 +10,22 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from whatworks.contracts import hold
-from whatworks.vocabulary import CODE, END, KIND, MONTH, PERSON, SOURCE, START
+from whatworks.vocabulary import (
+    CODE,
+    COMMUNE,
+    END,
+    FIRST,
+    INTENSITY,
+    KIND,
+    LAST,
+    MEASURE,
+    MONTH,
+    PERSON,
+    SCHEME,
+    SOURCE,
+    START,
+    VALUE,
+)
 
 TYPES: Final[Mapping[str, dt.DataType]] = {
     "category": dt.string,
@@ -31,10 +46,39 @@ class Product:
 
 
 _STATE: Final = {SOURCE: dt.string, PERSON: dt.string, KIND: dt.string, CODE: dt.string}
+_BESIDE: Final = {SCHEME: dt.string, INTENSITY: dt.float64}
 EPISODES: Final = Product(
-    name="episodes", types={**_STATE, START: dt.date, END: dt.date}, nullable=frozenset({END})
+    name="episodes",
+    types={**_STATE, START: dt.date, END: dt.date, **_BESIDE},
+    nullable=frozenset({END, *_BESIDE}),
 )
-STATES: Final = Product(name="states", types={**_STATE, MONTH: dt.int32})
+STATES: Final = Product(
+    name="states", types={**_STATE, MONTH: dt.int32, **_BESIDE}, nullable=frozenset(_BESIDE)
+)
+MEASURES: Final = Product(
+    name="measures",
+    types={
+        SOURCE: dt.string,
+        PERSON: dt.string,
+        MEASURE: dt.string,
+        MONTH: dt.int32,
+        VALUE: dt.float64,
+    },
+)
+BLIND: Final = Product(
+    name="blind", types={SOURCE: dt.string, PERSON: dt.string, KIND: dt.string, FIRST: dt.int32}
+)
+PLACES: Final = Product(
+    name="places",
+    types={
+        SOURCE: dt.string,
+        PERSON: dt.string,
+        COMMUNE: dt.string,
+        FIRST: dt.int32,
+        LAST: dt.int32,
+    },
+    nullable=frozenset({LAST}),
+)
 
 
 def persons_product(attributes: Mapping[str, str]) -> Product:

@@ -8,7 +8,7 @@ from typing import Final
 import ibis
 import ibis.expr.datatypes as dt
 
-from whatworks.sources.columns import Attribute, EndColumn
+from whatworks.sources.mapping import Attribute, EndColumn
 
 FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2199

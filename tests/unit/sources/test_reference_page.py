@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from unit.sources.folder import Folder
 from whatworks.sources import read
-from whatworks.sources.columns import Attribute, CodeColumn, EndColumn, MonthColumns
+from whatworks.sources.mapping import Attribute, CodeColumn, EndColumn, MonthColumns
 from whatworks.sources.mapping import Mapping, Source
 
 PAGE: Final = (Path(__file__).parents[3] / "docs/reference/mapping.md").read_text(encoding="utf-8")

@@ -1,0 +1,199 @@
+"""The mapping file: one table of a TOML file per raw source, read and checked before any data.
+
+Every key is declared in this folder; an unknown one is an error that names the file, the key, its
+line and the nearest key that exists. ``docs/reference/mapping.md`` shows the language by example.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from whatworks.errors import MappingError
+from whatworks.sources.mapping.attributes import Attribute
+from whatworks.sources.mapping.people import Linkage, Objections
+from whatworks.sources.mapping.source import Source
+from whatworks.sources.mapping.strict import Name, Strict
+from whatworks.sources.mapping.territories import Territories
+from whatworks.sources.toml_problems import misuse, plain_problem
+from whatworks.vocabulary import (
+    ENTRY_MONTH,
+    MARKET,
+    MONTH,
+    PERSON,
+    SATURATION,
+    STRATUM,
+    TREATED,
+    UNIT,
+    WEIGHT,
+    Kind,
+)
+
+PACKAGE: Final = "package:"
+"""Prefix of a glob inside an installed package."""
+_RESERVED: Final = (
+    PERSON,
+    UNIT,
+    MONTH,
+    TREATED,
+    ENTRY_MONTH,
+    STRATUM,
+    SATURATION,
+    *Kind,
+)
+
+
+class Profile(Strict):
+    """What a release must respect (``[disclosure.NAME]``)."""
+
+    min_count: Annotated[int, Field(ge=1)] = 11
+    min_part: Annotated[int, Field(ge=0)] = 5
+    """Smallest numerator and smallest complement."""
+    round_to: Annotated[int, Field(ge=1)] = 1
+
+
+class Mapping(Strict):
+    """The whole file."""
+
+    schema_: Annotated[Literal[1], Field(alias="schema")]
+    title: str = ""
+    sources: dict[Name, Source]
+    link: Linkage | None = None
+    objections: Objections | None = None
+    territories: Territories | None = None
+    disclosure: dict[Name, Profile] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _sources_agree(self) -> Mapping:
+        if not self.sources:
+            raise misuse(
+                "sources",
+                needed="at least one source",
+                found="none",
+                remedy="add a table such as [sources.contracts]",
+            )
+        giver: dict[str, str] = {}
+        for name, source in self.sources.items():
+            for attribute, mapped in source.attributes.items():
+                _check_attribute(attribute, mapped, key=f"sources.{name}.attributes.{attribute}")
+                if attribute in giver:
+                    raise misuse(
+                        f"sources.{name}.attributes.{attribute}",
+                        needed="each attribute from one source only",
+                        found=f"{attribute!r} given by {giver[attribute]!r} and by {name!r}",
+                        remedy="keep one of the two or give them different names",
+                    )
+                giver[attribute] = name
+        return self
+
+
+def _check_attribute(name: str, attribute: Attribute, *, key: str) -> None:
+    """Refuse names that later rooms use for something else."""
+    if name in _RESERVED:
+        raise misuse(
+            key,
+            needed="a name other than the product's own columns",
+            found=repr(name),
+            remedy=f"call it for instance {name}_declared",
+        )
+    if name == WEIGHT and attribute.type != "number":
+        raise misuse(
+            f"{key}.type",
+            needed=f"{WEIGHT!r}, the survey weight, as a number",
+            found=repr(attribute.type),
+            remedy="write type = 'number'",
+        )
+    if name == MARKET and attribute.type != "category":
+        raise misuse(
+            f"{key}.type",
+            needed=f"{MARKET!r}, the labour market lived in, as a category",
+            found=repr(attribute.type),
+            remedy="write type = 'category'",
+        )
+
+
+def load(path: Path) -> tuple[Mapping, str]:
+    """Read and check a mapping file; no data is opened.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file in UTF-8.
+
+    Returns
+    -------
+    mapping : Mapping
+    sha256 : str
+        Of the file's bytes.
+
+    Raises
+    ------
+    MappingError
+        When the file cannot be read, is not TOML, has a key or a value that the language does
+        not know, or a glob that matches no file. Names the key and its line.
+    """
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
+        mapping = Mapping.model_validate(tomllib.loads(text))
+    except OSError as error:
+        raise MappingError(
+            what=str(path),
+            needed="a mapping file that can be read",
+            found=(error.strerror or "no such file").lower(),
+            remedy="check the path",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MappingError(
+            what=str(path),
+            needed="a TOML file in UTF-8",
+            found=_syntax(error),
+            remedy="correct the file at that place",
+        ) from None
+    except ValidationError as error:
+        needed, found, remedy = plain_problem(error, text, Mapping)
+        raise MappingError(what=str(path), needed=needed, found=found, remedy=remedy) from None
+    for name, source in mapping.sources.items():
+        if not files_of(source, path):
+            raise MappingError(
+                what=f"{path}, key sources.{name}.files",
+                needed="a glob that matches at least one file, relative to the mapping file",
+                found=f"none for {source.files!r}",
+                remedy="correct the glob or bring the files",
+            )
+    return mapping, hashlib.sha256(content).hexdigest()
+
+
+def files_of(source: Source, mapping_file: Path) -> tuple[Path, ...]:
+    """Raw files of a source in the order of their names.
+
+    ``package:NAME/path`` names files that an installed package ships; the package is not imported.
+    """
+    base, pattern = mapping_file.parent, source.files
+    if pattern.startswith(PACKAGE):
+        name, _, pattern = pattern.removeprefix(PACKAGE).partition("/")
+        spec = find_spec(name)
+        places = [] if spec is None else list(spec.submodule_search_locations or [])
+        if not places:
+            raise MappingError(
+                what=str(mapping_file),
+                needed=f"the installed package {name!r}, which ships these files",
+                found="no package of that name",
+                remedy=f"install {name!r}",
+            )
+        base = Path(places[0])
+    pattern = str(Path(glob.escape(str(base))) / pattern)
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
+    return tuple(Path(name) for name in sorted(found) if not Path(name).is_dir())
+
+
+def _syntax(error: tomllib.TOMLDecodeError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"bytes that are not UTF-8 (byte {error.start + 1})"
+    return str(error)[:1].lower() + str(error)[1:]
