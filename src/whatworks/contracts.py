@@ -16,7 +16,10 @@ with warnings.catch_warnings():
     # Where Spark is installed pandera imports its pandas, which warns of the pandas in use.
     warnings.simplefilter("ignore", FutureWarning)
     import pandera.ibis as pa
+    import pandera.pandas as frames
     from pandera.errors import SchemaErrors
+
+__all__ = ["frames", "hold"]
 
 
 def hold(

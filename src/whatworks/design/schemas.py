@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
+from whatworks.contracts import frames as pa
 from whatworks.vocabulary import (
     ENTRY_MONTH,
     MARKET,
