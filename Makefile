@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint docs montecarlo bench clean
+.PHONY: demo test lint docs montecarlo corruption kills bench clean
 
 demo: $(READY)
 	$(BIN)/whatworks demo
@@ -24,6 +24,9 @@ docs: $(READY)
 
 montecarlo: $(READY)
 	$(BIN)/pytest -n 2 -q -m montecarlo tests/montecarlo
+
+corruption: $(READY)
+	CORRUPTION_RUNS=500 $(BIN)/pytest -n 2 -q tests/corruption
 
 bench: $(READY)
 	$(BIN)/python benchmarks/walk.py

@@ -133,6 +133,14 @@ class Indicators(Table):
         return f"{headings[0]}\n\n{shown}\n\n{headings[1]}\n\n{refused}"
 
 
+def bound(criterion: str, value: float) -> str:
+    """Threshold of a criterion: a share, a count where it counts, or none."""
+    counts = ("declared_breaks", "volatility", "single_declarant")
+    if value == float("inf"):
+        return "never"
+    return f"{value:.0f}" if criterion in counts else f"{value:.1%}"
+
+
 class Gate(Table):
     """Criteria of the reliability gate and their two thresholds."""
 
@@ -140,7 +148,7 @@ class Gate(Table):
         return table(
             ("criterion", "a reserve above", "a refusal above"),
             (
-                (f"`{name}`", f"{reserve:.1%}", f"{refuse:.1%}")
+                (f"`{name}`", *(bound(name, b) for b in (reserve, refuse)))
                 for name, (reserve, refuse) in THRESHOLDS.items()
             ),
         )

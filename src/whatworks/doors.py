@@ -25,3 +25,8 @@ def indicators() -> ModuleType:
 def report() -> ModuleType:
     """Load the room that draws and renders."""
     return import_module("whatworks.report")
+
+
+def pyspark_sql() -> ModuleType:
+    """Load the cluster engine: an extra (``whatworks[scale]``) that needs Java."""
+    return import_module("pyspark.sql")

@@ -124,6 +124,18 @@ class Nature(StrEnum):
     ACTIVITY = "activity"
     INPUT = "input"
     PROCESS = "process"
+    DESCRIPTION = "description"
+    """Read on those who left or stayed only: it describes them, and carries no effect."""
+    UNOBSERVED = "unobserved"
+    """An outcome that files of the persons served cannot show."""
+
+
+class Role(StrEnum):
+    """What a measure may serve as."""
+
+    RESULT = "result"
+    DOSE = "dose"
+    COST = "cost"
 
 
 class Impact(StrEnum):

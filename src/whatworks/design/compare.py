@@ -209,6 +209,8 @@ def _outcomes(
     values = np.where(inside, monthly[place[:, None], safe], np.nan)
     if indicator.accumulates:
         values = _accumulate(values, months)
+    if indicator.ever:
+        values = np.minimum(values, 1.0)
     scale = 100.0 if indicator.unit == "pp" else 1.0
     return Outcomes(
         name=indicator.id,

@@ -1,254 +1,232 @@
-"""The reliability gate: may this outcome be published from this panel?
+"""What the reliability gate asks: thresholds, declared breaks, independent counts, waivers, in a file.
 
-Each criterion compares a measured share with two thresholds; the worst criterion decides.
-Thresholds are those of `THRESHOLDS`, printed with the result.
+The packaged defaults (``gate.toml``) are proposals; a user's file overrides them key by key, and what
+was used is printed with every verdict.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+import datetime as dt
+import math
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
 
-import pandas as pd
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from whatworks.errors import IndicatorRefused
-from whatworks.indicators.record import Indicator, Refusal
-from whatworks.indicators.registry import indicators, lookup
-from whatworks.ledger import Ledger
-from whatworks.months import to_label
-from whatworks.panel.record import Panel
-from whatworks.vocabulary import MARKET, GateVerdict, Nature, state_column
+from whatworks.errors import OptionError, suggestion
+from whatworks.months import to_index
+from whatworks.sources.mapping.strict import MonthLabel, Name, Strict
+from whatworks.sources.toml_problems import misuse, plain_problem
+from whatworks.vocabulary import GateVerdict, Kind
 
-THRESHOLDS: Final = {
-    "dropped_rows": (0.005, 0.02),
-    "missing_key": (0.05, 0.15),
-    "months_unseen": (0.01, 0.10),
-}
-"""Share above which a criterion calls for a reserve, and for a refusal."""
+ANY: Final = "*"
+_PACKAGED: Final = files("whatworks.indicators").joinpath("gate.toml").read_text(encoding="utf-8")
+_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(tomllib.loads(_PACKAGED))
+THRESHOLDS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
+    {
+        name: (float(bounds["reserve"]), float(bounds["refuse"]))
+        for name, bounds in _DEFAULTS["thresholds"].items()
+    }
+)
+"""Packaged thresholds: above which a criterion calls for a reserve, and for a refusal."""
 
-_UNUSABLE: Final = ("unmapped_code", "end_before_start")
+
+class Bounds(Strict):
+    """Thresholds of one criterion."""
+
+    reserve: Annotated[float, Field(ge=0)] = 0.0
+    refuse: Annotated[float, Field(ge=0)] = math.inf
+
+    def verdict(self, measured: float, *, refusable: bool = True) -> GateVerdict:
+        """Answer of one criterion on what it measured."""
+        if refusable and measured > self.refuse:
+            return GateVerdict.REFUSED
+        return GateVerdict.WITH_RESERVE if measured > self.reserve else GateVerdict.PUBLISHED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assessment:
-    """Answer of the gate on one indicator.
+class Volatility(Strict):
+    """When a change from one month to the next is a jump."""
 
-    Parameters
-    ----------
-    indicator : str
-    verdict : GateVerdict
-    criteria : DataFrame
-        ``criterion, measured, reserve_above, refuse_above, verdict``.
-    refusals : tuple of Refusal
-        One per criterion that refuses.
+    robust_sd: Annotated[float, Field(gt=0)] = 6.0
+    smallest_jump: Annotated[float, Field(ge=0, le=1)] = 0.01
+    fewest_months: Annotated[int, Field(ge=3)] = 24
+    fewest_persons: Annotated[int, Field(ge=1)] = 100
+
+
+class Break(Strict):
+    """A change of definition, coverage or rule that somebody declares."""
+
+    sources: Annotated[tuple[Name, ...], Field(min_length=1)]
+    month: MonthLabel
+    description: Annotated[str, Field(min_length=1)]
+
+
+class Expected(Strict):
+    """An independent count of the persons a source should show in a state, in one month."""
+
+    source: Name
+    state: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    """Column of the panel: ``benefit_rsa``, or a kind."""
+    month: MonthLabel
+    expected: Annotated[int, Field(ge=1)]
+    origin: Annotated[str, Field(min_length=1)]
+    """Who counted: printed."""
+
+
+class Waiver(Strict):
+    """A named person takes it upon them to publish, with a reserve, what a criterion refuses."""
+
+    criterion: str
+    indicator: str = ANY
+    source: str = ANY
+    by: Annotated[str, Field(min_length=3)]
+    on: dt.date
+    why: Annotated[str, Field(min_length=10)]
+
+    @field_validator("criterion")
+    @classmethod
+    def _can_be_waived(cls, criterion: str) -> str:
+        return _known(criterion, what="a criterion that can be waived")
+
+    def covers(self, criterion: str, indicator: str, sources: tuple[str, ...]) -> bool:
+        """Whether the waiver speaks of this refusal."""
+        return (
+            self.criterion == criterion
+            and self.indicator in (ANY, indicator)
+            and (self.source == ANY or self.source in sources)
+        )
+
+
+class Gate(Strict):
+    """The whole file, over the packaged defaults.
+
+    Examples
+    --------
+    >>> Gate.default().thresholds["unlinked"].refuse
+    0.15
     """
 
-    indicator: str
-    verdict: GateVerdict
-    criteria: pd.DataFrame
-    refusals: tuple[Refusal, ...]
+    schema_: Annotated[Literal[1], Field(alias="schema")]
+    smallest_cell: Annotated[int, Field(ge=1)] = 11
+    thresholds: dict[str, Bounds] = Field(default_factory=dict)
+    volatility: Volatility = Volatility()
+    lags: dict[Name, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    """Months after which a source is definitive, where its mapping does not say it."""
+    paid_on: tuple[Kind, ...] = ()
+    """Kinds of state on which the evaluated operator's own payment depends."""
+    breaks: tuple[Break, ...] = ()
+    completeness: tuple[Expected, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
 
-    def raise_if_refused(self) -> Assessment:
-        """Return self when publishable.
+    @field_validator("thresholds")
+    @classmethod
+    def _known_criteria(cls, thresholds: dict[str, Bounds]) -> dict[str, Bounds]:
+        for name in thresholds:
+            _known(name, what="one of the criteria", key=name)
+        return thresholds
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Gate:
+        for name, bounds in self.thresholds.items():
+            if bounds.reserve > bounds.refuse:
+                raise misuse(
+                    f"thresholds.{name}",
+                    needed="a reserve that comes before the refusal",
+                    found=f"reserve above {bounds.reserve:g}, refusal above {bounds.refuse:g}",
+                    remedy="lower 'reserve' or raise 'refuse'",
+                )
+        return self
+
+    @classmethod
+    def default(cls) -> Gate:
+        """The packaged gate."""
+        return cls.model_validate(dict(_DEFAULTS))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Gate:
+        """Read a gate file over the packaged defaults.
+
+        Parameters
+        ----------
+        path : path
+            A TOML file in UTF-8. What it does not say keeps its default; its breaks, counts and
+            waivers are added.
+
+        Returns
+        -------
+        Gate
 
         Raises
         ------
-        IndicatorRefused
-            Naming what, where, the measured value against the threshold, and what would lift it.
+        OptionError
+            When the file cannot be read, is not TOML, or has a key or a value the gate does not
+            know. Names the key and its line.
         """
-        if self.verdict is not GateVerdict.REFUSED:
-            return self
-        first = self.refusals[0]
-        found, needed, remedy = _EXPLAIN[first.code]
-        raise IndicatorRefused(
-            what=f"{first.what} refused ({first.where})",
-            needed=needed.format(**first.facts),
-            found=found.format(**first.facts),
-            remedy=remedy.format(**first.facts),
+        place = Path(path)
+        try:
+            text = place.read_text(encoding="utf-8-sig")
+            given = tomllib.loads(text)
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            raise OptionError(
+                what=str(place),
+                needed="a gate file: TOML in UTF-8",
+                found=(reason or f"text that is not that ({type(error).__name__})").lower(),
+                remedy="check the path, or correct the file",
+            ) from None
+        try:
+            cls.model_validate({**given, "thresholds": _whole(given.get("thresholds", {}))})
+            return cls.model_validate(_over(_DEFAULTS, given))
+        except ValidationError as error:
+            needed, found, remedy = plain_problem(error, text, cls)
+            raise OptionError(what=str(place), needed=needed, found=found, remedy=remedy) from None
+
+    def bounds(self, criterion: str) -> Bounds:
+        """Thresholds of a criterion."""
+        return self.thresholds[criterion]
+
+    def breaks_between(self, source: str, first: int, last: int) -> tuple[Break, ...]:
+        """Declared breaks of a source strictly inside a window: both of its sides are seen."""
+        return tuple(
+            b for b in self.breaks if source in b.sources and first < to_index(b.month) <= last
         )
 
 
-_NOT_OUTCOME: Final = (
-    "a measure of {nature}, which tells what the administration does and not what becomes of people",
-    "an outcome of the persons accompanied",
-    "ask for one of {alternatives}; this measure may serve as dose or cost",
-)
-_EXPLAIN: Final = {
-    "activity_not_outcome": _NOT_OUTCOME,
-    "input_not_outcome": _NOT_OUTCOME,
-    "process_not_outcome": _NOT_OUTCOME,
-    "unknown_states": (
-        "a panel without {missing}",
-        "a source that shows {missing}",
-        "add that source to the mapping file",
-    ),
-    "no_spells": (
-        "sources of {kind} without a single stay in the window",
-        "at least one stay in {kind}",
-        "check the mapping's codes and dates, and that identifiers are written alike in all files",
-    ),
-    "months_unseen": (
-        "{measured:.1%} of the window's months unseen",
-        "at most {threshold:.0%}",
-        "shorten the window or obtain the missing months",
-    ),
-    "dropped_rows": (
-        "{measured:.1%} of the source's rows unusable",
-        "at most {threshold:.1%}",
-        "have the producer correct them, or map the codes left out",
-    ),
-    "missing_key": (
-        "{measured:.1%} of persons without a market",
-        "at most {threshold:.0%}",
-        "complete the attribute 'market' in its source",
-    ),
-}
-
-
-def assess(panel: Panel, indicator: str) -> Assessment:
-    """Judge whether an indicator can be published from this panel.
-
-    Parameters
-    ----------
-    panel : Panel
-    indicator : str
-        Registered identifier.
-
-    Returns
-    -------
-    Assessment
-        ``published``, ``with_reserve`` (a single declarant, or a share above the first threshold)
-        or ``refused``.
-
-    Raises
-    ------
-    OptionError
-        When no indicator has that identifier.
-    """
-    definition = lookup(indicator)
-    where = f"{to_label(panel.first)} → {to_label(panel.last)}"
-    refusal = _impossible(panel, definition, where)
-    if refusal is not None:
-        empty = _criteria([])
-        return Assessment(
-            indicator=indicator, verdict=GateVerdict.REFUSED, criteria=empty, refusals=(refusal,)
-        )
-    sources = sorted({c.source for c in panel.coverage if c.kind in definition.kinds})
-    where = f"{', '.join(sources)}, {where}"
-    criteria = _criteria(
-        [
-            ("months_unseen", _months_unseen(panel, definition)),
-            ("dropped_rows", _dropped_rows(panel.ledger, sources)),
-            ("missing_key", _missing_market(panel)),
-        ]
-    )
-    refusals = tuple(
-        Refusal(
-            code=str(row.criterion),
-            what=indicator,
-            where=where,
-            facts={"measured": _share(row.measured), "threshold": _share(row.refuse_above)},
-        )
-        for row in criteria.itertuples(index=False)
-        if row.verdict == GateVerdict.REFUSED
-    )
-    return Assessment(
-        indicator=indicator,
-        verdict=_overall(panel, definition, criteria),
-        criteria=criteria,
-        refusals=refusals,
+def _known(criterion: str, *, what: str, key: str = "") -> str:
+    if criterion in THRESHOLDS:
+        return criterion
+    raise misuse(
+        key,
+        needed=f"{what}: {', '.join(THRESHOLDS)}",
+        found=repr(criterion),
+        remedy=suggestion(criterion, THRESHOLDS) or "choose one of those",
     )
 
 
-def _share(cell: object) -> float:
-    """A cell of the criteria as a number."""
-    return float(str(cell))
-
-
-def _overall(panel: Panel, definition: Indicator, criteria: pd.DataFrame) -> GateVerdict:
-    found = set(criteria["verdict"])
-    if GateVerdict.REFUSED in found:
-        return GateVerdict.REFUSED
-    single = any(kind in panel.operator_declared for kind in definition.kinds)
-    if single or GateVerdict.WITH_RESERVE in found:
-        return GateVerdict.WITH_RESERVE
-    return GateVerdict.PUBLISHED
-
-
-def _impossible(panel: Panel, definition: Indicator, where: str) -> Refusal | None:
-    """Refusal that no amount of better data of the same kind would lift."""
-    if definition.nature is not Nature.OUTCOME:
-        return Refusal(
-            code=f"{definition.nature}_not_outcome",
-            what=definition.id,
-            where=where,
-            facts={
-                "nature": str(definition.nature),
-                "alternatives": ", ".join(indicators(Nature.OUTCOME)),
-            },
-        )
-    known = {
-        name
-        for kind, codes in panel.states.items()
-        for name in (kind, *(state_column(kind, code) for code in codes))
+def _whole(thresholds: Any) -> Any:
+    """Thresholds a user gives, those of known criteria completed by their defaults."""
+    if not isinstance(thresholds, dict):
+        return thresholds
+    known = _DEFAULTS["thresholds"]
+    return {
+        name: {**known.get(name, {}), **given} if isinstance(given, dict) else given
+        for name, given in thresholds.items()
     }
-    missing = [name for name in (*definition.kinds, *definition.codes) if name not in known]
-    if not missing and definition.lacking is not None:
-        missing = list(definition.lacking(panel))
-    if missing:
-        return Refusal(
-            code="unknown_states",
-            what=definition.id,
-            where=where,
-            facts={"missing": ", ".join(missing)},
-        )
-    for kind in definition.kinds:
-        if not (panel.table[kind] > 0).any().execute():
-            return Refusal(code="no_spells", what=definition.id, where=where, facts={"kind": kind})
-    return None
 
 
-def _criteria(measured: list[tuple[str, float]]) -> pd.DataFrame:
-    rows = []
-    for criterion, share in measured:
-        reserve, refuse = THRESHOLDS[criterion]
-        verdict = (
-            GateVerdict.REFUSED
-            if share > refuse
-            else GateVerdict.WITH_RESERVE
-            if share > reserve
-            else GateVerdict.PUBLISHED
-        )
-        rows.append((criterion, share, reserve, refuse, verdict))
-    names = ["criterion", "measured", "reserve_above", "refuse_above", "verdict"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def _months_unseen(panel: Panel, definition: Indicator) -> float:
-    """Share of the window's months that no source of a needed kind covers, worst kind."""
-    window = set(range(panel.first, panel.last + 1))
-    worst = 0.0
-    for kind in definition.kinds:
-        seen: set[int] = set()
-        for c in panel.coverage:
-            if c.kind == kind:
-                seen |= set(range(c.first, c.last + 1))
-        worst = max(worst, len(window - seen) / len(window))
-    return worst
-
-
-def _dropped_rows(ledger: Ledger, sources: list[str]) -> float:
-    """Share of rows that could not be used, worst source."""
-    worst = 0.0
-    for step in ledger.steps:
-        if step.room == "sources" and step.name in sources and step.before:
-            lost = sum(n for reason, n in step.dropped if reason in _UNUSABLE)
-            worst = max(worst, lost / step.before)
-    return worst
-
-
-def _missing_market(panel: Panel) -> float:
-    """Share of persons without a market, zero when the panel has no such attribute."""
-    if MARKET not in panel.attributes:
-        return 0.0
-    return float(panel.persons[MARKET].isnull().mean().execute())
+def _over(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults overridden key by key; lists are added to."""
+    merged = dict(defaults)
+    for key, value in given.items():
+        before = merged.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            merged[key] = _over(before, value)
+        elif isinstance(before, list) and isinstance(value, list):
+            merged[key] = [*before, *value]
+        else:
+            merged[key] = value
+    return merged

@@ -7,16 +7,35 @@ from types import MappingProxyType
 from typing import Final
 
 from whatworks.errors import OptionError, suggestion
-from whatworks.indicators.definitions import activity, durable, employment, rsa
-from whatworks.indicators.record import Indicator
-from whatworks.vocabulary import Nature
+from whatworks.indicators.definitions import (
+    activity,
+    assessments,
+    described,
+    durable,
+    employment,
+    income,
+    registration,
+    rights,
+    rsa,
+    unobserved,
+)
+from whatworks.indicators.record import USES, Indicator, Shown
+from whatworks.vocabulary import Nature, Role
 
+_FAMILIES: Final = (
+    employment,
+    durable,
+    rsa,
+    income,
+    registration,
+    rights,
+    assessments,
+    activity,
+    described,
+    unobserved,
+)
 _ALL: Final[Mapping[str, Indicator]] = MappingProxyType(
-    {
-        indicator.id: indicator
-        for module in (employment, durable, rsa, activity)
-        for indicator in module.INDICATORS
-    }
+    {indicator.id: indicator for family in _FAMILIES for indicator in family.INDICATORS}
 )
 
 
@@ -46,3 +65,17 @@ def lookup(identifier: str) -> Indicator:
             remedy=suggestion(identifier, _ALL) or "choose one of those outcomes",
         )
     return _ALL[identifier]
+
+
+def usable_as(identifier: str, role: Role) -> bool:
+    """Whether an indicator may serve as a result, a dose or a cost.
+
+    >>> usable_as("interviews_held", Role.DOSE), usable_as("interviews_held", Role.RESULT)
+    (True, False)
+    """
+    return role in USES[lookup(identifier).nature]
+
+
+def possible(shown: Shown) -> tuple[str, ...]:
+    """Indicators that can be computed from what is shown, outcomes first."""
+    return tuple(i.id for i in _ALL.values() if i.computable(shown))

@@ -11,7 +11,7 @@ from ibis.backends.duckdb import Backend
 
 from whatworks import doors
 from whatworks.ledger import Ledger
-from whatworks.sources.records import Coverage
+from whatworks.sources.records import Coverage, Linked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,8 @@ class Panel:
     operator_declared : frozenset of str
     mapping_hash : str
     ledger : Ledger
+    linked : Linked or None
+        How persons were linked, where they were.
     """
 
     connection: Backend
@@ -54,6 +56,7 @@ class Panel:
     operator_declared: frozenset[str]
     mapping_hash: str
     ledger: Ledger
+    linked: Linked | None = None
 
     def assess(self, indicator: str) -> Any:
         """Pass an indicator through the reliability gate; see `whatworks.assess`."""

@@ -1,18 +1,25 @@
-"""The engine that holds every table up to the design: DuckDB, embedded, bounded and offline."""
+"""The engine that holds every table up to the design: DuckDB, embedded, bounded and offline.
+
+Spark is the other one, for those whose data already live there. Everything between the raw files and
+the design is written once, in expressions both understand; what they do not say alike is here.
+"""
 
 from __future__ import annotations
 
 import re
 import shutil
 import tempfile
+import warnings
 import weakref
 from pathlib import Path
 from typing import Final
 
 import ibis
+from ibis.backends import BaseBackend
 from ibis.backends.duckdb import Backend
 
-from whatworks.errors import OptionError
+from whatworks import doors
+from whatworks.errors import OptionError, UsageError
 
 _SIZE: Final = re.compile(r"[0-9]+([.][0-9]+)?\s*[KMGT]i?B")
 
@@ -82,3 +89,72 @@ def connect(
     )  # the setting fails in a notebook without widgets
     weakref.finalize(backend, shutil.rmtree, spill, ignore_errors=True)
     return backend
+
+
+def connect_spark(*, cores: int = 2, memory: str = "2g", partitions: int = 2) -> BaseBackend:
+    """Open Spark on this machine, or take up the session that already runs.
+
+    Parameters
+    ----------
+    cores : int
+        Cores of a session opened here.
+    memory : str
+        Memory of its driver, as Spark writes it.
+    partitions : int
+        Partitions of its joins and aggregates.
+
+    Returns
+    -------
+    ibis PySpark backend
+        A session that runs already (on a cluster, say) keeps its own options.
+
+    Raises
+    ------
+    UsageError
+        When PySpark is not installed, or Java is missing.
+    """
+    with warnings.catch_warnings():
+        # PySpark warns of the pandas in use each time it converts; the results are tested.
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            builder = doors.pyspark_sql().SparkSession.builder
+            options = {
+                "spark.master": f"local[{cores}]",
+                "spark.driver.memory": memory,
+                "spark.driver.host": "127.0.0.1",
+                "spark.driver.bindAddress": "127.0.0.1",
+                "spark.ui.enabled": "false",
+                "spark.ui.showConsoleProgress": "false",
+                "spark.sql.shuffle.partitions": str(partitions),
+                "spark.sql.session.timeZone": "UTC",
+            }
+            session = builder.config(map=options).getOrCreate()
+        except (ImportError, RuntimeError) as error:
+            # PySpark raises a RuntimeError of its own when it finds no Java to start.
+            raise UsageError(
+                what="Spark",
+                needed="the extra 'scale' and Java 17 or later",
+                found=type(error).__name__,
+                remedy="install whatworks[scale] and Java, or use the embedded engine: connect()",
+            ) from None
+        return ibis.pyspark.connect(session)
+
+
+def hold_table(connection: BaseBackend, stem: str, table: ibis.Table) -> ibis.Table:
+    """Compute a table now and hold it in the engine under a name of its own.
+
+    Parameters
+    ----------
+    connection : ibis backend
+    stem : str
+        What the name begins with.
+    table : ibis.Table
+    """
+    name = str(ibis.util.gen_name(f"whatworks_{stem}"))
+    if connection.name != "pyspark":
+        return connection.create_table(name, table, temp=True)
+    # Spark has no temporary tables: a view of a frame kept in memory, or on disk when it is large.
+    view = str(ibis.util.gen_name(f"whatworks_{stem}"))
+    connection.create_view(view, table)
+    connection.raw_sql(f"CACHE TABLE `{name}` AS SELECT * FROM `{view}`")
+    return connection.table(name)

@@ -1,8 +1,9 @@
-"""First pass over a raw file, byte by byte: is it whole, is it text, which file is it."""
+"""First pass over a file of text, byte by byte: is it whole, is it text, which file is it."""
 
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -11,15 +12,26 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from whatworks.sources.mapping import Source
+from whatworks.sources.packing import (
+    PackingError,
+    damaged_archive,
+    is_packed,
+    pieces,
+)
 from whatworks.sources.problems import Problem, counted
+from whatworks.sources.table import unreadable
 
-_CHUNK: Final = 1 << 20
 _UTF8: Final = ("utf-8", "utf-8-sig", "ascii")
 _WIDE: Final = ("utf-16", "utf-32")
 _FORMATS: Final = (
     (b"\xff\xfe", "the mark that opens UTF-16 files", "write encoding = 'utf-16' in the mapping"),
     (b"\xfe\xff", "the mark that opens UTF-16 files", "write encoding = 'utf-16' in the mapping"),
-    (b"\x1f\x8b", "a compressed file (gzip)", "decompress it, and name the file that comes out"),
+    (b"PAR1", "a Parquet file", "write format = 'parquet' in the mapping"),
+    (
+        b"<?xml",
+        "an XML file",
+        "write format = 'xml' in the mapping, and describe its rows in 'xml'",
+    ),
     (
         b"PK\x03\x04",
         "a spreadsheet (.xlsx, .ods) or another zip archive",
@@ -43,10 +55,10 @@ class RawFile:
     name : str
         As errors and outputs call it.
     sha256 : str
-        Of its bytes.
+        Of its bytes as they lie on the disk.
     text : Path
         The same text in UTF-8: the file itself, a link to it where the engine cannot take its
-        path, or a copy where its encoding is another.
+        path, or a copy where it is compressed or its encoding is another.
     mixed_line_ends : bool
         Both CR LF and LF alone occur.
     """
@@ -84,12 +96,13 @@ def inspect(
     Parameters
     ----------
     path : Path
+        Of text, or of a gzip archive of it.
     source : Source
         Declares encoding and final newline.
     name : str
         What to call the file.
     spool : Path
-        Where to write a UTF-8 copy when the file is in another encoding.
+        Where to write a UTF-8 copy when the file is compressed or in another encoding.
 
     Returns
     -------
@@ -97,44 +110,36 @@ def inspect(
         None when its text cannot be used at all.
     problems : list of Problem
     """
-    utf8 = codecs.lookup(source.encoding).name in _UTF8
     digest = hashlib.sha256()
     tally = _Tally()
     decoder = codecs.getincrementaldecoder(source.encoding)("strict")
     try:
-        text = _usable(path, source, name=name, spool=spool)
-        if isinstance(text, Problem):
-            return None, [text]
+        start = next(pieces(path, hashlib.sha256()), b"")
+        if (other := _another_format(start, source, name)) is not None:
+            return None, [other]
+        copied = is_packed(path) or codecs.lookup(source.encoding).name not in _UTF8
+        text = engine_path(spool, None) if copied else engine_path(path, spool.with_name("link"))
+        if text is None:
+            return None, [no_path(name)]
         with spool.open("w", encoding="utf-8", newline="") as copy:
-            for piece in _decoded(path, decoder, digest):
+            for piece in _decoded(pieces(path, digest), decoder):
                 tally.add(piece)
-                if not utf8:
+                if copied:
                     _write(copy, piece)
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode(source.encoding, errors="ignore")
         return None, [_not_decoded(name, source, line=tally.lines + before.count("\n") + 1)]
-    except OSError as error:
-        return None, [_unreadable(name, error)]
+    except (PackingError, OSError) as error:
+        return None, [not_read(name, error)]
     if not tally.last:
         return None, [_empty(name)]
-    problems = list(_flaws(tally, source, name))
     file = RawFile(
         name=name,
         sha256=digest.hexdigest(),
         text=text,
         mixed_line_ends=0 < tally.carriage_returns < tally.lines,
     )
-    return (None if tally.nuls else file), problems
-
-
-def _usable(path: Path, source: Source, *, name: str, spool: Path) -> Path | Problem:
-    """Where the engine will find the text of a file, or why it cannot be had."""
-    other = _another_format(path, source, name)
-    if other is not None:
-        return other
-    utf8 = codecs.lookup(source.encoding).name in _UTF8
-    text = engine_path(path, spool.with_name("link.csv")) if utf8 else engine_path(spool, None)
-    return _no_path(name) if text is None else text
+    return (None if tally.nuls else file), list(_flaws(tally, source, name))
 
 
 def engine_path(path: Path, link: Path | None) -> Path | None:
@@ -163,6 +168,11 @@ def engine_path(path: Path, link: Path | None) -> Path | None:
     return link
 
 
+def literal_path(path: Path) -> str:
+    """Absolute path in which the engine sees no pattern."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path.absolute()))
+
+
 def _same_in_utf8(path: Path) -> bool:
     try:
         return str(path).encode("utf-8") == os.fsencode(path)
@@ -170,14 +180,12 @@ def _same_in_utf8(path: Path) -> bool:
         return False
 
 
-def _another_format(path: Path, source: Source, name: str) -> Problem | None:
+def _another_format(start: bytes, source: Source, name: str) -> Problem | None:
     """Recognise, by its first bytes, a file that is not text as the mapping declares it."""
     if codecs.lookup(source.encoding).name.startswith(_WIDE):
         formats = [f for f in _FORMATS if "UTF-16" not in f[1]]
     else:
         formats = list(_FORMATS)
-    with path.open("rb") as stream:
-        start = stream.read(max(len(mark) for mark, _, _ in _FORMATS))
     for mark, found, remedy in formats:
         if start.startswith(mark):
             needed = f"text encoded in {source.encoding}"
@@ -185,7 +193,8 @@ def _another_format(path: Path, source: Source, name: str) -> Problem | None:
     return None
 
 
-def _no_path(name: str) -> Problem:
+def no_path(name: str) -> Problem:
+    """Tell that the engine can take no path to a file."""
     return Problem(
         what=name,
         needed="a path the engine can take, or a temporary directory with one",
@@ -195,14 +204,10 @@ def _no_path(name: str) -> Problem:
     )
 
 
-def _decoded(
-    path: Path, decoder: codecs.IncrementalDecoder, digest: hashlib._Hash
-) -> Iterator[str]:
-    """Text of a file piece by piece, its bytes hashed on the way."""
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-            yield decoder.decode(chunk)
+def _decoded(raw: Iterator[bytes], decoder: codecs.IncrementalDecoder) -> Iterator[str]:
+    """Text of a file piece by piece."""
+    for piece in raw:
+        yield decoder.decode(piece)
     yield decoder.decode(b"", final=True)
 
 
@@ -240,12 +245,21 @@ def _not_decoded(name: str, source: Source, *, line: int) -> Problem:
     )
 
 
-def _unreadable(name: str, error: OSError) -> Problem:
+def not_read(name: str, error: PackingError | OSError) -> Problem:
+    """Tell why the bytes of a file did not come, or could not be copied."""
+    if isinstance(error, PackingError):
+        return damaged_archive(name, error)
+    return no_room(name) if error.errno == errno.ENOSPC else unreadable(name, error)
+
+
+def no_room(name: str) -> Problem:
+    """Tell that the disk is full."""
     return Problem(
         what=name,
-        needed="a file that can be read",
-        found=(error.strerror or "an unreadable one").lower(),
-        remedy="check its place and its permissions",
+        needed="room in the temporary directory for a copy of its rows",
+        found="a full disk",
+        remedy="free space there, or set TMPDIR to a larger disk; a compressed file can stand for"
+        " a thousand times its size",
     )
 
 

@@ -14,6 +14,8 @@ from whatworks.sources.mapping import Source
 REASON: Final = "reason"
 """Why a row is left behind; null when it is kept."""
 RAW_CODE: Final = "raw_code"
+LISTED: Final = "listed"
+"""Column of the values that a file lists."""
 
 _Key = TypeVar("_Key")
 
@@ -50,21 +52,44 @@ class Flag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """What rows say about states, before flagged ones are refused or left behind.
+    """What rows say, before flagged ones are refused or left behind.
+
+    The tables beside ``table`` come from the same rows and hold only what their flags would let
+    through: they are to be computed once settling has refused nothing, while the rows are held.
+    Their columns are those of `whatworks.sources.schemas` without ``source``.
 
     Parameters
     ----------
     table : ibis.Table
-        ``file, person_id, kind, code, raw_code`` and either ``start, end`` or ``month``.
+        ``file, person_id`` of every row (or cell), to be settled and counted. Where ``states``,
+        also ``kind, code``, either ``start, end`` or ``month``, and, as the mapping has them,
+        ``raw_code, scheme, intensity``.
     flags : tuple of Flag
         In order of precedence.
     unit : str
         What a row of ``table`` is: ``"rows"`` of the file or ``"person_months"`` of its cells.
+    states : bool
+        Whether rows tell of states. False where they give measures or places only: they are then
+        settled for their flags alone, and no event is gathered.
+    measures : ibis.Table or None
+        ``person_id, measure, month, value``.
+    blind : ibis.Table or None
+        ``person_id, kind, first``.
+    places : ibis.Table or None
+        ``person_id, commune, first, last``; communes as the files write them, padded.
     """
 
     table: ibis.Table
     flags: tuple[Flag, ...]
     unit: str = "rows"
+    states: bool = True
+    measures: ibis.Table | None = None
+    blind: ibis.Table | None = None
+    places: ibis.Table | None = None
+
+
+Listed = Sequence[ibis.Table | None]
+"""For each override of a source, the values its file lists (`whatworks.sources.listings`)."""
 
 
 class Layout(Protocol):
@@ -76,8 +101,12 @@ class Layout(Protocol):
         """Give our name and the file's header of each column read, beside person and attributes."""
         ...
 
-    def events(self, rows: ibis.Table, source: Source) -> Events | None:
-        """Say what rows mean, None when they speak of persons only."""
+    def events(self, rows: ibis.Table, source: Source, *, listed: Listed = ()) -> Events | None:
+        """Say what rows mean, None when they speak of persons only.
+
+        ``rows`` are text, never null, under the names that ``columns`` gave, with ``file`` and
+        ``person_id``; rows that no one may use are no longer there.
+        """
         ...
 
 

@@ -13,7 +13,7 @@ from ibis.backends.duckdb import Backend
 
 from whatworks.sources import values
 from whatworks.sources.coverage import coverage_of
-from whatworks.sources.files import inspect
+from whatworks.sources.formats import read_file
 from whatworks.sources.layout import RAW_CODE, REASON, Events, Flag, Layout
 from whatworks.sources.layouts import LAYOUTS
 from whatworks.sources.mapping import Source, files_of
@@ -22,7 +22,7 @@ from whatworks.sources.problems import Problem, refuse_if
 from whatworks.sources.records import Coverage, FileRead
 from whatworks.sources.scratch import Scratch
 from whatworks.sources.settling import Place, settle
-from whatworks.sources.table import FILE, FINGERPRINT, RawTable, load_file
+from whatworks.sources.table import FILE, FINGERPRINT, RawTable
 from whatworks.vocabulary import CODE, END, KIND, MONTH, PERSON, START
 
 _RAW_ATTRIBUTE: Final = "raw_attribute_"
@@ -165,15 +165,19 @@ def _raw_tables(
     problems: list[Problem] = []
     for number, path in enumerate(files_of(source, mapping_file)):
         called = _called(path, mapping_file)
-        file, flaws = inspect(path, source, name=called, spool=spool)
-        problems += flaws
-        if file is None:
-            continue
-        table, flaws = load_file(file, source, columns=columns, number=number, scratch=scratch)
+        table, flaws = read_file(
+            path,
+            source,
+            name=called,
+            columns=columns,
+            number=number,
+            spool=spool,
+            scratch=scratch,
+        )
         problems += flaws
         if table is not None:
             tables.append(table)
-            files.append(FileRead(source=name, name=called, sha256=file.sha256, rows=table.rows))
+            files.append(FileRead(source=name, name=called, sha256=table.sha256, rows=table.rows))
     refuse_if(problems)
     return [t.table for t in tables], tuple(files)
 

@@ -43,7 +43,7 @@ class Coverage:
 
     Outside its coverage a source is silent, not negative: the panel holds nulls there. From
     ``unsettled`` on, when it is not None, what the source says may still change with a later
-    vintage.
+    vintage. ``lag`` is the months between a month and the vintage in which it is definitive.
     """
 
     source: str
@@ -51,6 +51,7 @@ class Coverage:
     first: int
     last: int
     unsettled: int | None = None
+    lag: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

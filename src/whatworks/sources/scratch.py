@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 
 import ibis
 from ibis.backends.duckdb import Backend
 
+from whatworks.sources.files import literal_path
 from whatworks.sources.problems import reworded
 
 
@@ -22,6 +24,7 @@ class Scratch:
     def __init__(self, connection: Backend) -> None:
         self.connection = connection
         self._held: set[str] = set()
+        self._views: dict[str, Path | None] = {}
 
     def __enter__(self) -> Scratch:
         return self
@@ -47,6 +50,20 @@ class Scratch:
         with reworded(what):
             return self.connection.create_table(name, table, temp=True)
 
+    def scan(self, stem: str, file: Path) -> ibis.Table:
+        """Rows of a Parquet file of ours, read each time they are asked for; it goes with them."""
+        name = self.name(stem)
+        self._views[name] = file
+        return self.connection.read_parquet(
+            literal_path(file), table_name=name, hive_partitioning=False
+        )
+
+    def view(self, stem: str, table: ibis.Table) -> ibis.Table:
+        """Name a table without computing it."""
+        name = self.name(stem)
+        self._views[name] = None
+        return self.connection.create_view(name, table)
+
     def empty(self, stem: str, schema: ibis.Schema) -> ibis.Table:
         """Hold a table without rows."""
         return self.connection.create_table(self.name(stem), schema=schema, temp=True)
@@ -61,7 +78,12 @@ class Scratch:
 
     def _drop(self, name: str) -> None:
         self._held.discard(name)
-        self.connection.drop_table(name, force=True)
+        if name not in self._views:
+            self.connection.drop_table(name, force=True)
+            return
+        self.connection.drop_view(name, force=True)
+        if (file := self._views.pop(name)) is not None:
+            file.unlink(missing_ok=True)
 
 
 def _name_of(table: ibis.Table) -> str:

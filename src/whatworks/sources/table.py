@@ -1,23 +1,18 @@
-"""One raw file becomes one table of text in the engine, row for row, or a list of problems."""
+"""One raw file becomes one table of text in the engine, whatever its format."""
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import ibis
-from ibis import _
 from ibis.backends.duckdb import Backend
 
 from whatworks.errors import suggestion
-from whatworks.sources.files import RawFile
 from whatworks.sources.mapping import Source
-from whatworks.sources.problems import Problem, ProblemsError, UnfitHeaderError, counted, reworded
-from whatworks.sources.scratch import Scratch
+from whatworks.sources.problems import Problem, counted
 
 FILE: Final = "file"
 """Number of the file within its source."""
@@ -27,88 +22,66 @@ FINGERPRINT: Final = "fingerprint"
 Columns = Callable[[Source, Sequence[str], Backend], Mapping[str, str]]
 """What a layout reads: our name of each column and its header in the file."""
 
-_SEPARATORS: Final = (";", ",", "\t", "|")
-_SHOWN_ROWS: Final = 5
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawTable:
-    """Rows of one file: `FILE`, `FINGERPRINT` and the columns of the layout, all text."""
-
-    table: ibis.Table
-    rows: int
-
-
-def load_file(
-    file: RawFile, source: Source, *, columns: Columns, number: int, scratch: Scratch
-) -> tuple[RawTable | None, list[Problem]]:
-    """Read a file into the engine.
+    """Rows of one file.
 
     Parameters
     ----------
-    file : RawFile
-    source : Source
-    columns : callable
-        The layout's, from source, header and connection.
+    table : ibis.Table
+        `FILE`, `FINGERPRINT` and the columns of the layout, all text; blank is ``""``, never null.
+    rows : int
+    sha256 : str
+        Of the bytes of the file as they lie on the disk.
+    """
+
+    table: ibis.Table
+    rows: int
+    sha256: str
+
+
+def chosen(
+    fields: ibis.Table, header: Sequence[str], wanted: Mapping[str, str], *, number: int
+) -> ibis.Table:
+    """Columns of a `RawTable`.
+
+    Parameters
+    ----------
+    fields : ibis.Table
+        Every field of every row as text, in the order of the header.
+    header : sequence of str
+    wanted : mapping of our name to header
     number : int
         Of the file within its source.
-    scratch : Scratch
-
-    Returns
-    -------
-    table : RawTable or None
-        None when there is a problem.
-    problems : list of Problem
     """
-    try:
-        header = _header(file.text, source)
-    except (csv.Error, StopIteration):
-        return None, [_no_header(file)]
-    try:
-        wanted = columns(source, header, scratch.connection)
-    except UnfitHeaderError as unfit:
-        return None, [_unfit(file, source, header, unfit)]
-    problems = list(_header_problems(file, source, header, wanted))
-    if problems:
-        return None, problems
-    return _rows(file, source, header, wanted, number=number, scratch=scratch)
-
-
-def _header(path: Path, source: Source) -> list[str]:
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, delimiter=source.separator, quotechar=source.quote, strict=True)
-        return next(reader)
-
-
-def _no_header(file: RawFile) -> Problem:
-    return Problem(
-        what=file.name,
-        needed="a first line with the names of the columns",
-        found="none that can be read",
-        remedy="check separator and quote in the mapping, or ask for the file again",
+    mapped = {ours: fields[header.index(theirs)] for ours, theirs in wanted.items()}
+    return fields.select(
+        **{FILE: ibis.literal(number, "int32"), FINGERPRINT: _fingerprint(fields, header)}, **mapped
     )
 
 
-def _header_problems(
-    file: RawFile, source: Source, header: list[str], wanted: Mapping[str, str]
+def _fingerprint(fields: ibis.Table, header: Sequence[str]) -> ibis.Value:
+    """128 bits of every field, in the order of the names of the columns.
+
+    Written as JSON first: joined by a mark, fields that hold the mark could be confused.
+    """
+    ordered = sorted(range(len(header)), key=lambda i: (header[i], i))
+    texts = ibis.array([fields[i] for i in ordered])
+    return texts.cast("json").cast("string").hexdigest("md5")
+
+
+def header_problems(
+    name: str, header: Sequence[str], wanted: Mapping[str, str]
 ) -> Iterator[Problem]:
-    missing = [name for name in dict.fromkeys(wanted.values()) if name not in header]
-    if missing and (separator := _other_separator(header, source)):
-        yield _wrong_separator(file, source, separator)
-        return
-    if header and header[0].startswith("ï»¿"):
-        yield Problem(
-            what=file.name,
-            needed=f"text encoded in {source.encoding}",
-            found="the mark that opens UTF-8 files",
-            remedy="write encoding = 'utf-8' in the mapping",
-        )
-        return
-    for name in missing:
+    """Columns that a layout reads and that a file lacks, or has twice."""
+    for column in dict.fromkeys(wanted.values()):
+        if column in header:
+            continue
         # The header is not listed: in a file without one it would be a person's row.
-        near = suggestion(name, header)
+        near = suggestion(column, header)
         yield Problem(
-            what=f"{file.name}, column {name!r}",
+            what=f"{name}, column {column!r}",
             needed="that column",
             found=f"{counted(len(header), 'column')}, none of that name",
             remedy=(
@@ -118,152 +91,21 @@ def _header_problems(
             else "correct the mapping, or ask for the file with its header",
         )
     counts = Counter(header)
-    for name in sorted(set(wanted.values())):
-        if counts[name] > 1:
+    for column in sorted(set(wanted.values())):
+        if counts[column] > 1:
             yield Problem(
-                what=f"{file.name}, column {name!r}",
+                what=f"{name}, column {column!r}",
                 needed="one column of that name",
-                found=f"{counts[name]}",
+                found=f"{counts[column]}",
                 remedy="give each column its own name",
             )
 
 
-def _wrong_separator(file: RawFile, source: Source, other: str) -> Problem:
+def unreadable(name: str, error: OSError) -> Problem:
+    """Tell that the system does not give a file."""
     return Problem(
-        what=file.name,
-        needed=f"columns separated by {source.separator!r}",
-        found=f"a header of 1 column with {other!r} in it",
-        remedy=f"write separator = {other!r} in the mapping",
-    )
-
-
-def _unfit(file: RawFile, source: Source, header: list[str], unfit: UnfitHeaderError) -> Problem:
-    if other := _other_separator(header, source):
-        return _wrong_separator(file, source, other)
-    return Problem(what=file.name, needed=unfit.needed, found=unfit.found, remedy=unfit.remedy)
-
-
-def _other_separator(header: list[str], source: Source) -> str | None:
-    """Give the separator the header seems written with, when it holds none of the declared one."""
-    if len(header) > 1:
-        return None
-    line = "".join(header)
-    best = max((s for s in _SEPARATORS if s != source.separator), key=line.count)
-    return best if best in line else None
-
-
-def _rows(
-    file: RawFile,
-    source: Source,
-    header: list[str],
-    wanted: Mapping[str, str],
-    *,
-    number: int,
-    scratch: Scratch,
-) -> tuple[RawTable | None, list[Problem]]:
-    """Rows of a file whose header is as it should be."""
-    names = _Names(scratch)
-    try:
-        with reworded(file.name):
-            lines = _lines(file, source, names, width=len(header), connection=scratch.connection)
-        chosen = {ours: lines[f"c{header.index(name)}"] for ours, name in wanted.items()}
-        extra = {FILE: ibis.literal(number, "int32"), FINGERPRINT: _fingerprint(lines, header)}
-        table = scratch.keep("raw", lines.select(**extra, **chosen), what=file.name)
-    except ProblemsError as error:
-        return None, [_mixed_line_ends(file)] if file.mixed_line_ends else list(error.problems)
-    finally:
-        scratch.connection.drop_view(names.view, force=True)
-    problems = list(_broken_rows(file, scratch.connection.table(names.rejects), len(header)))
-    count = int(table.count().execute())
-    if not count and not problems:
-        problems = [_header_only(file)]
-    return (None if problems else RawTable(table=table, rows=count)), problems
-
-
-class _Names:
-    """Names, in the engine, of what reading one file makes beside its table."""
-
-    def __init__(self, scratch: Scratch) -> None:
-        self.view = str(ibis.util.gen_name("read_view"))
-        self.rejects = scratch.name("rejects")
-        self.scans = scratch.name("scans")
-
-
-def _lines(
-    file: RawFile, source: Source, names: _Names, *, width: int, connection: Backend
-) -> ibis.Table:
-    """Fields of a file as text, ``c0, c1, ...``; rows not so cut go to the table of rejects."""
-    places = [f"c{i}" for i in range(width)]
-    return connection.read_csv(
-        _literal(file.text),
-        table_name=names.view,
-        columns=dict.fromkeys(places, "VARCHAR"),
-        auto_detect=False,
-        header=True,
-        delim=source.separator,
-        quote=source.quote,
-        escape=source.quote,
-        strict_mode=True,
-        null_padding=False,
-        force_not_null=places,
-        compression="none",
-        hive_partitioning=False,
-        store_rejects=True,
-        rejects_table=names.rejects,
-        rejects_scan=names.scans,
-    )
-
-
-def _literal(path: Path) -> str:
-    """Absolute path in which the engine sees no pattern."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path.absolute()))
-
-
-def _fingerprint(lines: ibis.Table, header: Sequence[str]) -> ibis.Value:
-    """128 bits of every field, in the order of the names of the columns.
-
-    Written as JSON first: joined by a mark, fields that hold the mark could be confused.
-    """
-    ordered = sorted(range(len(header)), key=lambda i: (header[i], i))
-    fields = ibis.array([lines[f"c{i}"] for i in ordered])
-    return fields.cast("json").cast("string").hexdigest("md5")
-
-
-def _broken_rows(file: RawFile, rejects: ibis.Table, width: int) -> Iterator[Problem]:
-    """Rows that the engine could not cut into fields, counted and placed, never shown."""
-    flaws = rejects.select("line", flaw=rejects.error_type.cast("string")).distinct()
-    counts = flaws.group_by("flaw").aggregate(rows=_.count()).order_by("flaw")
-    for row in counts.execute().itertuples():
-        lines = flaws.filter(flaws.flaw == row.flaw).order_by("line").limit(_SHOWN_ROWS)
-        places = ", ".join(str(line) for line in lines.line.execute())
-        needed = {
-            "UNQUOTED VALUE": "quotes that are closed",
-            "INVALID ENCODING": "text in the declared encoding",
-            "LINE SIZE OVER MAXIMUM": "rows shorter than 2,000,000 bytes",
-        }.get(row.flaw, f"{counted(width, 'field')} in every row")
-        yield Problem(
-            what=file.name,
-            needed=needed,
-            found=f"{counted(int(row.rows), 'row')} otherwise, first at row {places} of the file"
-            " (its header is row 1)",
-            remedy="check separator and quote in the mapping; if they are right, the file is"
-            " damaged or cut: ask for it again",
-        )
-
-
-def _header_only(file: RawFile) -> Problem:
-    return Problem(
-        what=file.name,
-        needed="rows after the header",
-        found="a header and 0 rows",
-        remedy="ask the producer for the file again or leave it out of the glob",
-    )
-
-
-def _mixed_line_ends(file: RawFile) -> Problem:
-    return Problem(
-        what=file.name,
-        needed="the same line break after every row",
-        found="rows that end in CR LF and rows that end in LF",
-        remedy="save the file with one kind of line break; it may be two files put together",
+        what=name,
+        needed="a file that can be read",
+        found=(error.strerror or "an unreadable one").lower(),
+        remedy="check its place and its permissions",
     )

@@ -29,6 +29,9 @@ _SHAPES: Final = {
 _PATTERNS: Final = {
     r"^[a-z][a-z0-9_]*$": "a name of lower-case letters, digits and _ that starts with a letter",
     r"^\d{4}-(0[1-9]|1[0-2])$": "a month written YYYY-MM, such as 2021-01",
+    r"^(\d{4}-(0[1-9]|1[0-2])|auto)$": "a month written YYYY-MM, such as 2021-01, or 'auto'",
+    r"^\d{4}$": "a year of four digits, such as 2024",
+    r"^([a-z][a-z0-9_]*)?$": "a name of lower-case letters, digits and _ that starts with a letter",
     r"^[a-z0-9][a-z0-9-]*$": "a name of lower-case letters, digits and - that starts with a letter"
     " or a digit",
     r"^([a-z]+:)?[a-z][a-z0-9_]*$": "a code such as cdi, or kind:code such as employment:cdi",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import ibis
 import ibis.expr.datatypes as dt
 
-from whatworks.sources.mapping import Attribute, EndColumn
+from whatworks.sources.mapping import Attribute, DateColumn, EndColumn
 
 FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2199
@@ -21,6 +21,31 @@ def _parsed(text: str, pattern: str) -> dt.timestamp:
     """Time written in a text, null when it is not written that way."""
 
 
+def is_blank(text: ibis.Value) -> ibis.Value:
+    """Whether a field holds nothing but spaces."""
+    return text.strip() == ""
+
+
+def first_of(texts: Sequence[ibis.Value]) -> ibis.Value:
+    """First field that is not blank, the last one when all are; a field alone as it is."""
+    *preferred, last = texts
+    return (
+        ibis.cases(*((~is_blank(text), text) for text in preferred), else_=last)
+        if preferred
+        else last
+    )
+
+
+def date_columns(name: str, column: DateColumn) -> dict[str, str]:
+    """Names of the columns a date is read from, in order of preference, and their headers."""
+    return {f"{name}_{number}": header for number, header in enumerate(column.columns)}
+
+
+def raw_date(rows: ibis.Table, name: str, column: DateColumn) -> ibis.Value:
+    """Text of a date: that of the first of its columns that is not blank."""
+    return first_of([rows[own] for own in date_columns(name, column)])
+
+
 def date(text: ibis.Value, pattern: str) -> ibis.Value:
     """Day written in a text; null unless it is written that way and lies in a plausible year."""
     day = _parsed(text, pattern).cast("date")
@@ -31,7 +56,11 @@ def date(text: ibis.Value, pattern: str) -> ibis.Value:
 
 def month(text: ibis.Value, pattern: str) -> ibis.Value:
     """Month written in a text, as ``12 * year + month - 1``; null as for `date`."""
-    day = date(text, pattern)
+    return month_of(date(text, pattern))
+
+
+def month_of(day: ibis.Value) -> ibis.Value:
+    """Month of a day, as ``12 * year + month - 1``."""
     return (day.year() * 12 + day.month() - 1).cast("int32")
 
 
@@ -72,8 +101,22 @@ def attribute(text: ibis.Value, mapped: Attribute) -> ibis.Value:
         return value.cases(("1", 1), ("0", 0), else_=ibis.null("int8")).cast("int8")
     if mapped.type == "month":
         return month(value, mapped.format)
-    if mapped.decimal == ",":
+    return number(value, mapped.decimal)
+
+
+def number(text: ibis.Value, decimal: str) -> ibis.Value:
+    """Number written in a text with this decimal mark; null unless it is finite and so written."""
+    if decimal == ",":
         # A point would otherwise pass for a decimal mark where it groups thousands.
-        value = value.replace(".", "?").replace(",", ".")
-    number = value.re_search(_NUMBER).ifelse(value, ibis.null("string")).cast("float64")
-    return number.isinf().ifelse(ibis.null("float64"), number)
+        text = text.replace(".", "?").replace(",", ".")
+    value = text.re_search(_NUMBER).ifelse(text, ibis.null("string")).cast("float64")
+    return value.isinf().ifelse(ibis.null("float64"), value)
+
+
+def padded(text: ibis.Value, width: int) -> ibis.Value:
+    """Text with the zeros on its left that its producer lost, null when it is blank.
+
+    A longer text stays as it is: where it stops being a code is not for us to say.
+    """
+    missing = ibis.literal("0").repeat(ibis.greatest(width - text.length(), 0))
+    return is_blank(text).ifelse(ibis.null("string"), missing + text)

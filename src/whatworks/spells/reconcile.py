@@ -1,21 +1,44 @@
-"""One verb, `reconcile`: months become stays, open ends are closed, overlaps are merged."""
+"""One verb, `reconcile`: months become stays, open ends are closed, overlaps are resolved."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 import ibis
 from ibis import _
 
-from whatworks.errors import OptionError
+from whatworks.errors import OptionError, suggestion
+from whatworks.ledger import Ledger
+from whatworks.sources.engine import hold_table
 from whatworks.sources.records import Records
-from whatworks.spells.record import OPEN_DAYS, Spells
+from whatworks.spells.calendar import day_before, length, month_end, month_of, month_start
+from whatworks.spells.overlaps import DOSE, ROW, ROW_ID, STAY, cut, exact_sum, merge
+from whatworks.spells.record import OPEN_DAYS, Overlap, Spells
 from whatworks.spells.schemas import check_spells
-from whatworks.vocabulary import CODE, DAYS, END, KIND, MONTH, OPEN, PERSON, SOURCE, START, Kind
+from whatworks.vocabulary import (
+    CODE,
+    DAYS,
+    END,
+    FIRST,
+    INTENSITY,
+    KIND,
+    MONTH,
+    OPEN,
+    PERSON,
+    SCHEME,
+    SOURCE,
+    START,
+    Kind,
+)
+
+USUAL: Final[Mapping[str, Overlap]] = MappingProxyType({Kind.EMPLOYMENT: Overlap(policy="keep")})
+"""Policies where none is asked: contracts stay apart, stays in any other state are merged."""
 
 
 def reconcile(
-    records: Records, *, gap_days: int = 0, keep: Sequence[str] = (Kind.EMPLOYMENT,)
+    records: Records, *, gap_days: int = 0, overlaps: Mapping[str, Overlap] | None = None
 ) -> Spells:
     """Resolve what rows of the files say into stays of persons in states.
 
@@ -24,10 +47,10 @@ def reconcile(
     records : Records
         What the files say.
     gap_days : int
-        Two stays in the same state separated by at most so many days are one.
-    keep : sequence of kinds
-        Kinds whose overlapping rows stay apart, each with its own declared length: two contracts
-        of employment at once are two contracts.
+        Two stays in the same state separated by at most so many days are one, for sources whose
+        mapping names no ``gap_days`` of its own.
+    overlaps : mapping of kind to Overlap, optional
+        What becomes of rows about the same days; `USUAL` for the kinds it leaves out.
 
     Returns
     -------
@@ -36,13 +59,47 @@ def reconcile(
     Raises
     ------
     OptionError
-        When ``gap_days`` is negative.
+        When ``gap_days`` is negative, or an overlap names a kind or a source that the records lack.
 
     Notes
     -----
-    Overlaps are merged in one sort: within person, kind and code, rows in order of start begin a
-    new stay when their start lies beyond the greatest end seen so far.
+    Only contracts of employment have a length declared in advance. Whatever bridges a gap is
+    known to be one stay only once the gap has ended: with a gap of g months, a panel's rows are
+    final g months later.
+
+    Examples
+    --------
+    The operator's own list stands before the department's where both tell an accompaniment::
+
+        reconcile(records, overlaps={
+            "accompaniment": Overlap(policy="priority", sources=("operator", "department"))
+        })
     """
+    policies = _policies(records, gap_days=gap_days, asked=overlaps or {})
+    con = records.connection
+    runs = hold_table(con, "runs", _runs_of_months(records))
+    rows, doses = ibis.union(_episodes(records), runs), _doses(records)
+    told = rows
+    before = int(records.episodes.count().execute()) + int(runs.count().execute())
+    ledger = records.ledger
+    if any(overlap.policy == "priority" for overlap in policies.values()):
+        rows, before, ledger = _prioritised(records, rows, policies, before=before)
+        doses = None if doses is None else _cut_doses(doses, told, policies)
+    gaps = {"": gap_days, **{s: n for s, n in records.gap_days.items() if n}}
+    spells = Spells(
+        records=records,
+        table=hold_table(con, "spells", _resolved(rows, policies, gaps=gaps)),
+        ledger=ledger,
+        overlaps=MappingProxyType(policies),
+        doses=None if doses is None else hold_table(con, "doses", doses.select(*DOSE)),
+    )
+    return check_spells(spells, before=before)
+
+
+def _policies(
+    records: Records, *, gap_days: int, asked: Mapping[str, Overlap]
+) -> dict[str, Overlap]:
+    """Policy of each kind the records can tell of."""
     if gap_days < 0:
         raise OptionError(
             what="gap_days",
@@ -50,96 +107,164 @@ def reconcile(
             found=str(gap_days),
             remedy="write 0 to merge only overlapping and adjacent stays",
         )
-    rows = _episodes(records).union(_runs_of_months(records))
-    apart = rows.filter(_[KIND].isin(list(keep))).select(PERSON, KIND, CODE, START, END, DAYS, OPEN)
-    merged = _merge(rows.filter(~_[KIND].isin(list(keep))), gap_days=gap_days)
-    con = records.connection
-    table = con.create_table(ibis.util.gen_name("spells"), apart.union(merged), temp=True)
-    before = int(rows.count().execute())
-    ledger = records.ledger.add(
-        "spells",
-        "overlaps",
-        unit="spells",
-        before=before,
-        dropped={"merged": before - int(table.count().execute())},
-    )
-    return check_spells(Spells(records=records, table=table, ledger=ledger))
-
-
-def _coverage(records: Records) -> ibis.Table:
-    """Last day each source sees, per kind."""
-    columns = {"source": "string", "kind": "string", "last_month": "int32"}
-    rows = [(c.source, c.kind, c.last) for c in records.coverage]
-    return ibis.memtable(rows, schema=columns).mutate(last_day=_month_end(_.last_month))
-
-
-def _month_start(month: ibis.Value) -> ibis.Value:
-    return ibis.date((month // 12).cast("int32"), (month % 12 + 1).cast("int32"), 1)
-
-
-def _month_end(month: ibis.Value) -> ibis.Value:
-    return _month_start(month + 1) - ibis.interval(days=1)
+    known = {
+        "overlaps": (tuple(records.codes), tuple(asked)),
+        "overlaps, sources": (
+            tuple(dict.fromkeys(c.source for c in records.coverage)),
+            tuple(s for overlap in asked.values() for s in overlap.sources),
+        ),
+    }
+    for what, (allowed, given) in known.items():
+        for name in given:
+            if name not in allowed:
+                raise OptionError(
+                    what=what,
+                    needed="one of " + ", ".join(allowed),
+                    found=repr(str(name)),
+                    remedy=suggestion(name, allowed) or "choose among those",
+                )
+    return {str(kind): asked.get(kind, USUAL.get(kind, Overlap())) for kind in records.codes}
 
 
 def _episodes(records: Records) -> ibis.Table:
     """Rows laid out as spells, open ends closed where their source stops seeing."""
-    known = records.episodes.left_join(_coverage(records), [SOURCE, KIND])
-    is_open = known[END].isnull()
-    length = (known[END].delta(known[START], unit="day") + 1).cast("int32")
-    closed = known.mutate(
-        end=ibis.coalesce(known[END], known.last_day),
-        days=is_open.ifelse(OPEN_DAYS, length),
-        open_ended=is_open,
-    )
+    stays = records.episodes
+    bound = _last_day(records, stays)
+    if records.blind is not None:
+        stays = _with_loss(stays, records.blind)
+        seen = day_before(month_start(stays[FIRST]))
+        bound = ibis.least(bound, ibis.coalesce(seen, bound))
+    is_open = stays[END].isnull()
     # An open spell that starts after its source stops seeing ends the day it starts.
-    return closed.select(
-        PERSON,
-        KIND,
-        CODE,
-        START,
-        end=ibis.greatest(closed[END], closed[START]),
-        days=closed.days.cast("int32"),
-        open_ended=closed.open_ended,
-    )
+    end = ibis.greatest(ibis.coalesce(stays[END], bound), stays[START])
+    declared = is_open.ifelse(ibis.literal(OPEN_DAYS, "int32"), length(stays[START], stays[END]))
+    contract = stays[KIND] == Kind.EMPLOYMENT
+    return stays.mutate(
+        end=end, days=contract.ifelse(declared, ibis.null("int32")), open_ended=is_open
+    ).select(*ROW)
+
+
+def _last_day(records: Records, stays: ibis.Table) -> ibis.Value:
+    """Last day a row's source covers."""
+    ends = [
+        (
+            (stays[SOURCE] == c.source) & (stays[KIND] == c.kind),
+            month_end(ibis.literal(c.last, "int32")),
+        )
+        for c in records.coverage
+    ]
+    return ibis.cases(*ends, else_=ibis.null("date")) if ends else ibis.null("date")
+
+
+def _with_loss(stays: ibis.Table, blind: ibis.Table) -> ibis.Table:
+    """Stays with ``first``: for open ones, the month from which their source lost the person."""
+    at_risk = stays.filter(stays[END].isnull()).select(SOURCE, PERSON, KIND, START).distinct()
+    lost = at_risk.join(blind, [SOURCE, PERSON, KIND])
+    after = lost.filter(lost[FIRST] >= month_of(lost[START]))
+    when = after.group_by([SOURCE, PERSON, KIND, START]).aggregate(first=_[FIRST].min())
+    is_open = stays[END].isnull()
+    keys = [stays[c] == when[c] for c in (SOURCE, PERSON, KIND, START)]
+    return stays.left_join(when, [*keys, is_open]).select(stays, when[FIRST])
 
 
 def _runs_of_months(records: Records) -> ibis.Table:
-    """Consecutive months in one state as one stay (gaps and islands)."""
-    months = records.states.select(PERSON, KIND, CODE, MONTH).distinct()
-    order = ibis.window(group_by=[PERSON, KIND, CODE], order_by=MONTH)
-    runs = months.mutate(run=_[MONTH] - ibis.row_number().over(order).cast("int32"))
-    stays = runs.group_by([PERSON, KIND, CODE, "run"]).aggregate(
-        first=_[MONTH].min(), last=_[MONTH].max()
+    """Months in one state told by one source, as stays (gaps and islands).
+
+    Months without a row do not end a stay while they are no more than the source's ``gaps``.
+    """
+    keys = [SOURCE, PERSON, KIND, CODE, SCHEME]
+    months = records.states.group_by([*keys, MONTH]).aggregate(
+        intensity=exact_sum(records.states[INTENSITY])
     )
-    bounds = stays.mutate(start=_month_start(_.first), end=_month_end(_.last))
-    return bounds.select(
-        PERSON,
-        KIND,
-        CODE,
-        START,
-        END,
-        days=(_.end.delta(_.start, unit="day") + 1).cast("int32"),
+    order = ibis.window(group_by=keys, order_by=MONTH)
+    upto = ibis.window(group_by=keys, order_by=MONTH, preceding=None, following=0)
+    bridged = [(months[SOURCE] == s, ibis.literal(n, "int32")) for s, n in records.gaps.items() if n]
+    none = ibis.literal(0, "int32")
+    gap = ibis.cases(*bridged, else_=none) if bridged else none
+    marked = months.mutate(before=_[MONTH].lag(1).over(order), gap=gap)
+    begins = (marked.before.isnull() | (marked[MONTH] > marked.before + 1 + marked.gap)).cast("int32")
+    runs = marked.mutate(begins=begins).mutate(run=_.begins.sum().over(upto))
+    stays = runs.group_by([*keys, "run"]).aggregate(
+        first=_[MONTH].min(), last=_[MONTH].max(), intensity=exact_sum(_[INTENSITY])
+    )
+    return stays.mutate(
+        start=month_start(stays[FIRST]),
+        end=month_end(stays["last"]),
+        days=ibis.null("int32"),
         open_ended=ibis.literal(False),  # noqa: FBT003 - a column constant, not a flag
-    )
+    ).select(*ROW)
 
 
-def _merge(rows: ibis.Table, *, gap_days: int) -> ibis.Table:
-    """Union of overlapping and near-adjacent rows of one person, kind and code."""
-    earlier = ibis.window(group_by=[PERSON, KIND, CODE], order_by=[START, END], preceding=(None, 1))
-    upto = ibis.window(
-        group_by=[PERSON, KIND, CODE], order_by=[START, END], preceding=None, following=0
-    )
-    reach = rows.mutate(reach=_[END].max().over(earlier))
-    begins = reach.mutate(
-        begins=(_.reach.isnull() | (_[START] > _.reach + ibis.interval(days=1 + gap_days))).cast(
-            "int32"
-        )
-    )
-    stays = begins.mutate(stay=_.begins.sum().over(upto))
-    return (
-        stays.group_by([PERSON, KIND, CODE, "stay"])
-        .aggregate(
-            start=_[START].min(), end=_[END].max(), days=_[DAYS].max(), open_ended=_[OPEN].any()
-        )
-        .drop("stay")
-    )
+def _doses(records: Records) -> ibis.Table | None:
+    """Doses over the days of the row that told them, None where no source tells any."""
+    if not records.intensities:
+        return None
+    states = records.states
+    by_month = states.mutate(
+        start=month_start(states[MONTH]),
+        end=month_end(states[MONTH]),
+        days=ibis.null("int32"),
+        open_ended=ibis.literal(False),  # noqa: FBT003 - a column constant, not a flag
+    ).select(*ROW)
+    return ibis.union(_episodes(records), by_month).filter(_[INTENSITY].notnull())
+
+
+def _prioritised(
+    records: Records, rows: ibis.Table, policies: Mapping[str, Overlap], *, before: int
+) -> tuple[ibis.Table, int, Ledger]:
+    """Rows after the more believed sources were given way to, their number, and the account of it.
+
+    The account is kept in rows that lost all their days, and in days. What follows counts pieces.
+    """
+    ranked = _ranked(policies)
+    con = records.connection
+    theirs = hold_table(con, "ranked", rows.filter(_[KIND].isin(ranked)))
+    pieces = hold_table(con, "pieces", cut(theirs, theirs, policies))
+    kept = pieces.select(PERSON, KIND, ROW_ID).distinct().count()
+    days = [_days(theirs), _days(pieces)]
+    n_rows, n_kept = int(theirs.count().execute()), int(kept.execute())
+    n_pieces = int(pieces.count().execute())
+    ledger = records.ledger.add(
+        "spells", "priority", unit="days", before=days[0], dropped={"outranked": days[0] - days[1]}
+    ).add("spells", "priority", unit="spells", before=n_rows, dropped={"outranked": n_rows - n_kept})
+    others = rows.filter(~_[KIND].isin(ranked))
+    return ibis.union(others, pieces.select(*ROW)), before - n_rows + n_pieces, ledger
+
+
+def _days(rows: ibis.Table) -> int:
+    total = rows.aggregate(days=ibis.coalesce(length(rows[START], rows[END]).sum(), 0))
+    return int(total.execute()["days"].iloc[0])
+
+
+def _cut_doses(
+    doses: ibis.Table, told: ibis.Table, policies: Mapping[str, Overlap]
+) -> ibis.Table:
+    """Doses of the days that each row keeps."""
+    ranked = _ranked(policies)
+    pieces = cut(doses.filter(_[KIND].isin(ranked)), told.filter(_[KIND].isin(ranked)), policies)
+    return ibis.union(doses.filter(~_[KIND].isin(ranked)), pieces.select(*ROW))
+
+
+def _ranked(policies: Mapping[str, Overlap]) -> list[str]:
+    return [kind for kind, overlap in policies.items() if overlap.policy == "priority"]
+
+
+def _resolved(
+    rows: ibis.Table, policies: Mapping[str, Overlap], *, gaps: Mapping[str, int]
+) -> ibis.Table:
+    """Stays: kept apart where the policy says so, merged elsewhere."""
+    keep = [kind for kind, overlap in policies.items() if overlap.policy == "keep"]
+    merged = merge(rows.filter(~_[KIND].isin(keep)), gaps=gaps).select(*STAY)
+    if not keep:
+        return merged
+    apart = rows.filter(_[KIND].isin(keep))
+    following = [source for source in gaps if source]
+    kept = apart.filter(~_[SOURCE].isin(following)) if following else apart
+    parts = [merged, kept.select(*STAY)]
+    if following:
+        # The mapping says that rows of these sources follow one another in one contract.
+        joined = merge(apart.filter(_[SOURCE].isin(following)), gaps=gaps, by=(SOURCE,))
+        whole = joined[OPEN].ifelse(OPEN_DAYS, length(joined[START], joined[END])).cast("int32")
+        days = joined[DAYS].isnull().ifelse(ibis.null("int32"), whole)
+        parts.append(joined.mutate(days=days).select(*STAY))
+    return ibis.union(*parts)

@@ -1,4 +1,4 @@
-"""Layout ``persons``: one row per person, attributes only."""
+"""Layout ``persons``: one row per person; attributes, and the commune they live in."""
 
 from __future__ import annotations
 
@@ -7,19 +7,33 @@ from collections.abc import Mapping, Sequence
 import ibis
 from ibis.backends.duckdb import Backend
 
-from whatworks.sources.layout import Events
+from whatworks.sources.layout import Events, Listed
 from whatworks.sources.mapping import Source
+from whatworks.sources.places import BEGINNING, place_column, places, two_places
 
 
 def columns(
-    source: Source,  # noqa: ARG001 - every layout takes the same
-    header: Sequence[str],  # noqa: ARG001
+    source: Source,
+    header: Sequence[str],  # noqa: ARG001 - every layout takes the same
     connection: Backend,  # noqa: ARG001
 ) -> Mapping[str, str]:
-    """Nothing beside person and attributes."""
-    return {}
+    """The commune, where the source gives one."""
+    return place_column(source)
 
 
-def events(rows: ibis.Table, source: Source) -> Events | None:  # noqa: ARG001 - as above
-    """Nothing: such rows tell of no state."""
-    return None
+def events(
+    rows: ibis.Table,
+    source: Source,
+    *,
+    listed: Listed = (),  # noqa: ARG001 - as above
+) -> Events | None:
+    """No state; where the source gives a commune, that of every month."""
+    if source.place is None:
+        return None
+    first, last = ibis.literal(BEGINNING, "int32"), ibis.null("int32")
+    return Events(
+        table=rows,
+        flags=(two_places(rows, source),),
+        states=False,
+        places=places(rows, source, first=first, last=last),
+    )

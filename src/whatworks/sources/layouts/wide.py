@@ -12,7 +12,7 @@ from whatworks.months import to_label
 from whatworks.sources import values
 from whatworks.sources.codes import code_flags, with_states
 from whatworks.sources.coverage import outside
-from whatworks.sources.layout import RAW_CODE, Events, required
+from whatworks.sources.layout import RAW_CODE, Events, Listed, required
 from whatworks.sources.mapping import Source
 from whatworks.sources.problems import UnfitHeaderError
 from whatworks.vocabulary import MONTH
@@ -45,7 +45,12 @@ def columns(source: Source, header: Sequence[str], connection: Backend) -> Mappi
     return named
 
 
-def events(rows: ibis.Table, source: Source) -> Events:
+def events(
+    rows: ibis.Table,
+    source: Source,
+    *,
+    listed: Listed = (),  # noqa: ARG001 - every layout takes the same; a cell has no second column
+) -> Events:
     """A state per cell; a file that lacks a month of another says nothing of it."""
     cells = rows.pivot_longer(
         s.startswith(_PREFIX),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,21 +11,36 @@ from whatworks.sources.mapping.strict import Delimited, Name, OnProblem, Strict
 from whatworks.sources.toml_problems import misuse
 
 
+IDENTITY_TEXTS: Final = (
+    "nir",
+    "birth_name",
+    "usage_name",
+    "birth_commune",
+    "commune",
+    "postcode",
+    "email",
+    "phone",
+)
+"""Fields of an identity that are one column of text each."""
+
+
 class Bridge(Delimited):
     """A file that leads from the identifier of the rows to the identifier of the person."""
 
     from_: Annotated[tuple[str, ...], Field(alias="from", min_length=1)]
-    """Columns of the bridge equal to the source's own, in the same order."""
+    """Columns of the bridge equal to the source's own, in the same order. ``strip`` and ``width`` of
+    the person apply to both."""
     to: str
     """Column of the bridge that identifies the person."""
     members: bool = False
     """True when one identifier leads to several persons (a household to its members): each of
     them then has the row. False: that is an error."""
     unmatched: OnProblem = "refuse"
+    """Rows whose identifier is not in the bridge."""
 
 
-class PersonKey(Strict):
-    """Column or columns that identify the person in this file."""
+class Identifier(Strict):
+    """Column or columns that identify a person, and how they are written."""
 
     column: str | None = None
     columns_: Annotated[tuple[str, ...], Field(alias="columns")] = ()
@@ -34,12 +49,10 @@ class PersonKey(Strict):
     """Sources of one space identify persons alike. Persons of different spaces are different until
     they are linked."""
     strip: Literal["nothing", "spaces", "spaces_and_zeros"] = "nothing"
-    """What producers pad identifiers with and that is not part of them."""
-    width: int | None = None
+    """What producers pad identifiers with and that is not part of them: spaces around, zeros
+    before."""
+    width: Annotated[int | None, Field(ge=1)] = None
     """Pad with zeros on the left to this length, after ``strip``."""
-    placeholders: tuple[str, ...] = ()
-    """Identifiers that stand for nobody: such rows are left behind and counted."""
-    via: Bridge | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -47,7 +60,7 @@ class PersonKey(Strict):
         return self.columns_ if self.column is None else (self.column,)
 
     @model_validator(mode="after")
-    def _one_place(self) -> PersonKey:
+    def _one_place(self) -> Identifier:
         if (self.column is None) == (not self.columns_):
             raise misuse(
                 "",
@@ -55,6 +68,18 @@ class PersonKey(Strict):
                 found="neither" if self.column is None else "both",
                 remedy="keep exactly one of the two",
             )
+        return self
+
+
+class PersonKey(Identifier):
+    """Column or columns that identify the person in this file."""
+
+    placeholders: tuple[str, ...] = ()
+    """Identifiers that stand for nobody: such rows are left behind and counted."""
+    via: Bridge | None = None
+
+    @model_validator(mode="after")
+    def _bridge_fits(self) -> PersonKey:
         if self.via is not None and len(self.via.from_) != len(self.columns):
             raise misuse(
                 "via.from",
@@ -90,12 +115,33 @@ class Identity(Strict):
     """Identifiers of other systems held in this file, by the name of their space."""
 
     @model_validator(mode="after")
-    def _dated(self) -> Identity:
+    def _says_something(self) -> Identity:
+        if not self.columns:
+            raise misuse(
+                "",
+                needed="at least one field of an identity, such as nir or birth_name",
+                found="none",
+                remedy="add one, or remove the table",
+            )
         if self.birth_date is not None:
             check_format(
                 self.birth_date.format, DAY_PARTS, key="birth_date.format", example="%d/%m/%Y"
             )
         return self
+
+
+    @property
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """Headers read, by the field they make; ``key_NAME`` for identifiers of other systems."""
+        plain = {name: getattr(self, name) for name in IDENTITY_TEXTS}
+        read = {
+            **{name: () if column is None else (column,) for name, column in plain.items()},
+            "first_names": self.first_names,
+            "birth_date": () if self.birth_date is None else self.birth_date.columns,
+            "sex": () if self.sex is None else (self.sex.column,),
+            **{f"key_{space}": (column,) for space, column in self.keys.items()},
+        }
+        return {name: columns for name, columns in read.items() if columns}
 
 
 class Household(Strict):
@@ -104,11 +150,11 @@ class Household(Strict):
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-class Objections(Delimited):
-    """Persons who object to their data being used: their rows are left behind and counted."""
+class Objections(Delimited, Identifier):
+    """Persons who object to their data being used: their rows are left behind and counted.
 
-    column: str
-    space: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]*)?$")] = ""
+    Their identifiers are those of the sources of ``space``, after ``person.via`` where there is one.
+    """
 
 
 class Linkage(Strict):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from whatworks.errors import suggestion
 from whatworks.sources.mapping.attributes import Attribute
@@ -29,7 +28,7 @@ from whatworks.sources.mapping.states import (
     Place,
     Scheme,
 )
-from whatworks.sources.mapping.strict import MonthLabel, Name, OnProblem, Strict
+from whatworks.sources.mapping.strict import Delimited, MonthLabel, Name, OnProblem
 from whatworks.sources.toml_problems import misuse
 from whatworks.vocabulary import NONE, Kind
 
@@ -38,6 +37,7 @@ FormatName = Literal["csv", "parquet", "xml"]
 AUTO: Final = "auto"
 """Last month of a coverage that is read off the files: the vintage less the known lag, or the last
 month seen."""
+MonthOrAuto = Annotated[str, Field(pattern=r"^(\d{4}-(0[1-9]|1[0-2])|auto)$")]
 
 _STATE_KEYS: Final = ("kind", "strangers", "declared_by_operator", "scheme", "intensity")
 _NEEDED: Final[dict[str, tuple[str, ...]]] = {
@@ -61,18 +61,11 @@ _BY_LAYOUT: Final = frozenset(
 )
 
 
-class Source(Strict):
+class Source(Delimited):
     """One kind of raw file."""
 
     layout: LayoutName
-    files: str
-    """Glob, relative to the mapping file."""
     format: FormatName = "csv"
-    encoding: str = "utf-8"
-    separator: str = ";"
-    quote: str = '"'
-    final_newline: Literal["required", "optional"] = "required"
-    """A last line without its line break is how a file cut in the middle looks."""
     xml: Markup | None = None
     vintage: Vintage | None = None
     lag_months: Annotated[int, Field(ge=0)] = 0
@@ -83,7 +76,7 @@ class Source(Strict):
     identity: Identity | None = None
     household: Household | None = None
     kind: Kind | None = None
-    coverage: tuple[MonthLabel, MonthLabel | Literal["auto"]] | None = None
+    coverage: tuple[MonthLabel, MonthOrAuto] | None = None
     start: DateColumn | None = None
     end: EndColumn | None = None
     truncate: bool = False
@@ -108,28 +101,6 @@ class Source(Strict):
     """Rows of persons unknown to the sources with attributes, when more than a few."""
     declared_by_operator: bool = False
     """True when the evaluated operator itself is the only witness of these rows."""
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, encoding: str) -> str:
-        try:
-            "".encode(encoding)
-            codecs.getincrementaldecoder(encoding)
-        except (LookupError, ValueError):  # ValueError: 'undefined', or a NUL in the name
-            raise misuse(
-                "",
-                needed="an encoding such as utf-8, cp1252 or iso-8859-15",
-                found=repr(encoding),
-                remedy="ask the producer of the file which one it is",
-            ) from None
-        return encoding
-
-    @field_validator("separator", "quote")
-    @classmethod
-    def _one_character(cls, mark: str) -> str:
-        if len(mark) != 1 or mark in "\r\n\0":
-            raise misuse("", needed="one character", found=repr(mark), remedy="write one character")
-        return mark
 
     @model_validator(mode="after")
     def _layout_has_its_keys(self) -> Source:
@@ -169,13 +140,6 @@ class Source(Strict):
                 check_format(day.format, DAY_PARTS, key=f"{key}.format", example="%d/%m/%Y")
         if self.month is not None:
             check_format(self.month.format, MONTH_PARTS, key="month.format", example="%Y-%m")
-        if self.separator == self.quote:
-            raise misuse(
-                "quote",
-                needed="a quote other than the separator",
-                found=repr(self.quote),
-                remedy="correct one of the two",
-            )
         return self
 
     @model_validator(mode="after")
@@ -204,14 +168,34 @@ class Source(Strict):
         return self
 
     @model_validator(mode="after")
+    def _vintages_fit(self) -> Source:
+        by_month = self.vintage is not None and self.vintage.supersedes == "months"
+        if by_month and self.layout != "snapshots":
+            raise misuse(
+                "vintage.supersedes",
+                needed="'months' in layout 'snapshots' only, whose rows have a month",
+                found=f"layout {self.layout!r}",
+                remedy="write 'all' if the newest file holds everything, else 'nothing'",
+            )
+        if self.keep is not None and self.keep.order is None and self.vintage is None:
+            raise misuse(
+                "keep.order",
+                needed="the column that decides, or a 'vintage' of the files",
+                found="neither",
+                remedy="add one of the two",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _code_fits_layout(self) -> Source:
         if self.code is None:
             return self
-        if self.layout == "wide" and (self.code.constant or self.code.column):
+        second = self.code.constant or self.code.column or self.code.overrides
+        if self.layout == "wide" and second:
             raise misuse(
                 "code",
                 needed="'values' alone: in layout 'wide' the months' columns hold the codes",
-                found="'constant' or 'column'",
+                found="'constant', 'column' or 'overrides'",
                 remedy="remove it and list raw codes in 'values'",
             )
         if (

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from whatworks.sources.mapping.dates import DAY_PARTS, check_format
 from whatworks.sources.mapping.strict import Delimited, Guarded, OnProblem, State, Strict
 from whatworks.sources.toml_problems import misuse
 
@@ -189,9 +190,32 @@ class Keep(Strict):
 
     by: Annotated[tuple[str, ...], Field(min_length=1)]
     """Columns of the key."""
-    order: str
-    """Column that decides."""
+    order: str | None = None
+    """Column that decides; without it, the vintage of the file does. A row in which the column is
+    blank gives way to any other."""
     which: Literal["first", "last"] = "last"
     type: Literal["text", "number", "date"] = "text"
     format: str = "%Y-%m-%d"
+    """For ``date``: how it is written."""
     decimal: Decimal = "."
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Keep:
+        for key, kind in (("format", "date"), ("decimal", "number")):
+            if key in self.model_fields_set and self.type != kind:
+                raise misuse(
+                    key,
+                    needed=f"{key!r} only where type is {kind!r}",
+                    found=f"type {self.type!r}",
+                    remedy="remove the key or correct the type",
+                )
+        if "type" in self.model_fields_set and self.order is None:
+            raise misuse(
+                "type",
+                needed="'type' only beside 'order'",
+                found="no 'order'",
+                remedy="name the column that decides, or remove the key",
+            )
+        if self.type == "date":
+            check_format(self.format, DAY_PARTS, key="format", example="%d/%m/%Y")
+        return self

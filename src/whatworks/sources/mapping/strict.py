@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from whatworks.sources.toml_problems import misuse
 
@@ -16,6 +17,31 @@ OnProblem = Literal["refuse", "count"]
 Sensitivity = Literal["ordinary", "identifying", "sensitive", "special_category"]
 """Who may see a field: anyone cleared, nobody after linkage, few, or (health, origin, justice...)
 nobody without a legal basis written beside it."""
+
+
+def _known_encoding(encoding: str) -> str:
+    try:
+        "".encode(encoding)
+        codecs.getincrementaldecoder(encoding)
+    except (LookupError, ValueError):  # ValueError: 'undefined', or a NUL in the name
+        raise misuse(
+            "",
+            needed="an encoding such as utf-8, cp1252 or iso-8859-15",
+            found=repr(encoding),
+            remedy="ask the producer of the file which one it is",
+        ) from None
+    return encoding
+
+
+def _one_character(mark: str) -> str:
+    if len(mark) != 1 or mark in "\r\n\0":
+        raise misuse("", needed="one character", found=repr(mark), remedy="write one character")
+    return mark
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
+Mark = Annotated[str, AfterValidator(_one_character)]
+"""The character that separates fields, or that encloses them."""
 
 
 class Strict(BaseModel):
@@ -53,10 +79,23 @@ class Guarded(Strict):
 
 
 class Delimited(Strict):
-    """A small reference file beside the sources, as text with a header."""
+    """Files of text with a header: where they are and how they are cut into fields."""
 
     files: str
     """Glob, relative to the mapping file."""
-    encoding: str = "utf-8"
-    separator: str = ";"
-    quote: str = '"'
+    encoding: Encoding = "utf-8"
+    separator: Mark = ";"
+    quote: Mark = '"'
+    final_newline: Literal["required", "optional"] = "required"
+    """A last line without its line break is how a file cut in the middle looks."""
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Delimited:
+        if self.separator == self.quote:
+            raise misuse(
+                "quote",
+                needed="a quote other than the separator",
+                found=repr(self.quote),
+                remedy="correct one of the two",
+            )
+        return self

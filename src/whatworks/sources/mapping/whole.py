@@ -9,21 +9,23 @@ from __future__ import annotations
 import glob
 import hashlib
 import tomllib
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from whatworks.errors import MappingError
 from whatworks.sources.mapping.attributes import Attribute
 from whatworks.sources.mapping.people import Linkage, Objections
 from whatworks.sources.mapping.source import Source
-from whatworks.sources.mapping.strict import Name, Strict
+from whatworks.sources.mapping.strict import Delimited, Guarded, Name, Strict
 from whatworks.sources.mapping.territories import Territories
 from whatworks.sources.toml_problems import misuse, plain_problem
 from whatworks.vocabulary import (
     ENTRY_MONTH,
+    HOUSEHOLD,
     MARKET,
     MONTH,
     PERSON,
@@ -45,8 +47,13 @@ _RESERVED: Final = (
     ENTRY_MONTH,
     STRATUM,
     SATURATION,
+    HOUSEHOLD,
     *Kind,
 )
+
+
+DEFAULT_PROFILE: Final = "persons"
+"""Profile of fields that name no other; it need not be declared."""
 
 
 class Profile(Strict):
@@ -68,6 +75,19 @@ class Mapping(Strict):
     objections: Objections | None = None
     territories: Territories | None = None
     disclosure: dict[Name, Profile] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _profiles_are_declared(self) -> Mapping:
+        known = {DEFAULT_PROFILE, *self.disclosure}
+        for path, table in tables_of(self):
+            if isinstance(table, Guarded) and table.disclosure not in known:
+                raise misuse(
+                    ".".join((*path, "disclosure")),
+                    needed=f"one of the profiles {', '.join(sorted(known))}",
+                    found=repr(table.disclosure),
+                    remedy=f"declare it as [disclosure.{table.disclosure}] or use one of those",
+                )
+        return self
 
     @model_validator(mode="after")
     def _sources_agree(self) -> Mapping:
@@ -159,19 +179,37 @@ def load(path: Path) -> tuple[Mapping, str]:
     except ValidationError as error:
         needed, found, remedy = plain_problem(error, text, Mapping)
         raise MappingError(what=str(path), needed=needed, found=found, remedy=remedy) from None
-    for name, source in mapping.sources.items():
-        if not files_of(source, path):
+    for where, table in tables_of(mapping):
+        if isinstance(table, Delimited) and not files_of(table, path):
             raise MappingError(
-                what=f"{path}, key sources.{name}.files",
+                what=f"{path}, key {'.'.join((*where, 'files'))}",
                 needed="a glob that matches at least one file, relative to the mapping file",
-                found=f"none for {source.files!r}",
+                found=f"none for {table.files!r}",
                 remedy="correct the glob or bring the files",
             )
     return mapping, hashlib.sha256(content).hexdigest()
 
 
-def files_of(source: Source, mapping_file: Path) -> tuple[Path, ...]:
-    """Raw files of a source in the order of their names.
+def tables_of(table: BaseModel) -> Iterator[tuple[tuple[str, ...], BaseModel]]:
+    """Every table inside one, each with the keys that lead to it, as the file writes them."""
+    for name, field in type(table).model_fields.items():
+        yield from _inside(getattr(table, name), (field.alias or name,))
+
+
+def _inside(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], BaseModel]]:
+    if isinstance(value, BaseModel):
+        yield path, value
+        yield from (((*path, *rest), table) for rest, table in tables_of(value))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _inside(item, (*path, str(key)))
+    elif isinstance(value, tuple):
+        for number, item in enumerate(value):
+            yield from _inside(item, (*path, str(number)))
+
+
+def files_of(source: Delimited, mapping_file: Path) -> tuple[Path, ...]:
+    """Raw files of a source, or of a file of reference, in the order of their names.
 
     ``package:NAME/path`` names files that an installed package ships; the package is not imported.
     """
