@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
+from whatworks.errors import OptionError
+
 
 def dowhy() -> ModuleType:
     """Load the refutation engine: seconds to import, used by one check, on copies of the data."""
@@ -30,3 +32,25 @@ def report() -> ModuleType:
 def pyspark_sql() -> ModuleType:
     """Load the cluster engine: an extra (``whatworks[scale]``) that needs Java."""
     return import_module("pyspark.sql")
+
+
+def splink() -> ModuleType:
+    """Load the engine of probabilistic linkage: an optional extra, seconds to import.
+
+    Raises
+    ------
+    OptionError
+        When it is not installed.
+    """
+    try:
+        return import_module("splink")
+    except ModuleNotFoundError as error:
+        if error.name != "splink":
+            raise
+        raise OptionError(
+            what="[link] probabilistic = true",
+            needed="the optional package splink",
+            found="it is not installed",
+            remedy="pip install 'whatworks[link]', or write probabilistic = false to link by NIR "
+            "and keys alone",
+        ) from None

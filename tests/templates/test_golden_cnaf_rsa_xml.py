@@ -6,6 +6,8 @@ import re
 
 from templates.sample import FIRST_MONTH, SAMPLES, dropped, listed, records, states, world
 from templates.truth import fund
+from whatworks.panel import expand
+from whatworks.spells import reconcile
 
 NAME = "cnaf_rsa_xml"
 FIRST, LAST, HOUSEHOLDS = 18, 29, 24
@@ -65,6 +67,22 @@ def test_moves_and_mergers_are_not_exits() -> None:
     found = listed(records(NAME).blind, "person_id", "kind", "first")
     assert found == sorted(expected, key=repr)
     assert len(found) >= 3
+
+
+def test_a_month_after_a_move_is_unknown_and_after_a_closure_is_not_paid() -> None:
+    panel = expand(reconcile(records(NAME)), first="2022-07", last="2023-06")
+    rows = listed(panel.table, "person_id", "month", "benefit_rsa")
+    seen = {(person, month): value for person, month, value in rows}
+    for home in range(HOUSEHOLDS):
+        shown = fund(home, FIRST, LAST)
+        if "rsa" not in shown.values():
+            continue
+        person, out_of_sight = identifier(home, home), False
+        for month in range(FIRST, LAST + 1):
+            code = shown.get(month, "")
+            out_of_sight = code in ("MUT", "RGD") or (out_of_sight and code == "")
+            expected = None if out_of_sight else int(code == "rsa")
+            assert seen[person, FIRST_MONTH + month] == expected, (home, month)
 
 
 def test_persons_are_the_adults_seen_with_their_sex_and_birth_month() -> None:

@@ -17,7 +17,9 @@ from templates.sample import (
     states,
 )
 from templates.truth import accompaniments, employed, first_of, last_of, paid, runs
+from whatworks.panel import expand
 from whatworks.sources import read
+from whatworks.spells import reconcile
 
 DE, PARCOURS = "fhs_registrations", "fhs_pathways"
 FIRST, LAST = 12, 47
@@ -92,6 +94,23 @@ def test_hours_of_the_month_tell_b_from_c() -> None:
     ]
     assert states(DE, source="reduced_activity") == sorted(expected, key=repr)
     assert 0 in declared().values()
+
+
+def test_category_a_is_registered_without_hours() -> None:
+    """In the panel: registered, and neither B nor C."""
+    panel = expand(reconcile(records(DE)), first="2022-01", last="2024-12")
+    table = panel.table
+    a = (table.joblessness_registered == 1) & (
+        (table.joblessness_category_b == 0) & (table.joblessness_category_c == 0)
+    )
+    expected = [
+        (identifier(person), FIRST_MONTH + month)
+        for person in PERSONS
+        for first, last, category in stays(person)
+        for month in range(max(first, FIRST), min(last, LAST) + 1)
+        if category != "4" and (person, month) not in declared()
+    ]
+    assert listed(table.filter(a), "person_id", "month") == sorted(expected, key=repr)
 
 
 def test_of_several_declarations_of_a_month_the_largest_counts() -> None:

@@ -58,8 +58,19 @@ class Case:
         return min(coverage.last, coverage.unsettled - 1)
 
     def lag(self, coverage: Coverage) -> int:
-        """Months after which what a source says of a month is definitive."""
-        return max(coverage.lag, self.gate.lags.get(coverage.source, 0))
+        """Months after which what a source says of a month is definitive.
+
+        As the gate file says, else as the newest vintage shows: how far behind it the source is
+        definitive.
+        """
+        if coverage.source in self.gate.lags:
+            return self.gate.lags[coverage.source]
+        vintages = [
+            file.vintage
+            for file in self.measured.panel.files
+            if file.source == coverage.source and file.vintage is not None
+        ]
+        return max(0, max(vintages) - self.settled(coverage)) if vintages else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,12 +52,7 @@ class Shown:
 
 def shown_by(panel: Panel) -> Shown:
     """What a panel shows."""
-    prefix = f"{MEASURE}_"
-    columns = panel.table.columns
-    return Shown(
-        states=panel.states,
-        measures=frozenset(c.removeprefix(prefix) for c in columns if c.startswith(prefix)),
-    )
+    return Shown(states=panel.states, measures=frozenset(panel.measures))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import ibis
 from ibis import _
 
 from whatworks.errors import OptionError
+from whatworks.ledger import Ledger
 from whatworks.months import to_index
+from whatworks.panel.layout import column_types, lay_out
+from whatworks.panel.parts import NUMBER, Columns, Parts, columns_of, known_zone, parts_of
 from whatworks.panel.record import Panel
 from whatworks.panel.schemas import check_panel
-from whatworks.sources.records import Coverage
+from whatworks.sources.engine import hold_table
 from whatworks.spells.record import Spells
-from whatworks.vocabulary import CODE, DAYS, END, KIND, MONTH, PERSON, START, state_column
-
-_NUMBER: Final = "panel number"
-"""A person's number in the making; no attribute can have this name."""
+from whatworks.vocabulary import FIRST, LAST, MARKET, MEASURE, MONTH, PERSON, SOURCE
 
 
 def expand(spells: Spells, *, first: str, last: str) -> Panel:
@@ -41,9 +39,54 @@ def expand(spells: Spells, *, first: str, last: str) -> Panel:
 
     Notes
     -----
-    A state holds in a month when a spell covers at least one of its days. A month outside the
-    coverage of every source of a kind is null for that kind, not zero.
+    A state holds in a month when a spell covers at least one of its days. A month in which no
+    source of a kind sees the person is null for that kind, not zero. Where several sources give one
+    measure for one month, the largest value stands.
+
+    See Also
+    --------
+    whatworks.build : The same panel as files, block by block, for more persons than one engine holds.
     """
+    begin, stop = window_of(first, last)
+    records = spells.records
+    con = records.connection
+    order = ibis.window(order_by=PERSON)
+    numbered = records.persons.mutate(**{NUMBER: ibis.row_number().over(order).cast("int64")})
+    people = hold_table(con, "numbered", numbered)
+    columns = columns_of(spells)
+    parts = parts_of(spells, people.select(PERSON, NUMBER), columns).each(
+        lambda name, table: table if name in ("persons", "measures") else hold_table(con, name, table)
+    )
+    persons, attributes = persons_of(spells, people, parts, columns)
+    return check_panel(
+        Panel(
+            connection=con,
+            table=hold_table(con, "panel", lay_out(parts, columns, begin=begin, stop=stop)),
+            persons=hold_table(con, "persons", persons),
+            states=records.codes,
+            attributes=attributes,
+            first=begin,
+            last=stop,
+            n_persons=int(people.count().execute()),
+            coverage=records.coverage,
+            operator_declared=records.operator_declared,
+            mapping_hash=records.mapping_hash,
+            ledger=account(spells, parts, begin=begin, stop=stop),
+            schemes=columns.schemes,
+            intensities=columns.intensities,
+            measures=columns.measures,
+            units=records.units,
+            geography=records.geography,
+            linked=records.linked,
+            files=records.files,
+            fields=records.fields,
+        ),
+        column_types(columns, places=parts.places is not None),
+    )
+
+
+def window_of(first: str, last: str) -> tuple[int, int]:
+    """Months of a window, once it ends no earlier than it starts."""
     begin, stop = to_index(first), to_index(last)
     if stop < begin:
         raise OptionError(
@@ -52,100 +95,41 @@ def expand(spells: Spells, *, first: str, last: str) -> Panel:
             found=f"{first} to {last}",
             remedy="exchange the two or correct one of them",
         )
-    records = spells.records
-    con = records.connection
-    numbered = records.persons.mutate(
-        **{_NUMBER: ibis.row_number().over(ibis.window(order_by=PERSON)).cast("int64")}
-    )
-    persons = con.create_table(
-        ibis.util.gen_name("persons"),
-        numbered.drop(PERSON).rename({PERSON: _NUMBER}).relocate(PERSON),
-        temp=True,
-    )
-    keys = numbered.select(PERSON, _NUMBER)
-    active = _active_months(spells, keys, begin=begin, stop=stop)
-    table = con.create_table(
-        ibis.util.gen_name("panel"),
-        _grid(persons, active, spells, begin=begin, stop=stop),
-        temp=True,
-    )
-    n_persons = int(persons.count().execute())
-    n_spells = int(spells.table.count().execute())
-    outside = n_spells - int(_inside(spells.table, begin=begin, stop=stop).count().execute())
+    return begin, stop
+
+
+def persons_of(
+    spells: Spells, people: ibis.Table, parts: Parts, columns: Columns
+) -> tuple[ibis.Table, dict[str, str]]:
+    """Persons by number with their attributes, and the types of these.
+
+    Parameters
+    ----------
+    people : ibis.Table
+        Persons of the records with their `NUMBER`.
+    """
+    attributes = dict(spells.records.attributes)
+    persons = people.select(**{PERSON: people[NUMBER], **{a: people[a] for a in attributes}})
+    if MARKET in attributes or parts.places is None or columns.geography is None:
+        return persons, attributes
+    zones = known_zone(parts.places, columns.geography)
+    joined = persons.left_join(zones, persons[PERSON] == zones[PERSON])
+    return joined.select(persons, zones[MARKET]), {**attributes, MARKET: "category"}
+
+
+def account(spells: Spells, parts: Parts, *, begin: int, stop: int) -> Ledger:
+    """Ledger of the spells outside the window, and of measures told twice."""
+    inside = (_[FIRST] <= stop) & (_[LAST] >= begin)
+    counts = parts.stays.aggregate(n=_.count(), inside=inside.sum()).execute()
+    n, within = (int(counts[c].fillna(0).iloc[0]) for c in ("n", "inside"))
     ledger = spells.ledger.add(
-        "panel", "window", unit="spells", before=n_spells, dropped={"outside_window": outside}
+        "panel", "window", unit="spells", before=n, dropped={"outside_window": n - within}
     )
-    return check_panel(
-        Panel(
-            connection=con,
-            table=table,
-            persons=persons,
-            states=records.codes,
-            attributes=records.attributes,
-            first=begin,
-            last=stop,
-            n_persons=n_persons,
-            coverage=records.coverage,
-            operator_declared=records.operator_declared,
-            mapping_hash=records.mapping_hash,
-            ledger=ledger,
-        )
+    told = spells.records.measures
+    if told is None:
+        return ledger
+    before = int(told.count().execute())
+    once = int(told.select(PERSON, MEASURE, MONTH).distinct().count().execute())
+    return ledger.add(
+        "panel", "measures", unit="rows", before=before, dropped={"told_twice": before - once}
     )
-
-
-def _month_of(date: ibis.Value) -> ibis.Value:
-    return (date.year() * 12 + date.month() - 1).cast("int32")
-
-
-def _inside(spells: ibis.Table, *, begin: int, stop: int) -> ibis.Table:
-    """Spells with at least one day in the window, their bounds as months clipped to it."""
-    months = spells.mutate(
-        from_month=ibis.greatest(_month_of(_[START]), begin),
-        to_month=ibis.least(_month_of(_[END]), stop),
-    )
-    return months.filter(_.from_month <= _.to_month)
-
-
-def _active_months(spells: Spells, keys: ibis.Table, *, begin: int, stop: int) -> ibis.Table:
-    """One row per person and month in which anything was seen; a column per state."""
-    inside = _inside(spells.table, begin=begin, stop=stop).join(keys, PERSON)
-    long = inside.select(
-        _NUMBER,
-        KIND,
-        CODE,
-        DAYS,
-        month=ibis.range(inside.from_month, inside.to_month + 1).unnest().cast("int32"),
-    )
-    columns = {}
-    for kind, codes in spells.records.codes.items():
-        of_kind = long[KIND] == kind
-        columns[state_column(kind)] = of_kind.cast("int32").max()
-        for code in codes:
-            chosen = (of_kind & (long[CODE] == code)).ifelse(long[DAYS], 0)
-            columns[state_column(kind, code)] = chosen.max().cast("int32")
-    return long.group_by([_NUMBER, "month"]).aggregate(**columns)
-
-
-def _covered(coverage: tuple[Coverage, ...], kind: str) -> ibis.Value:
-    """Whether some source sees this kind in the month of the row."""
-    seen: ibis.Value = ibis.literal(False)  # noqa: FBT003 - the start of a chain of ors
-    for c in coverage:
-        if c.kind == kind:
-            seen = seen | _[MONTH].between(c.first, c.last)
-    return seen
-
-
-def _grid(
-    persons: ibis.Table, active: ibis.Table, spells: Spells, *, begin: int, stop: int
-) -> ibis.Table:
-    """Every person and month; zero where nothing was seen, null where nobody looked."""
-    every = persons.select(PERSON, month=ibis.range(begin, stop + 1).unnest().cast("int32"))
-    joined = every.left_join(
-        active, (every[PERSON] == active[_NUMBER]) & (every[MONTH] == active[MONTH])
-    )
-    columns: dict[str, ibis.Value] = {}
-    for kind, codes in spells.records.codes.items():
-        covered = _covered(spells.records.coverage, kind)
-        for name in (state_column(kind), *(state_column(kind, code) for code in codes)):
-            columns[name] = covered.ifelse(ibis.coalesce(_[name], 0), ibis.null("int32"))
-    return joined.select(PERSON, MONTH, **columns)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import ibis
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
 from whatworks import doors
 from whatworks.ledger import Ledger
-from whatworks.sources.records import Coverage, Linked
+from whatworks.sources.records import Coverage, FieldRead, FileRead, Geography, Linked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,14 +23,27 @@ class Panel:
 
     Parameters
     ----------
-    connection : ibis DuckDB backend
+    connection : ibis backend
     table : ibis.Table
-        ``person_id`` (int64, the panel's own number), ``month`` (int32), and one int32
-        column per state: ``employment`` is 1 or 0, ``employment_cdi`` is the declared
-        length in days of the longest such spell active that month, 0 when there is none.
-        Null where no source covers the month.
+        ``person_id`` (int64, the panel's own number, from 0), ``month`` (int32), then:
+
+        - one int32 column per state. ``employment`` is 1 or 0; ``employment_cdi`` is the declared
+          length in days of the longest such contract active that month, 0 when there is none.
+          Where nobody declares a length (any other kind, and states told month by month) it is
+          the days since the stay began, as of the last day of the month or of the stay. Null where
+          no source sees the person.
+        - ``<kind>_<code>_scheme`` (string) for `schemes`: the local schemes of the month, sorted
+          and joined by ``+``; null when there is none or nobody tells.
+        - ``<kind>_<code>_intensity`` (float64) for `intensities`: the month's dose, 0 when there is
+          none, null where no source sees the person.
+        - ``measure_<name>`` (float64) for `measures`: null where no row tells it, for silence is
+          not zero.
+        - where places are known, ``commune`` (string): the last told not later than the month; with
+          a `geography` also ``zone``, ``departement``, and ``tightness`` (float64) of that
+          territory and month.
     persons : ibis.Table
-        ``person_id`` (int64) and the attributes.
+        ``person_id`` (int64) and the attributes. Where places are known and no source gives a
+        ``market``, it is the zone of the first month in which one is known.
     states : mapping of kind to tuple of codes
     attributes : mapping of name to type
     first, last : int
@@ -40,11 +53,24 @@ class Panel:
     operator_declared : frozenset of str
     mapping_hash : str
     ledger : Ledger
+    schemes, intensities : frozenset of (kind, code)
+    measures : tuple of str
+    units : mapping of measure or ``kind_code`` to unit
+    geography : Geography or None
     linked : Linked or None
-        How persons were linked, where they were.
+    files : tuple of FileRead
+    fields : tuple of FieldRead
+
+    Notes
+    -----
+    *As of a month* means by the dates of what happened, within one reading of the files: nothing
+    dated later changes a month's row, except a ``gap`` that the mapping bridges. The declared term
+    of a contract and the total dose of a stay count as known from its first day. What a later
+    reading of the files revises (an end filled in afterwards) changes earlier rows, and a refreshed
+    panel shows it.
     """
 
-    connection: Backend
+    connection: BaseBackend
     table: ibis.Table
     persons: ibis.Table
     states: Mapping[str, tuple[str, ...]]
@@ -56,7 +82,14 @@ class Panel:
     operator_declared: frozenset[str]
     mapping_hash: str
     ledger: Ledger
+    schemes: frozenset[tuple[str, str]] = frozenset()
+    intensities: frozenset[tuple[str, str]] = frozenset()
+    measures: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    geography: Geography | None = None
     linked: Linked | None = None
+    files: tuple[FileRead, ...] = ()
+    fields: tuple[FieldRead, ...] = ()
 
     def assess(self, indicator: str) -> Any:
         """Pass an indicator through the reliability gate; see `whatworks.assess`."""

@@ -66,6 +66,10 @@ def _horizon(words: Words, _: Scale, value: str | int | float) -> str:
     return words.duration(float(value), "month")
 
 
+def _month(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.month(str(value))
+
+
 def _check(words: Words, _: Scale, value: str | int | float) -> str:
     return words.text(f"check.{value}.label")
 
@@ -102,6 +106,12 @@ KINDS: Final[Mapping[str, Formatter]] = {
     "check": _check,
     "nature": _nature,
     "alternatives": _outcomes,
+    "possible": _outcomes,
+    "horizon": _horizon,
+    "known_to": _month,
+    "publishable_from": _month,
+    "counted": _count,
+    "expected": _count,
 }
 """Every number a sentence may carry. A fact of another name is text and printed as it is."""
 

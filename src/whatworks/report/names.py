@@ -136,13 +136,20 @@ def source(words: Words, name: str) -> str:
 
 
 def place(words: Words, where: str) -> str:
-    """Place of a refusal, the months of its period in words."""
+    """Place of a refusal: sources and arm by their names, the months of its period in words."""
 
     def told(period: re.Match[str]) -> str:
         first, last = (words.month(period[end]) for end in ("first", "last"))
         return words.text("text.period", {"first": first, "last": last})
 
-    return _PERIOD.sub(told, where)
+    parts = (_PERIOD.sub(told, part) for part in where.split(", "))
+    return ", ".join(_arm(words, source(words, part)) for part in parts)
+
+
+def _arm(words: Words, name: str) -> str:
+    """Accompaniment by its name; any other word as it is."""
+    key = f"treatment.{name}.label"
+    return words.text(key) if words.knows(key) else name
 
 
 def proof(words: Words, key: str) -> str:

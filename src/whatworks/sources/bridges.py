@@ -151,9 +151,8 @@ def nobody_flag(rows: ibis.Table, source: Source) -> tuple[Flag, ...]:
     nobody = list(source.person.placeholders)
     if not nobody:
         return ()
-    written = [rows[part] for part in person_columns(source) if part in rows.columns]
     up = rows[_LED].isin(nobody).fill_null(ibis.literal(False))  # noqa: FBT003 - a column
-    for text in written:
+    for text in (rows[part] for part in person_columns(source)):
         up |= text.isin(nobody) | bare(text, source.person).isin(nobody)
     return (Flag(reason="placeholder_person", up=up, refuse=False),)
 

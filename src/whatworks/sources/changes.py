@@ -97,12 +97,12 @@ def _several(paths: ibis.Table, reference: Reference) -> Iterator[Problem]:
 
 
 def _circle(paths: ibis.Table, reference: Reference) -> Problem:
-    rounds = paths.filter(paths[OLD] == paths[NEW])
+    endless = _unfinished(paths).select(OLD).distinct()
     return Problem(
         what=reference.say(),
         needed="changes that end in a commune",
-        found=f"{counted(int(rounds.count().execute()), 'commune')} that became itself again"
-        f"{shown(rounds[OLD])}",
+        found=f"{counted(int(endless.count().execute()), 'commune')} whose changes run in a circle"
+        f"{shown(endless[OLD])}",
         remedy="keep the changes that lead to the geography",
     )
 

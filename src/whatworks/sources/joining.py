@@ -3,51 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import ibis
 
 from whatworks.sources.layout import REASON, required
+from whatworks.sources.passages import Passage
 from whatworks.sources.problems import Problem, counted
 from whatworks.sources.reading import Reading
+from whatworks.sources.records import Acquaintance
+from whatworks.sources.settling import NOUNS
 from whatworks.vocabulary import PERSON
 
 MOST_STRANGERS: Final = 0.05
 """Of the rows that say something: more of them about persons unknown elsewhere is a join that fails."""
-_NOUNS: Final = {"rows": "row", "person_months": "cell"}
-_PADDING: Final = r"^[\s0]+|\s+$"
-"""What producers add to an identifier or take from it: spaces, and zeros before."""
+_PADDING: Final = r"^([a-z][a-z0-9_]*:)?[\s0]+|\s+$"
+"""What producers add to an identifier or take from it: spaces, and zeros before; after its space."""
 
 
-def before_persons(reading: Reading) -> tuple[int, dict[str, int]]:
-    """Count what a source of events says, and what was left of it before persons are compared.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circle:
+    """Sources that should speak of the same persons.
 
     Parameters
     ----------
-    reading : Reading
-        Its ``events`` are not None.
-
-    Returns
-    -------
-    before : int
-        Rows of its files, or cells in layout ``wide``.
-    dropped : dict
-        Of them, left behind per reason.
+    readings : tuple of Reading
+    givers : tuple of Reading
+        Those whose persons the others should speak of; empty when nobody decides who is in.
     """
-    if reading.unit != "rows" and reading.events is not None:
-        return int(reading.events.count().execute()), dict(reading.events_dropped)
-    before = sum(file.rows for file in reading.files)
-    return before, {**reading.rows_dropped, **reading.events_dropped}
+
+    readings: tuple[Reading, ...]
+    givers: tuple[Reading, ...]
+
+    def persons(self) -> ibis.Table:
+        """Persons of the circle: those of the givers, everyone where there is none."""
+        tables = [reading.persons.select(PERSON) for reading in self.givers or self.readings]
+        return (ibis.union(*tables) if len(tables) > 1 else tables[0]).distinct()
+
+
+def circles_of(readings: Sequence[Reading]) -> tuple[Circle, ...]:
+    """Group the sources that should speak of the same persons.
+
+    Where no source tells who persons are, nothing could ever link identifiers that differ: all
+    sources are one circle, and those with attributes decide who is in. Where some do, each space is
+    a circle of its own until persons are linked, and those who may be linked are in, too.
+
+    Parameters
+    ----------
+    readings : sequence of Reading
+    """
+    if not any(reading.identities is not None for reading in readings):
+        givers = tuple(r for r in readings if r.source.attributes)
+        return (Circle(readings=tuple(readings), givers=givers),)
+    circles = []
+    for space in dict.fromkeys(reading.space for reading in readings):
+        own = tuple(r for r in readings if r.space == space)
+        givers = tuple(r for r in own if r.source.attributes or r.identities is not None)
+        circles.append(Circle(readings=own, givers=givers))
+    return tuple(circles)
+
+
+def acquaintance(circles: Sequence[Circle]) -> Acquaintance:
+    """Say which sources should speak of the same persons, for when persons are linked."""
+    readings = [reading for circle in circles for reading in circle.readings]
+    return Acquaintance(
+        spaces={reading.name: reading.space for reading in readings},
+        givers=frozenset(r.space for r in readings if r.source.attributes),
+        lenient=frozenset(r.name for r in readings if r.source.strangers == "count"),
+    )
 
 
 def unheard(
-    readings: Sequence[Reading], persons: ibis.Table, counts: Mapping[str, int]
+    circles: Sequence[Circle], persons: ibis.Table, counts: Mapping[str, int]
 ) -> list[Problem]:
     """Find the sources of events of which nothing is kept, or whose persons are others.
 
     Parameters
     ----------
-    readings : sequence of Reading
+    circles : sequence of Circle
     persons : ibis.Table
         Those of the study.
     counts : mapping of source to events kept
@@ -57,34 +91,38 @@ def unheard(
     list of Problem
     """
     problems = []
-    for reading in readings:
-        if reading.events is None:
-            continue
-        before, dropped = before_persons(reading)
-        said, kept = before - sum(dropped.values()), counts.get(reading.name, 0)
-        if not said:
-            problems.append(_nothing(reading, before, dropped))
-            continue
-        few = said - kept <= MOST_STRANGERS * said or reading.source.strangers == "count"
-        if not (kept and few):
-            problems.append(_strangers(reading, readings, persons, of=said, kept=kept))
+    for circle in circles:
+        for reading in circle.readings:
+            if reading.events is None or reading.source.layout == "persons":
+                continue
+            last = reading.passages[-1]
+            kept = counts.get(reading.name, 0)
+            if not last.after:
+                problems.append(_nothing(reading, last))
+                continue
+            few = last.after - kept <= MOST_STRANGERS * last.after
+            if not (kept and (few or reading.source.strangers == "count")):
+                problems.append(_strangers(reading, circle, persons, of=last.after, kept=kept))
     return problems
 
 
-def _nothing(reading: Reading, before: int, dropped: Mapping[str, int]) -> Problem:
-    left = ", ".join(f"{reason} {count:,}" for reason, count in dropped.items() if count)
-    column = None if reading.source.code is None else reading.source.code.column
+def _nothing(reading: Reading, last: Passage) -> Problem:
+    left = ", ".join(f"{reason} {count:,}" for reason, count in last.dropped.items() if count)
+    code = reading.source.code
+    columns = () if code is None or code.column is None else (code.column,)
     return Problem(
-        what=_place(reading, column),
-        needed="at least one row that tells of a state",
-        found=f"{counted(before, _NOUNS[reading.unit])}, all left out ({left})",
+        what=_place(reading, columns),
+        needed="at least one row that tells of a state"
+        if reading.states
+        else "at least one row that counts",
+        found=f"{counted(last.before, NOUNS[last.unit])}, all left out ({left})",
         remedy="correct what decides of those reasons in the mapping (code.values and code.none,"
         " the two dates, coverage), or take the source out of it",
     )
 
 
 def _strangers(
-    reading: Reading, readings: Sequence[Reading], persons: ibis.Table, *, of: int, kept: int
+    reading: Reading, circle: Circle, persons: ibis.Table, *, of: int, kept: int
 ) -> Problem:
     """Rows about persons unknown to the sources with attributes, and whether padding explains it."""
     events = required(reading.events)
@@ -92,11 +130,10 @@ def _strangers(
     others = named.anti_join(persons, PERSON)
     close = _bare(others).semi_join(_bare(persons), PERSON).count().execute()
     total = counted(int(named.count().execute()), "person")
-    givers = [r for r in readings if r.source.attributes]
-    known = ", ".join(_place(r, r.source.person.column) for r in givers)
+    known = ", ".join(_place(r, r.source.person.columns) for r in circle.givers)
     remedy = (
         "write identifiers the same way in both (leading zeros, spaces, length), or correct"
-        " person.column"
+        " the columns of 'person'"
     )
     if kept:
         remedy += (
@@ -104,10 +141,10 @@ def _strangers(
             " out and count them"
         )
     return Problem(
-        what=_place(reading, reading.source.person.column),
+        what=_place(reading, reading.source.person.columns),
         needed=f"persons that are in {known}"
         + (f", but for at most {MOST_STRANGERS:.0%} of rows" if kept else ""),
-        found=f"{of - kept:,} of {counted(of, _NOUNS[reading.unit])} about"
+        found=f"{of - kept:,} of {counted(of, NOUNS[reading.passages[-1].unit])} about"
         f" {int(others.count().execute()):,} of {total} that are not there"
         + (f"; {int(close):,} of them would be, leading zeros and spaces aside" if close else ""),
         remedy=remedy,
@@ -116,10 +153,8 @@ def _strangers(
 
 def _bare(persons: ibis.Table) -> ibis.Table:
     """Identifiers without their padding, once each."""
-    return persons.select(**{PERSON: persons[PERSON].re_replace(_PADDING, "")}).distinct()
+    return persons.select(**{PERSON: persons[PERSON].re_replace(_PADDING, r"\1")}).distinct()
 
 
-def _place(reading: Reading, column: str | None) -> str:
-    names = [file.name for file in reading.files]
-    files = names[0] if len(names) == 1 else counted(len(names), "file")
-    return f"source {reading.name!r}, {files}" + (f", column {column!r}" if column else "")
+def _place(reading: Reading, columns: Sequence[str]) -> str:
+    return reading.place.say(list(range(len(reading.files))), columns)

@@ -17,6 +17,8 @@ from whatworks.sources.references import read_reference
 from whatworks.sources.scratch import Scratch
 from whatworks.vocabulary import PERSON
 
+OBJECTED: Final = "objected"
+"""Reason in the ledger."""
 _KEY: Final = "objections"
 _PART: Final = "raw_person_"
 _OBJECTS: Final = "objects"
@@ -91,4 +93,4 @@ def with_objections(rows: ibis.Table, source: Source, opposed: Opposed | None) -
 
 def objection_flag(rows: ibis.Table) -> Flag:
     """Flag of rows of persons who object."""
-    return Flag(reason="objected", up=rows[_OBJECTS], refuse=False)
+    return Flag(reason=OBJECTED, up=rows[_OBJECTS], refuse=False)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import ibis
 from ibis import _
 
+from whatworks.sources.attributes import held_columns
 from whatworks.sources.mapping import Source
 from whatworks.sources.problems import Problem, counted, refuse_if
 from whatworks.sources.scratch import Scratch
 from whatworks.sources.settling import Place
 from whatworks.sources.table import FILE
 from whatworks.vocabulary import PERSON
-
-ATTRIBUTE: Final = "attribute_"
-"""Prefix of attributes inside the room, lest one be called like a column of ours."""
 
 
 def one_row_each(
@@ -44,7 +41,7 @@ def one_row_each(
     ProblemsError
         When a person has two values of an attribute, or two rows of one file in layout ``wide``.
     """
-    attributes = [f"{ATTRIBUTE}{name}" for name in source.attributes]
+    attributes = held_columns(source)
     persons = scratch.keep(
         "persons", rows.select(PERSON, *attributes).distinct(), what=f"source {place.source!r}"
     )
@@ -72,7 +69,7 @@ def one_row_each(
                     place,
                     needed="one row per person in each file",
                     remedy="ask which row holds, or use layout 'snapshots'",
-                    columns=[source.person.column],
+                    columns=source.person.columns,
                 )
             )
     refuse_if(problems)

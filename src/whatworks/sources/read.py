@@ -3,19 +3,52 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping as Mapped
+from dataclasses import dataclass
 from pathlib import Path
 
+import ibis
 from ibis.backends.duckdb import Backend
 
+from whatworks.ledger import Ledger
 from whatworks.sources.engine import connect
-from whatworks.sources.gathering import gather_events, gather_persons, reading_ledger
-from whatworks.sources.joining import unheard
+from whatworks.sources.gathering import (
+    Everyone,
+    count_others,
+    gather_beside,
+    gather_events,
+    gather_persons,
+    reading_ledger,
+)
+from whatworks.sources.joining import acquaintance, circles_of, unheard
 from whatworks.sources.mapping import Mapping, load
+from whatworks.sources.objections import Opposed, read_objections
+from whatworks.sources.passages import Passage
 from whatworks.sources.problems import Problem, ProblemsError, refusal, refuse_if, reworded
 from whatworks.sources.reading import Reading, read_source
-from whatworks.sources.records import Records
-from whatworks.sources.schemas import EPISODES, STATES, check, persons_product
+from whatworks.sources.records import FileRead, Records
+from whatworks.sources.schemas import (
+    BLIND,
+    EPISODES,
+    MEASURES,
+    PLACES,
+    STATES,
+    check,
+    persons_product,
+)
 from whatworks.sources.scratch import Scratch
+from whatworks.sources.telling import (
+    attribute_types,
+    codes_of,
+    fields_of,
+    gap_days_of,
+    gaps_of,
+    intensities_of,
+    operator_declared,
+    schemes_of,
+    units_of,
+)
+from whatworks.sources.territories import Atlas, in_geography, read_territories
 
 
 def read(mapping_file: str | Path, *, connection: Backend | None = None) -> Records:
@@ -55,20 +88,52 @@ def read(mapping_file: str | Path, *, connection: Backend | None = None) -> Reco
         spool = Path(folder) / "utf8.csv"
         try:
             with reworded("the raw files"):
-                readings = _read_all(mapping, path, spool=spool, scratch=scratch)
-                return _records(mapping, digest, readings, scratch=scratch)
+                beside = _read_beside(mapping, path, spool=spool, scratch=scratch)
+                readings = _read_all(mapping, path, beside, spool=spool, scratch=scratch)
+                return _records(mapping, digest, readings, beside, scratch=scratch)
         except ProblemsError as error:
             raise refusal(error.problems) from None
 
 
-def _read_all(mapping: Mapping, path: Path, *, spool: Path, scratch: Scratch) -> list[Reading]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beside:
+    """What is read once for all sources."""
+
+    opposed: Opposed | None
+    atlas: Atlas | None
+
+    @property
+    def files(self) -> tuple[FileRead, ...]:
+        opposed = () if self.opposed is None else self.opposed.files
+        return (*opposed, *(() if self.atlas is None else self.atlas.files))
+
+
+def _read_beside(mapping: Mapping, path: Path, *, spool: Path, scratch: Scratch) -> _Beside:
+    """Objections and territories."""
+    return _Beside(
+        opposed=read_objections(mapping, mapping_file=path, spool=spool, scratch=scratch),
+        atlas=read_territories(mapping, path, spool=spool, scratch=scratch),
+    )
+
+
+def _read_all(
+    mapping: Mapping, path: Path, beside: _Beside, *, spool: Path, scratch: Scratch
+) -> list[Reading]:
     """Every source, or the problems of all of them."""
     readings: list[Reading] = []
     problems: list[Problem] = []
     for name, source in mapping.sources.items():
         try:
-            reading = read_source(name, source, mapping_file=path, spool=spool, scratch=scratch)
-            readings.append(reading)
+            readings.append(
+                read_source(
+                    name,
+                    source,
+                    opposed=beside.opposed,
+                    mapping_file=path,
+                    spool=spool,
+                    scratch=scratch,
+                )
+            )
         except ProblemsError as error:
             problems += error.problems
     if problems:
@@ -77,59 +142,94 @@ def _read_all(mapping: Mapping, path: Path, *, spool: Path, scratch: Scratch) ->
 
 
 def _records(
-    mapping: Mapping, digest: str, readings: list[Reading], *, scratch: Scratch
+    mapping: Mapping, digest: str, readings: list[Reading], beside: _Beside, *, scratch: Scratch
 ) -> Records:
     """Everything the readings say, in tables that outlive the reading."""
-    persons, strangers = gather_persons(readings, scratch=scratch)
+    circles = circles_of(readings)
+    everyone = gather_persons(readings, circles, scratch=scratch)
+    persons = everyone.persons
     by_day = [r for r in readings if r.source.layout == "spells"]
     by_month = [r for r in readings if r.source.layout in ("snapshots", "wide")]
-    episodes, n_episodes = gather_events(by_day, persons, EPISODES.types, scratch=scratch)
-    states, n_states = gather_events(by_month, persons, STATES.types, scratch=scratch)
-    counts = n_episodes | n_states
-    refuse_if(unheard(readings, persons, counts))
-    attributes = {
-        name: mapped.type
-        for source in mapping.sources.values()
-        for name, mapped in source.attributes.items()
-    }
+    episodes, n_episodes = gather_events(by_day, persons, EPISODES, scratch=scratch)
+    states, n_states = gather_events(by_month, persons, STATES, scratch=scratch)
+    counts = n_episodes | n_states | count_others(readings, persons)
+    refuse_if(unheard(circles, persons, counts))
+    extras, extras_ledger = _extras(readings, persons, beside.atlas, scratch=scratch)
+    attributes = attribute_types(mapping)
     records = Records(
         connection=scratch.connection,
         persons=check(persons, persons_product(attributes)),
         episodes=check(episodes, EPISODES),
         states=check(states, STATES),
-        codes=_codes(mapping),
-        attributes=attributes,
+        **extras,
+        identities=everyone.identities,
+        acquaintance=acquaintance(circles),
+        geography=None if beside.atlas is None else beside.atlas.geography,
         coverage=tuple(c for reading in readings for c in reading.coverage),
-        files=tuple(f for reading in readings for f in reading.files),
-        ledger=reading_ledger(
-            readings,
-            counts,
-            n_persons=int(persons.count().execute()),
-            strangers=strangers,
-        ),
+        files=_files(readings, beside),
+        ledger=_ledger(readings, counts, everyone, extras_ledger, beside),
         mapping_hash=digest,
-        operator_declared=_operator_declared(mapping),
+        codes=codes_of(mapping),
+        attributes=attributes,
+        schemes=schemes_of(mapping),
+        intensities=intensities_of(mapping),
+        units=units_of(mapping),
+        fields=fields_of(mapping),
+        operator_declared=operator_declared(mapping),
+        gaps=gaps_of(mapping),
+        gap_days=gap_days_of(mapping),
     )
-    scratch.hand_over(persons, episodes, states)
+    atlas = () if beside.atlas is None else beside.atlas.tables
+    own = [persons, episodes, states, everyone.identities, *extras.values(), *atlas]
+    scratch.hand_over(*(table for table in own if table is not None))
     return records
 
 
-def _codes(mapping: Mapping) -> dict[str, tuple[str, ...]]:
-    """Every code the mapping can produce, per kind, in the order it declares them."""
-    codes: dict[str, dict[str, None]] = {}
-    for source in mapping.sources.values():
-        for kind, code in source.states:
-            codes.setdefault(kind, {})[code] = None
-    return {kind: tuple(known) for kind, known in codes.items()}
+def _extras(
+    readings: list[Reading], persons: ibis.Table, atlas: Atlas | None, *, scratch: Scratch
+) -> tuple[dict[str, ibis.Table | None], Ledger]:
+    """Measures, months in which sources are blind, and places, each None where no source tells."""
+    extras: dict[str, ibis.Table | None] = {}
+    ledger = Ledger()
+    for product in (MEASURES, BLIND, PLACES):
+        said = [(reading.name, getattr(reading, product.name)) for reading in readings]
+        table, passages = gather_beside(said, persons, product, scratch=scratch)
+        for passage in passages:
+            ledger = passage.written(ledger)
+        if table is not None and product is PLACES and atlas is not None:
+            table, brought = in_geography(table, atlas, scratch=scratch)
+            ledger += brought
+        extras[product.name] = None if table is None else check(table, product)
+    return extras, ledger
 
 
-def _operator_declared(mapping: Mapping) -> frozenset[str]:
-    """Kinds that no one but the evaluated operator tells of."""
-    told = {kind for source in mapping.sources.values() for kind in source.kinds}
-    vouched = {
-        kind
-        for source in mapping.sources.values()
-        if not source.declared_by_operator
-        for kind in source.kinds
-    }
-    return frozenset(told - vouched)
+def _ledger(
+    readings: list[Reading],
+    counts: Mapped[str, int],
+    everyone: Everyone,
+    extras: Ledger,
+    beside: _Beside,
+) -> Ledger:
+    """The reading ledger, in the order of the reading."""
+    ledger = reading_ledger(readings, counts) + extras
+    for passage in everyone.passages:
+        ledger = passage.written(ledger)
+    if beside.atlas is not None:
+        ledger += beside.atlas.ledger
+    if beside.opposed is not None:
+        ledger = _heeded(beside.opposed, everyone).written(ledger)
+    return ledger
+
+
+def _heeded(opposed: Opposed, everyone: Everyone) -> Passage:
+    """Persons who object, and those of them whom no source knows: a list written otherwise shows."""
+    listed = int(opposed.persons.count().execute())
+    dropped = {"not_in_sources": listed - everyone.objected}
+    return Passage(name="objections", unit="persons", before=listed, dropped=dropped)
+
+
+def _files(readings: list[Reading], beside: _Beside) -> tuple[FileRead, ...]:
+    """Raw files source by source, then the files of reference."""
+    raw = [file for reading in readings for file in reading.files]
+    references = [file for reading in readings for file in reading.references]
+    return (*raw, *references, *beside.files)

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import ibis
-from ibis.backends.duckdb import Backend
 
-from whatworks.sources import values
-from whatworks.sources.coverage import coverage_of
-from whatworks.sources.formats import read_file
-from whatworks.sources.layout import RAW_CODE, REASON, Events, Flag, Layout
+from whatworks.sources import attributes, bridges, households, identities
+from whatworks.sources.bridges import Crossing, read_bridge
+from whatworks.sources.coverage import VINTAGE, coverage_of
+from whatworks.sources.layout import RAW_CODE, REASON, Events
 from whatworks.sources.layouts import LAYOUTS
-from whatworks.sources.mapping import Source, files_of
-from whatworks.sources.people import ATTRIBUTE, one_row_each
-from whatworks.sources.problems import Problem, refuse_if
+from whatworks.sources.listings import read_listings
+from whatworks.sources.mapping import Source
+from whatworks.sources.objections import OBJECTED, Opposed, objection_flag, with_objections
+from whatworks.sources.passages import Passage
+from whatworks.sources.people import one_row_each
 from whatworks.sources.records import Coverage, FileRead
+from whatworks.sources.rows import RawRows, raw_rows, row_flags, with_meaning
 from whatworks.sources.scratch import Scratch
 from whatworks.sources.settling import Place, settle
-from whatworks.sources.table import FILE, FINGERPRINT, RawTable
-from whatworks.vocabulary import CODE, END, KIND, MONTH, PERSON, START
+from whatworks.sources.table import FILE
+from whatworks.sources.vintages import carried_columns, dated, first_unsettled
+from whatworks.vocabulary import CODE, END, INTENSITY, KIND, MONTH, PERSON, SCHEME, START
 
-_RAW_ATTRIBUTE: Final = "raw_attribute_"
-_SAID: Final = (KIND, CODE, START, END, MONTH)
+_SAID: Final = (FILE, PERSON, VINTAGE, RAW_CODE, KIND, CODE, START, END, MONTH, SCHEME, INTENSITY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,35 +38,77 @@ class Reading:
     name : str
     source : Source
     files : tuple of FileRead
+        Its raw files; `references` are those of bridges and lists beside them.
     persons : ibis.Table
         ``person_id`` and the attributes, one row per person of the files.
-    rows_dropped : mapping of reason to count
-        Rows of the files left behind.
-    values_unmapped : mapping of attribute to (int, int)
-        Rows looked at, and those of them whose value was taken for unknown, for attributes that
-        count such values.
+    rows : Passage
+        Rows of the files, and those left behind before what they say is looked at.
+    copies : Passage or None
+        Where a row is given to every member of a household: rows of each person.
+    asides : tuple of Passage
+        Values taken for unknown, field by field.
     events : ibis.Table or None
         What the rows kept say, and why an event was left.
-    events_dropped : mapping of reason to count
-    unit : str
-        What an event is.
+    said : Passage or None
+        The events, and those left behind for what they say.
+    states : bool
+        Whether events tell of states.
+    measures, blind, places : ibis.Table or None
+        As a layout gives them.
+    identities, households : ibis.Table or None
+    objected : ibis.Table or None
+        ``person_id`` of those who object.
     coverage : tuple of Coverage
     """
 
     name: str
     source: Source
     files: tuple[FileRead, ...]
+    references: tuple[FileRead, ...]
     persons: ibis.Table
-    rows_dropped: Mapping[str, int]
-    values_unmapped: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    rows: Passage
+    copies: Passage | None = None
+    asides: tuple[Passage, ...] = ()
     events: ibis.Table | None = None
-    events_dropped: Mapping[str, int] = field(default_factory=dict)
-    unit: str = "rows"
+    said: Passage | None = None
+    states: bool = False
+    measures: ibis.Table | None = None
+    blind: ibis.Table | None = None
+    places: ibis.Table | None = None
+    identities: ibis.Table | None = None
+    households: ibis.Table | None = None
+    objected: ibis.Table | None = None
     coverage: tuple[Coverage, ...] = ()
+
+    @property
+    def space(self) -> str:
+        """Space in which the source identifies persons."""
+        return self.source.person.space
+
+    @property
+    def place(self) -> Place:
+        """Where its rows come from, for errors."""
+        return Place(source=self.name, files=tuple(file.name for file in self.files))
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """Everything that entered and was left behind; the last one is that of what is gathered."""
+        steps = (self.rows,) if self.copies is None else (self.rows, self.copies)
+        if self.said is None:
+            return (*steps[:-1], *self.asides, steps[-1])
+        if self.said.unit == steps[-1].unit:
+            return (*steps[:-1], *self.asides, steps[-1].less(self.said.dropped))
+        return (*steps, *self.asides, self.said)
 
 
 def read_source(
-    name: str, source: Source, *, mapping_file: Path, spool: Path, scratch: Scratch
+    name: str,
+    source: Source,
+    *,
+    opposed: Opposed | None,
+    mapping_file: Path,
+    spool: Path,
+    scratch: Scratch,
 ) -> Reading:
     """Read the files of one source.
 
@@ -74,10 +116,12 @@ def read_source(
     ----------
     name : str
     source : Source
+    opposed : Opposed or None
+        Persons who object.
     mapping_file : Path
         Globs are relative to it.
     spool : Path
-        Place of the UTF-8 copy of one file at a time.
+        Where a file that the engine cannot take as it is may be copied, one at a time.
     scratch : Scratch
 
     Returns
@@ -89,208 +133,152 @@ def read_source(
     ProblemsError
         Tells every problem of every file, then every problem of the rows.
     """
-    layout = LAYOUTS[source.layout]
-    tables, files = _raw_tables(
-        name, source, layout, mapping_file=mapping_file, spool=spool, scratch=scratch
+    raw = raw_rows(name, source, mapping_file=mapping_file, spool=spool, scratch=scratch)
+    crossing = read_bridge(name, source, mapping_file=mapping_file, spool=spool, scratch=scratch)
+    listed, lists = read_listings(
+        name, source, mapping_file=mapping_file, spool=spool, scratch=scratch
     )
-    raw = _stacked(tables)
-    place = Place(source=name, files=tuple(file.name for file in files))
-    attributes = [f"{ATTRIBUTE}{a}" for a in source.attributes]
-    own = [c for c in raw.columns if c != FINGERPRINT and not c.startswith(_RAW_ATTRIBUTE)]
+    vouching = dated(source, raw.newest)
+    rows = with_meaning(raw, vouching, crossing, opposed, scratch=scratch)
+    place = Place(source=name, files=tuple(file.name for file in raw.files))
+    flags = row_flags(rows, vouching, raw.newest)
     marked, dropped = settle(
-        _with_attributes(raw, source),
-        _row_flags(raw, source),
-        keep=[*own, *attributes, *(f"{_RAW_ATTRIBUTE}{a}" for a in _counting(source))],
-        place=place,
-        scratch=scratch,
+        rows, flags, keep=_kept(raw, source), place=place, scratch=scratch
     )
-    for table in tables:
+    unsettled = first_unsettled(rows, source, raw.newest)
+    for table in raw.held:
         scratch.drop(table)
-    sound = marked.filter(marked[REASON].isnull())
-    rows = sound.select(*own, *attributes)
-    persons, merged = one_row_each(rows, source, place=place, scratch=scratch)
     reading = Reading(
         name=name,
-        source=source,
-        files=files,
-        persons=persons,
-        rows_dropped={**dropped, **merged},
-        values_unmapped=_unmapped_values(sound, source),
+        source=vouching,
+        files=raw.files,
+        references=(*(() if crossing is None else crossing.files), *lists),
+        persons=marked,
+        rows=Passage(
+            name=name, unit="rows", before=sum(f.rows for f in raw.files), dropped=dropped
+        ),
+        objected=_objected(marked, opposed, scratch=scratch),
     )
-    said = layout.events(rows.select(*own), source)
+    sound = marked.filter(marked[REASON].isnull())
+    if crossing is not None and bridges.has_members(source):
+        reading, marked, sound = _copied(reading, marked, crossing, opposed, scratch=scratch)
+    reading = _with_persons(reading, sound, scratch=scratch)
+    own = sound.select(FILE, PERSON, *carried_columns(vouching), *raw.layout_columns)
+    said = LAYOUTS[source.layout].events(own, vouching, listed=listed)
     if said is not None:
-        reading = _with_events(reading, said, scratch=scratch)
+        reading = _with_events(reading, said, unsettled=unsettled, scratch=scratch)
     scratch.drop(marked)
     return reading
 
 
-def _with_events(reading: Reading, said: Events, *, scratch: Scratch) -> Reading:
-    """Reading with what its rows say of states."""
+def _kept(raw: RawRows, source: Source) -> list[str]:
+    """Columns that outlive the choice of rows."""
+    return list(
+        dict.fromkeys(
+            [
+                FILE,
+                PERSON,
+                *raw.layout_columns,
+                *carried_columns(source),
+                *bridges.carried_columns(source),
+                *attributes.carried_columns(source),
+                *identities.said_columns(source),
+                *households.carried_columns(source),
+            ]
+        )
+    )
+
+
+def _copied(
+    reading: Reading,
+    marked: ibis.Table,
+    crossing: Crossing,
+    opposed: Opposed | None,
+    *,
+    scratch: Scratch,
+) -> tuple[Reading, ibis.Table, ibis.Table]:
+    """Give each row to every person that its identifier leads to."""
+    sound = marked.filter(marked[REASON].isnull()).drop(REASON)
+    each = with_objections(
+        bridges.for_each_member(sound, reading.source, crossing), reading.source, opposed
+    )
+    copies, dropped = settle(
+        each,
+        (objection_flag(each),),
+        keep=list(sound.columns),
+        place=replace(reading.place, unit="person_rows"),
+        scratch=scratch,
+    )
+    scratch.drop(marked)
+    before = int(copies.count().execute())
+    passage = Passage(name=reading.name, unit="person_rows", before=before, dropped=dropped)
+    return (
+        replace(reading, copies=passage, objected=_objected(copies, opposed, scratch=scratch)),
+        copies,
+        copies.filter(copies[REASON].isnull()),
+    )
+
+
+def _objected(
+    marked: ibis.Table, opposed: Opposed | None, *, scratch: Scratch
+) -> ibis.Table | None:
+    """Persons whose rows were left behind because they object."""
+    if opposed is None:
+        return None
+    theirs = marked.filter(marked[REASON] == OBJECTED).select(PERSON).distinct()
+    return scratch.keep("objected", theirs, what="objections")
+
+
+def _with_persons(reading: Reading, sound: ibis.Table, *, scratch: Scratch) -> Reading:
+    """Reading with its persons, who they are and whom they live with."""
+    source, place = reading.source, reading.place
+    persons, merged = one_row_each(sound, source, place=place, scratch=scratch)
+    asides = (
+        *attributes.unmapped_values(sound, source, name=reading.name),
+        *identities.unread(sound, source, place=place),
+    )
+    said, lived = identities.said_identities(sound, source), households.said_households(sound, source)
+    last = reading.rows if reading.copies is None else reading.copies
+    reading = replace(
+        reading,
+        persons=persons,
+        asides=asides,
+        identities=None if said is None else scratch.keep("said", said, what=place.source),
+        households=None if lived is None else scratch.keep("said", lived, what=place.source),
+    )
+    if reading.copies is None:
+        return replace(reading, rows=last.less(merged))
+    return replace(reading, copies=last.less(merged))
+
+
+def _with_events(
+    reading: Reading, said: Events, *, unsettled: int | None, scratch: Scratch
+) -> Reading:
+    """Reading with what its rows say."""
+    copied = reading.copies is not None and said.unit == "rows"
+    unit = "person_rows" if copied else said.unit
     events, dropped = settle(
         said.table,
         said.flags,
-        keep=[c for c in (FILE, PERSON, RAW_CODE, *_SAID) if c in said.table.columns],
-        place=Place(
-            source=reading.name, files=tuple(f.name for f in reading.files), unit=said.unit
-        ),
+        keep=[c for c in _SAID if c in said.table.columns],
+        place=replace(reading.place, unit=unit),
         scratch=scratch,
     )
+    beside = {
+        name: None if table is None else scratch.keep(name, table, what=reading.name)
+        for name, table in (
+            ("measures", said.measures),
+            ("blind", said.blind),
+            ("places", said.places),
+        )
+    }
     return replace(
         reading,
         events=events,
-        events_dropped=dropped,
-        unit=said.unit,
-        coverage=coverage_of(reading.name, reading.source, events),
-    )
-
-
-def _raw_tables(
-    name: str,
-    source: Source,
-    layout: Layout,
-    *,
-    mapping_file: Path,
-    spool: Path,
-    scratch: Scratch,
-) -> tuple[list[ibis.Table], tuple[FileRead, ...]]:
-    """Rows of each file of a source, as text."""
-
-    def columns(source: Source, header: Sequence[str], connection: Backend) -> Mapping[str, str]:
-        attributes = {f"{_RAW_ATTRIBUTE}{a}": m.column for a, m in source.attributes.items()}
-        own = layout.columns(source, header, connection)
-        return {PERSON: source.person.column, **attributes, **own}
-
-    tables: list[RawTable] = []
-    files: list[FileRead] = []
-    problems: list[Problem] = []
-    for number, path in enumerate(files_of(source, mapping_file)):
-        called = _called(path, mapping_file)
-        table, flaws = read_file(
-            path,
-            source,
-            name=called,
-            columns=columns,
-            number=number,
-            spool=spool,
-            scratch=scratch,
-        )
-        problems += flaws
-        if table is not None:
-            tables.append(table)
-            files.append(FileRead(source=name, name=called, sha256=table.sha256, rows=table.rows))
-    refuse_if(problems)
-    return [t.table for t in tables], tuple(files)
-
-
-def _called(path: Path, mapping_file: Path) -> str:
-    """Path of a raw file relative to the mapping, or its bare name when it lies elsewhere."""
-    folder = mapping_file.parent
-    called = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-    # Under another locale than UTF-8 accents of a path are no text that could be written out.
-    return os.fsencode(called).decode("utf-8", errors="replace")
-
-
-def _stacked(tables: Sequence[ibis.Table]) -> ibis.Table:
-    """Tables one under the other; a column that some lack is null there."""
-    names = tuple(dict.fromkeys(column for table in tables for column in table.columns))
-    alike = [
-        table.select(
-            *(table[n] if n in table.columns else ibis.null("string").name(n) for n in names)
-        )
-        for table in tables
-    ]
-    return ibis.union(*alike) if len(alike) > 1 else alike[0]
-
-
-def _with_attributes(raw: ibis.Table, source: Source) -> ibis.Table:
-    """Rows with the attributes in their types."""
-    attributes = {
-        f"{ATTRIBUTE}{name}": values.attribute(raw[f"{_RAW_ATTRIBUTE}{name}"], mapped)
-        for name, mapped in source.attributes.items()
-    }
-    return raw.mutate(**attributes)
-
-
-def _row_flags(raw: ibis.Table, source: Source) -> tuple[Flag, ...]:
-    """Flags that every layout raises: no person, the same row again, an unreadable attribute."""
-    repeated = ibis.row_number().over(group_by=FINGERPRINT, order_by=FILE) > 0
-    return (
-        Flag(
-            reason="no_person",
-            up=raw[PERSON].strip() == "",
-            columns=(source.person.column,),
-            needed="an identifier of the person in every row",
-            remedy="ask the producer to fill it in, or correct person.column",
+        said=Passage(
+            name=reading.name, unit=unit, before=int(events.count().execute()), dropped=dropped
         ),
-        Flag(
-            reason="duplicate_row",
-            up=repeated,
-            refuse=source.duplicates == "refuse",
-            needed="rows that differ in at least one column",
-            remedy="check that no file was delivered twice, or write duplicates = 'count' to keep"
-            " one of each and count the others",
-        ),
-        *(
-            _unreadable(raw, source, name)
-            for name, mapped in source.attributes.items()
-            if mapped.type != "category"
-        ),
-        *(
-            _unmapped(raw, source, name)
-            for name, mapped in source.attributes.items()
-            if mapped.renamed and mapped.unmapped == "refuse"
-        ),
-    )
-
-
-def _unmapped(raw: ibis.Table, source: Source, name: str) -> Flag:
-    mapped = source.attributes[name]
-    return Flag(
-        reason=f"unmapped_{name}",
-        up=values.is_unmapped(raw[f"{_RAW_ATTRIBUTE}{name}"], mapped),
-        columns=(mapped.column,),
-        needed=f"values listed under attributes.{name}.values, or nothing",
-        remedy=f"list them there ('' for unknown), or write attributes.{name}.unmapped = 'count' to"
-        " take them for unknown and count them",
-        raw=f"{_RAW_ATTRIBUTE}{name}",
-    )
-
-
-def _counting(source: Source) -> list[str]:
-    """Attributes of which values that are not listed are taken for unknown and counted."""
-    return [n for n, a in source.attributes.items() if a.renamed and a.unmapped == "count"]
-
-
-def _unmapped_values(rows: ibis.Table, source: Source) -> dict[str, tuple[int, int]]:
-    """Rows, and those with a value that its attribute does not list, where it counts them."""
-    return {
-        name: (
-            int(rows.count().execute()),
-            int(
-                values.is_unmapped(rows[f"{_RAW_ATTRIBUTE}{name}"], source.attributes[name])
-                .sum()
-                .fill_null(0)
-                .execute()
-            ),
-        )
-        for name in _counting(source)
-    }
-
-
-def _unreadable(raw: ibis.Table, source: Source, name: str) -> Flag:
-    mapped = source.attributes[name]
-    text = values.renamed(raw[f"{_RAW_ATTRIBUTE}{name}"], mapped.values)
-    written = {
-        "number": f"numbers with the decimal mark {mapped.decimal!r}",
-        "boolean": "'1', '0' or a value listed under values",
-        "month": f"months written {mapped.format}",
-    }[mapped.type]
-    key = {"number": "decimal", "boolean": "values", "month": "format"}[mapped.type]
-    return Flag(
-        reason=f"unreadable_{name}",
-        up=text.notnull() & values.attribute(raw[f"{_RAW_ATTRIBUTE}{name}"], mapped).isnull(),
-        columns=(mapped.column,),
-        needed=f"{written}, or nothing",
-        remedy=f"correct attributes.{name}.{key}, or map values that mean unknown to '' under"
-        f" attributes.{name}.values",
+        states=said.states,
+        coverage=coverage_of(reading.name, reading.source, events, unsettled=unsettled),
+        **beside,
     )

@@ -38,12 +38,31 @@ class FieldRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acquaintance:
+    """Which sources should speak of the same persons, once persons are linked.
+
+    Parameters
+    ----------
+    spaces : mapping of source to space
+        In which each source identifies persons; ``""`` is one, too.
+    givers : frozenset of str
+        Spaces in which a source with attributes says who is in the study.
+    lenient : frozenset of str
+        Sources whose rows about other persons are left out and counted, however many they are.
+    """
+
+    spaces: Mapping[str, str]
+    givers: frozenset[str]
+    lenient: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """Months (integers, both included) over which a source would have seen a state.
 
     Outside its coverage a source is silent, not negative: the panel holds nulls there. From
     ``unsettled`` on, when it is not None, what the source says may still change with a later
-    vintage. ``lag`` is the months between a month and the vintage in which it is definitive.
+    vintage.
     """
 
     source: str
@@ -51,7 +70,6 @@ class Coverage:
     first: int
     last: int
     unsettled: int | None = None
-    lag: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +142,11 @@ class Records:
     places : ibis.Table or None
         ``source, person_id, commune, first (int32), last (int32 or null)``: communes lived in.
     identities : ibis.Table or None
-        ``space, person_id`` and the fields of `Identity` as text; None once linked.
+        ``space, person_id``, the fields of `Identity` as text but ``birth_date`` (date), and a
+        column ``key_SPACE`` for each identifier of another system; null when unknown. Each person
+        once; None once linked.
+    acquaintance : Acquaintance or None
+        Which sources should speak of the same persons.
     geography : Geography or None
     linked : Linked or None
     codes : mapping of kind to tuple of codes
@@ -165,6 +187,7 @@ class Records:
     blind: ibis.Table | None = None
     places: ibis.Table | None = None
     identities: ibis.Table | None = None
+    acquaintance: Acquaintance | None = None
     geography: Geography | None = None
     linked: Linked | None = None
     schemes: frozenset[tuple[str, str]] = frozenset()

@@ -16,7 +16,8 @@ from whatworks.sources.scratch import Scratch
 from whatworks.sources.table import FILE
 from whatworks.vocabulary import PERSON
 
-_NOUNS: Final = {"rows": "row", "person_months": "cell"}
+NOUNS: Final = {"rows": "row", "person_rows": "member's row", "person_months": "cell"}
+"""What one row of each unit is called."""
 _SHOWN_FILES: Final = 5
 _SHOWN_CODES: Final = 5
 _PERSONS_PER_CODE: Final = 11
@@ -40,7 +41,7 @@ class Place:
 
     def count(self, flagged: pd.Series[int], of: int) -> str:
         """``3 of 10 rows``, with the share of each file when there are several."""
-        total = f"{int(flagged.sum()):,} of {counted(of, _NOUNS[self.unit])}"
+        total = f"{int(flagged.sum()):,} of {counted(of, NOUNS[self.unit])}"
         if len(flagged) == 1:
             return total
         shown = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +15,9 @@ from whatworks.sources import values
 from whatworks.sources.layout import Flag, required
 from whatworks.sources.mapping import AUTO, Source, Vintage
 from whatworks.sources.problems import Problem
+from whatworks.sources.coverage import VINTAGE
 from whatworks.sources.scratch import Scratch
 
-VINTAGE: Final = "vintage"
-"""Month of the file a row comes from."""
 _OBSERVED: Final = "observed"
 _MONTH: Final = "observed_month"
 _NEWEST: Final = "newest_vintage"
@@ -120,17 +118,10 @@ def dated(source: Source, newest: int | None) -> Source:
     return source.model_copy(update={"coverage": (first, last)})
 
 
-def newest_of(vintages: Sequence[int | None]) -> int | None:
-    """Newest of the vintages of a source's files."""
-    return max((v for v in vintages if v is not None), default=None)
-
-
-def stamped(tables: Mapping[int, ibis.Table], vintages: Mapping[int, int | None]) -> list[ibis.Table]:
-    """Tables of files, by their number, with the vintage of each row."""
-    return [
-        table.mutate(**{VINTAGE: ibis.literal(vintages[number], "int32")})
-        for number, table in tables.items()
-    ]
+def carried_columns(source: Source) -> tuple[str, ...]:
+    """Columns that coverage needs of rows: it ends with the vintage where the mapping declares none."""
+    follows = source.vintage is not None and source.coverage is None and source.lag_months > 0
+    return (VINTAGE,) if follows else ()
 
 
 def _by_month(source: Source) -> bool:

@@ -83,11 +83,17 @@ def test_utf16_undeclared(folder: Folder) -> None:
     [
         ((HEADER + SOUND).encode("utf-16"), "mark that opens UTF-16", "encoding = 'utf-16'"),
         (b"\xfe\xff" + (HEADER + SOUND).encode("utf-16-be"), "UTF-16", "encoding = 'utf-16'"),
-        (gzip.compress((HEADER + SOUND).encode()), "a compressed file (gzip)", "decompress it"),
+        (
+            gzip.compress(b"PK\x03\x04" + bytes(40)),
+            "a spreadsheet (.xlsx, .ods)",
+            "save the sheet as CSV",
+        ),
+        (b"PAR1" + bytes(40), "a Parquet file", "format = 'parquet'"),
+        (b'<?xml version="1.0"?><a/>', "an XML file", "format = 'xml'"),
         (b"PK\x03\x04" + bytes(40), "a spreadsheet (.xlsx, .ods)", "save the sheet as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "old format (.xls)", "save the sheet as CSV"),
     ],
-    ids=["utf-16-le", "utf-16-be", "gzip", "zip", "xls"],
+    ids=["utf-16-le", "utf-16-be", "zip in gzip", "parquet", "xml", "zip", "xls"],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
 def test_files_that_are_not_text(

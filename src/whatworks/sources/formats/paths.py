@@ -9,11 +9,11 @@ from enum import Enum
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from whatworks.sources.mapping.markup import Markup
+from whatworks.sources.mapping.markup import Markup, way
 
 Values = list[str | None]
 """Text of each slot, null where there is no such element."""
-_UP: Final = ".."
+_OWN: Final = "."
 
 
 class Flaw(Enum):
@@ -48,18 +48,13 @@ class Branch(dict[str, "Branch | int | None"]):
 
     def plant(self, steps: tuple[str, ...], slot: int) -> None:
         """Lead a path to a slot."""
-        here = self
-        for step in steps[:-1]:
-            below = here.setdefault(step, Branch())
-            if not isinstance(below, Branch):
-                raise _both(step)
-            here = below
-        if here.setdefault(steps[-1], slot) != slot:
-            raise _both(steps[-1])
-
-
-def _both(step: str) -> ValueError:
-    return ValueError(f"{step!r} read both as text and as an element with parts")
+        if len(steps) == 1:
+            self[steps[0]] = slot
+            return
+        below = self.setdefault(steps[0], Branch())
+        if not isinstance(below, Branch):
+            raise TypeError("the mapping lets a path lead through the text of another")
+        below.plant(steps[1:], slot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,37 +90,25 @@ class Plan:
 
 
 def plan_of(markup: Markup) -> Plan:
-    """Turn paths into a plan.
-
-    Raises
-    ------
-    ValueError
-        When a path climbs above the unit, or leads through the text of another.
-    """
-    row = () if markup.row == "." else tuple(markup.row.split("/"))
+    """Turn the paths of a mapping, checked there, into a plan."""
+    row = markup.row_steps
     slots = {path: i for i, path in enumerate(dict.fromkeys(markup.columns.values()))}
     header = Branch()
     levels = tuple(Branch() for _ in range(len(row) + 1))
     for path, slot in slots.items():
-        if path == ".":
+        if path == _OWN:
             continue
-        steps = tuple(path.lstrip("/").split("/"))
-        if path.startswith("/"):
-            header.plant(steps, slot)
-            continue
-        ups = next(i for i, step in enumerate(steps) if step != _UP)
-        if ups > len(row):
-            raise ValueError(f"{path!r} climbs above the unit {markup.unit!r}")
-        levels[len(row) - ups].plant(steps[ups:], slot)
+        ups, steps = way(path)
+        (header if ups is None else levels[len(row) - ups]).plant(steps, slot)
     return Plan(
         unit=markup.unit,
         row=row,
         paths=tuple(slots),
         slots={column: slots[path] for column, path in markup.columns.items()},
         header=header,
-        header_slots=frozenset(slot for path, slot in slots.items() if path.startswith("/")),
+        header_slots=frozenset(slot for path, slot in slots.items() if way(path)[0] is None),
         levels=levels,
-        own=slots.get("."),
+        own=slots.get(_OWN),
     )
 
 

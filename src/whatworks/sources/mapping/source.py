@@ -56,6 +56,8 @@ _ALSO: Final[dict[str, tuple[str, ...]]] = {
     "wide": ("kind", "strangers", "declared_by_operator", "coverage", "gap_months"),
 }
 """Keys a layout has a use for."""
+_OF_TEXT: Final = frozenset({"encoding", "separator", "quote", "final_newline"})
+"""Keys that only files of text have a use for."""
 _BY_LAYOUT: Final = frozenset(
     key for table in (_NEEDED, _ALSO) for t in table.values() for key in t
 )
@@ -165,6 +167,14 @@ class Source(Delimited):
                 found=f"format {self.format!r} {'with' if self.xml else 'without'} it",
                 remedy="add the table or correct the format",
             )
+        if self.format != "csv":
+            for key in sorted(self.model_fields_set & _OF_TEXT):
+                raise misuse(
+                    key,
+                    needed="keys that say how text is cut into fields with format 'csv' only",
+                    found=f"{key!r} with format {self.format!r}",
+                    remedy="remove it or correct the format",
+                )
         return self
 
     @model_validator(mode="after")

@@ -55,6 +55,7 @@ class Guarded(Strict):
 
     Parameters
     ----------
+    column : str
     sensitivity : str
     legal_basis : str
         Article or decision that allows a field of a special category.
@@ -62,6 +63,7 @@ class Guarded(Strict):
         Name of a profile of ``[disclosure]`` that releases of it obey.
     """
 
+    column: str
     sensitivity: Sensitivity = "ordinary"
     legal_basis: str = ""
     disclosure: Name = "persons"

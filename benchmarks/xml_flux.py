@@ -1,0 +1,230 @@
+"""Reading a flux of RSA households in XML: seconds and peak memory, beside whole-tree readers.
+
+    python benchmarks/xml_flux.py [--sizes 100 300 1000] [--memory 2GB]
+
+Files in the layout of the monthly flux of the Caf to a département (sizes in MB) are written to a
+temporary directory, read in processes of their own, and removed. Readers that hold the whole
+tree are stopped at 6 GB or 120 s. (Not called ``xml.py``: Python would import it for its own.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+
+MOST_BYTES, MOST_SECONDS = 6 << 30, 120
+MAPPING = """
+schema = 1
+[sources.rsa]
+layout = "snapshots"
+files = "{file}"
+format = "xml"
+kind = "benefit"
+coverage = ["2024-01", "2024-01"]
+person = {{ columns = ["organisme", "matricule", "naissance", "prenom"], strip = "spaces" }}
+month = {{ column = "mois", format = "%Y-%m-%d" }}
+code = {{ column = "etat", values = {{ "2" = "rsa", "4" = "suspended", "5" = "none", "6" = "none" }} }}
+[sources.rsa.xml]
+unit = "InfosFoyerRSA"
+row = "Personne"
+[sources.rsa.xml.columns]
+mois = "/Racine/IdentificationFlux/DTREF"
+organisme = "../IdentificationRSA/NUMORG"
+matricule = "../IdentificationRSA/MATRICULE"
+nir = "NIR"
+nom = "NOM"
+prenom = "PRENOM"
+naissance = "DTNAI"
+sexe = "SEXE"
+role = "ROLEPERS"
+commune = "../Adresse/NUMCOM"
+etat = "../PrestationRSA/ETATDOSRSA"
+motif = "../PrestationRSA/MOTICLORSA"
+montant = "../PrestationRSA/MTTOTDRORSA"
+"""
+HEAD = """<?xml version="1.0" encoding="UTF-8"?>
+<Racine>
+<IdentificationFlux><TYPEFLUX>M</TYPEFLUX><NATFLUX>B</NATFLUX><DTREF>2024-01-31</DTREF></IdentificationFlux>
+"""
+NAMES = ("MARTIN", "QUÉRÉ", "LE GALL", "BENALI", "DA SILVA", "PETIT", "NGUYEN", "DUPONT-AIGNAN")
+FIRST = ("JEANNE", "ZÉNAÏDE", "KARIM", "LÉA", "JOÃO", "ANNE-LISE", "PAUL")
+
+
+def write(file: Path, size: int) -> None:
+    """Write households until a file is of a size in bytes; names and numbers are of nobody."""
+    rng = random.Random(size)
+    households = written = 0
+    with file.open("w", encoding="utf-8") as stream:
+        written += stream.write(HEAD)
+        while written < size:
+            households += 1
+            written += stream.write(household(households, rng))
+        stream.write("</Racine>\n")
+
+
+def household(number: int, rng: random.Random) -> str:
+    members = "".join(person(number, rank, rng) for rank in range(rng.choice((1, 1, 1, 2, 3, 4))))
+    state = rng.choice("2222456")
+    closed = "<MOTICLORSA>ECH</MOTICLORSA><DTCLORSA>2023-12-31</DTCLORSA>" if state in "56" else ""
+    return (
+        "<InfosFoyerRSA><IdentificationRSA><FONORG>CAF</FONORG><NUMORG>081</NUMORG>"
+        f"<MATRICULE>{number:07d}        </MATRICULE><DTDEMRSA>2019-06-01</DTDEMRSA>"
+        f"<NUMDEMRSA>{number:011d}</NUMDEMRSA></IdentificationRSA>\n{members}"
+        f"<Adresse><NUMCOM>08{rng.randrange(1, 480):03d}</NUMCOM><CODEPOS>08000</CODEPOS></Adresse>"
+        f"<PrestationRSA><ETATDOSRSA>{state}</ETATDOSRSA>{closed}"
+        f"<MTTOTDRORSA>{rng.randrange(60000) / 100:.2f}</MTTOTDRORSA></PrestationRSA>"
+        "</InfosFoyerRSA>\n"
+    )
+
+
+def person(number: int, rank: int, rng: random.Random) -> str:
+    name = rng.choice(NAMES)
+    income = "".join(
+        f"<Ressources><MOISRESS>2023-{month}-01</MOISRESS><NATRESS>000</NATRESS>"
+        f"<MTNATRESSMEN>{rng.randrange(900)}.00</MTNATRESSMEN></Ressources>"
+        for month in (10, 11, 12)
+    )
+    return (
+        f"<Personne><QUAL>MME</QUAL><NOM>{name:<28}</NOM><NOMNAI>{name:<28}</NOMNAI>"
+        f"<PRENOM>{FIRST[rank]:<32}</PRENOM><DTNAI>19{rng.randrange(60, 99)}-0{rng.randrange(1, 9)}-15"
+        f"</DTNAI><SEXE>{1 + rank % 2}</SEXE><NIR>{2_600_000_000_000 + number * 10 + rank}</NIR>"
+        f"<ROLEPERS>{'DEM' if rank == 0 else 'ENF'}</ROLEPERS><TOPPERSDRODEVORSA>1"
+        f"</TOPPERSDRODEVORSA><ACT>CHO</ACT><DDACT>2020-01-01</DDACT>{income}</Personne>\n"
+    )
+
+
+def by_whatworks(file: Path, memory: str) -> int:
+    from whatworks import connect, read
+
+    mapping = file.with_suffix(".toml")
+    mapping.write_text(MAPPING.format(file=file.name), encoding="utf-8")
+    records = read(mapping, connection=connect(memory_limit=memory))
+    return records.files[0].rows
+
+
+def rows_alone(file: Path, memory: str) -> int:
+    """What `read` does first: the rows as a table of text."""
+    from whatworks.sources import connect, load
+    from whatworks.sources.formats import read_file
+    from whatworks.sources.scratch import Scratch
+
+    mapping = file.with_suffix(".toml")
+    mapping.write_text(MAPPING.format(file=file.name), encoding="utf-8")
+    source = load(mapping)[0].sources["rsa"]
+    with Scratch(connect(memory_limit=memory)) as scratch:
+        raw, _ = read_file(
+            file,
+            source,
+            name=file.name,
+            columns=lambda _source, header, _connection: {name: name for name in header},
+            number=0,
+            spool=file.with_name("spool"),
+            scratch=scratch,
+        )
+        return 0 if raw is None else raw.rows
+
+
+def by_pandas(file: Path, memory: str) -> int:
+    import pandas as pd
+
+    return len(pd.read_xml(file, xpath="//Personne"))
+
+
+def by_pandas_iterparse(file: Path, memory: str) -> int:
+    import pandas as pd
+
+    columns = ["NIR", "NOM", "PRENOM", "DTNAI", "SEXE", "ROLEPERS"]
+    return len(pd.read_xml(file, iterparse={"Personne": columns}))
+
+
+def by_lxml(file: Path, memory: str) -> int:
+    from lxml import etree
+
+    wanted = ("NIR", "NOM", "PRENOM", "DTNAI", "SEXE", "ROLEPERS")
+    root = etree.parse(file).getroot()
+    return len([tuple(p.findtext(w) for w in wanted) for p in root.iter("Personne")])
+
+
+READERS: dict[str, Callable[[Path, str], int]] = {
+    "whatworks.read": by_whatworks,
+    "  rows alone": rows_alone,
+    "pandas.read_xml": by_pandas,
+    "  with iterparse": by_pandas_iterparse,
+    "lxml, whole tree": by_lxml,
+}
+
+
+def measured(reader: str, file: Path, memory: str) -> str:
+    """One line: what a reader took in a process of its own."""
+    command = [
+        sys.executable,
+        __file__,
+        "--reader",
+        reader,
+        "--file",
+        str(file),
+        "--memory",
+        memory,
+    ]
+    start = time.perf_counter()
+    bounded = reader not in ("whatworks.read", "  rows alone")
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    watched = psutil.Process(child.pid)
+    while child.poll() is None:
+        time.sleep(0.2)
+        if not bounded:
+            continue
+        with_memory = watched.memory_info().rss if child.poll() is None else 0
+        if with_memory > MOST_BYTES or time.perf_counter() - start > MOST_SECONDS:
+            child.kill()
+            child.wait()
+            return "stopped: more than 6 GB" if with_memory > MOST_BYTES else "stopped: 120 s"
+    out = child.communicate()[0]
+    if child.returncode:
+        return f"failed ({child.returncode})"
+    told = json.loads(out)
+    size = file.stat().st_size / 1e6
+    return (
+        f"{told['seconds']:7.1f} s {size / told['seconds']:7.1f} MB/s"
+        f" {told['rows'] / told['seconds']:10,.0f} rows/s {told['peak'] / 1e6:8,.0f} MB peak"
+        f" {told['rows']:10,} rows"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 300, 1000])
+    parser.add_argument("--memory", default="2GB")
+    parser.add_argument("--reader", help=argparse.SUPPRESS)
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.reader:
+        start = time.perf_counter()
+        rows = READERS[options.reader](options.file, options.memory)
+        seconds = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps({"rows": rows, "seconds": seconds, "peak": peak}))
+        return
+    with TemporaryDirectory(prefix="whatworks-bench-") as folder:
+        for size in options.sizes:
+            file = Path(folder) / f"flux_{size}.xml"
+            write(file, size * 1_000_000)
+            for reader in READERS:
+                print(
+                    f"{size:5} MB  {reader:18} {measured(reader, file, options.memory)}", flush=True
+                )
+            file.unlink()
+
+
+if __name__ == "__main__":
+    main()

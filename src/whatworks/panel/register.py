@@ -1,0 +1,69 @@
+"""Numbers that persons keep from one build to the next, so that newcomers move nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ibis
+import pyarrow as pa
+from ibis import _
+from ibis.backends.duckdb import Backend
+
+from whatworks.panel.parts import NUMBER
+from whatworks.panel.store import REGISTER, write_table
+from whatworks.sources.engine import hold_table
+from whatworks.vocabulary import PERSON
+
+_SCHEMA = pa.schema([pa.field(PERSON, pa.string()), pa.field(NUMBER, pa.int64())])
+
+
+def number_persons(connection: Backend, persons: ibis.Table, folder: Path) -> ibis.Table:
+    """Persons with their number, those of earlier builds with the one they had.
+
+    Parameters
+    ----------
+    connection : ibis DuckDB backend
+    persons : ibis.Table
+        ``person_id`` and attributes, one row each.
+    folder : Path
+        Holds the register, which is written anew when it changes.
+
+    Returns
+    -------
+    ibis.Table
+        Persons and `NUMBER`, from 0 without a gap.
+
+    Notes
+    -----
+    Newcomers follow in the order of their identifiers. When somebody of the register is gone, by
+    objection for instance, the register is begun again, without that person: every number changes,
+    and with them every partition.
+    """
+    path = folder / REGISTER
+    known = _known(connection, path)
+    if known is not None and int(known.anti_join(persons, PERSON).count().execute()):
+        known = None
+    if known is None:
+        start, newcomers = 0, persons.select(PERSON)
+    else:
+        start = int(known.count().execute())
+        newcomers = persons.anti_join(known, PERSON).select(PERSON)
+    order = ibis.window(order_by=PERSON)
+    added = newcomers.mutate(
+        **{NUMBER: (ibis.row_number().over(order) + start).cast("int64")}
+    )
+    everyone = added if known is None else known.union(added)
+    numbers = hold_table(connection, "register", everyone)
+    if int(numbers.count().execute()) != start or known is None:
+        rows = numbers.order_by(NUMBER).to_pyarrow_batches(chunk_size=100_000)
+        write_table(path, rows, _SCHEMA)
+    joined = persons.join(numbers, PERSON)
+    return hold_table(connection, "people", joined.select(persons, numbers[NUMBER]))
+
+
+def _known(connection: Backend, path: Path) -> ibis.Table | None:
+    """The register of earlier builds, in the engine so that the file can be replaced."""
+    if not path.exists():
+        return None
+    held = connection.read_parquet(path).select(PERSON, _[NUMBER])
+    return hold_table(connection, "known", held)
