@@ -192,6 +192,8 @@ def main() -> int:
     rows = table("whatworks", given.spells, given)
     if given.naive:
         table("pandas", given.naive, given)
+    if not rows:
+        return 1
     per_spell = [(r["reconcile"] + r["build"]) / r["spells"] for r in rows]
     spread = max(per_spell) / min(per_spell) - 1
     print(f"seconds per spell differ by {spread:.0%} from the smallest size to the largest")

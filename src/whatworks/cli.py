@@ -6,16 +6,14 @@ import io
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from tempfile import NamedTemporaryFile
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from whatworks.errors import MappingError, WhatworksError, choice
-
-if TYPE_CHECKING:
-    from whatworks.sources import Records
+from whatworks.errors import OptionError, WhatworksError, choice
 
 app = typer.Typer(
     name="whatworks",
@@ -125,56 +123,183 @@ def run(
 @app.command()
 def check(
     sources_file: Annotated[Path, typer.Argument(metavar="SOURCES.toml", help="The mapping file.")],
+    gate_file: Annotated[
+        Path | None,
+        typer.Option("--gate", help="Thresholds, declared breaks, counts and waivers, in TOML."),
+    ] = None,
+    heatmap: Annotated[
+        Path | None,
+        typer.Option(help="Also draw missing data by source and month: FILE.svg or FILE.png."),
+    ] = None,
+    lang: Annotated[
+        str, typer.Option("--lang", help="Language of sentences and figure: fr or en.")
+    ] = "fr",
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON on the standard output, and nothing else.")
+    ] = False,
 ) -> None:
     """Read the sources, print the reading ledger, and say which outcomes they can carry."""
-    from whatworks import panel, sources, spells
-    from whatworks.indicators import indicators
-    from whatworks.months import to_label
-    from whatworks.vocabulary import GateVerdict, Nature
+    choice(lang, ("fr", "en"), what="--lang")
+    kind = _drawn_as(heatmap)
+    from whatworks import checking
+    from whatworks.indicators import Gate
+    from whatworks.report.language import words
 
-    records = sources.read(sources_file)
-    if not records.coverage:
-        raise MappingError(
-            what=str(sources_file),
-            needed="at least one source that tells of states: layout spells, snapshots or wide",
-            found="sources of persons only",
-            remedy="add the table of such a source",
-        )
-    months = [m for c in records.coverage for m in (c.first, c.last)]
-    laid = panel.expand(
-        spells.reconcile(records), first=to_label(min(months)), last=to_label(max(months))
-    )
-    out.print(_table("Sources", _losses(records)))
-    rows = laid.ledger.frame().astype(str)
-    out.print(_table("Reading ledger", {str(name): list(rows[name]) for name in rows}))
-    verdicts = {name: laid.assess(name) for name in indicators(Nature.OUTCOME)}
-    out.print(
-        _table(
-            "Outcomes",
-            {
-                "outcome": list(verdicts),
-                "verdict": [str(a.verdict) for a in verdicts.values()],
-                "why": [
-                    "; ".join(f"{r.code} ({r.where})" for r in a.refusals)
-                    for a in verdicts.values()
-                ],
-            },
-        )
-    )
-    if all(a.verdict is GateVerdict.REFUSED for a in verdicts.values()):
+    gate = Gate.default() if gate_file is None else Gate.load(gate_file)
+    found = checking.check(sources_file, gate)
+    if heatmap is not None:
+        from whatworks.report.heatmap import heatmap as draw
+
+        _write_whole(heatmap, draw(found.measured, kind=kind, lang=lang))
+    if as_json:
+        typer.echo(checking.as_json(found))
+    else:
+        for title, columns in checking.tables(found).items():
+            if next(iter(columns.values())):
+                out.print(_table(title, columns))
+        speak = words(lang)
+        for line in found.reserves(speak):
+            _line(f"~ {line}")
+        for line in found.refusals(speak):
+            _line(f"× {line}")
+    if found.refused:
         raise typer.Exit(3)
 
 
-def _losses(records: Records) -> dict[str, list[str]]:
-    """Say what was kept of each source, and the share that was lost for whatever reason."""
-    names = {file.source for file in records.files}
-    steps = [step for step in records.ledger.steps if step.name in names and step.unit != "persons"]
-    return {
-        "source": [step.name for step in steps],
-        "read": [f"{step.before:,} {step.unit}" for step in steps],
-        "kept": [f"{step.after:,}" for step in steps],
-        "lost": [f"{1 - step.after / max(step.before, 1):.1%}" for step in steps],
-    }
+@app.command(name="indicators")
+def list_indicators(
+    name: Annotated[
+        str | None, typer.Argument(help="One indicator; all of them otherwise.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Shipped template or mapping file it would be read from."),
+    ] = None,
+    lang: Annotated[str, typer.Option("--lang", help="Language of labels: fr or en.")] = "fr",
+) -> None:
+    """List the indicators, their nature and the switches of their definitions.
+
+    With a source: say whether it can show the one asked, or which ones it can show. No data is read.
+    """
+    choice(lang, ("fr", "en"), what="--lang")
+    from whatworks import listing
+    from whatworks.report.language import words
+
+    speak = words(lang)
+    if name is not None and source is not None:
+        listing.refuse_unless_shown(name, source)
+    chosen = listing.chosen(name, source)
+    out.print(_table("Indicators", listing.columns(chosen, speak)))
+
+
+schema = typer.Typer(no_args_is_help=True, help="Print the JSON Schema of a file, for an editor.")
+app.add_typer(schema, name="schema")
+
+
+@schema.callback()
+def _schemas() -> None:
+    """Print the JSON Schema of a file, for an editor."""
+
+
+@schema.command(name="mapping")
+def schema_of_mapping() -> None:
+    """Print the JSON Schema of mapping files."""
+    import json
+
+    from whatworks.sources.mapping import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def templates(
+    name: Annotated[str | None, typer.Argument(help="Template to print.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write it to, or all of them.")
+    ] = None,
+) -> None:
+    """List the mapping files shipped for sources of France, print one, or write them to a folder."""
+    from whatworks.sources import templates as shipped
+
+    chosen = shipped.names() if name is None else (name,)
+    texts = {f"{each}.toml": shipped.text(each) for each in chosen}
+    if folder is not None:
+        for file in texts:
+            if (folder / file).exists():
+                raise OptionError(
+                    what=str(folder / file),
+                    needed="a place where no file stands",
+                    found="a file",
+                    remedy="choose another folder, or move that file away",
+                )
+        for file, text in texts.items():
+            _write_whole(folder / file, text.encode())
+            _line(f"Template: {folder / file}")
+    elif name is None:
+        for each in chosen:
+            _line(each)
+    else:
+        typer.echo(texts[f"{name}.toml"], nl=False)
+
+
+@app.command()
+def build(
+    sources_file: Annotated[Path, typer.Argument(metavar="SOURCES.toml", help="The mapping file.")],
+    first: Annotated[str, typer.Option(help="First month of the panel, YYYY-MM.")],
+    last: Annotated[str, typer.Option(help="Last month, included.")],
+    folder: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="Folder of the panel, written or refreshed."),
+    ] = Path("out/panel"),
+    memory: Annotated[
+        str, typer.Option(help="Most memory the engine takes before it spills, e.g. 4GB.")
+    ] = "4GB",
+) -> None:
+    """Lay the sources out by person and month, in partitioned Parquet files.
+
+    Persons are linked across systems first when the mapping gives their identities. A later run
+    touches only what changed; one that was interrupted goes on where it stopped.
+    """
+    from whatworks.panel.build import build as lay_out
+    from whatworks.sources import connect, read
+    from whatworks.spells.link import link
+
+    _say("reading the sources")
+    records = read(sources_file, connection=connect(memory_limit=memory))
+    if records.identities is not None:
+        _say("recognising persons across systems")
+        records = link(records)
+    panel = lay_out(records, folder, first=first, last=last, progress=_say)
+    _line(f"Panel: {folder} ({panel.n_persons:,} persons)")
+
+
+def _drawn_as(path: Path | None) -> str:
+    """Format of a figure, by the end of its name."""
+    if path is None:
+        return ""
+    return choice(path.suffix.lower().removeprefix("."), ("svg", "png"), what=f"--heatmap {path}")
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Put a file in its place in one move, or leave the place as it was."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, prefix=".whatworks-", delete=False) as file:
+            file.write(content)
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise OptionError(
+            what=str(path),
+            needed="a place that can be written",
+            found=(error.strerror or type(error).__name__).lower(),
+            remedy="choose another place",
+        ) from None
+
+
+def _line(text: str) -> None:
+    out.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 def _table(title: str, columns: dict[str, list[str]]) -> Table:

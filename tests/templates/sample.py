@@ -66,6 +66,13 @@ def states(name: str, *, source: str | None = None) -> list[tuple[object, ...]]:
     return sorted(((p, k, c, m - FIRST_MONTH) for p, k, c, m in found), key=repr)  # type: ignore[operator] # a month
 
 
+@cache
+def in_panel(name: str) -> dict[str, int]:
+    """Number in the panel of each person of a sample: their rank by identifier."""
+    known = sorted(str(p) for (p,) in listed(records(name).persons, "person_id"))
+    return {person: number for number, person in enumerate(known)}
+
+
 def raw_lines(name: str, file: str) -> list[list[str]]:
     """Fields of a raw file without its header, for counting by hand."""
     text = (SAMPLES / name / file).read_text("utf-8")

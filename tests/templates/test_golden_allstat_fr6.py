@@ -20,7 +20,7 @@ def late(person: int, month: int) -> bool:
     """Opened too late for the only vintage of a recent month."""
     is_paid = paid(person)
     opened = is_paid[month] and not is_paid[month - 1]
-    return month > SETTLED and person % 6 == 2 and opened
+    return month > SETTLED and person % 3 == 2 and opened
 
 
 def expected(*codes: str) -> list[tuple[object, ...]]:
@@ -70,12 +70,12 @@ def test_the_newest_vintage_of_a_month_replaces_the_older() -> None:
     opened = [
         (identifier(p), m)
         for p in PERSONS
-        if p % 6 == 2
+        if p % 3 == 2
         for m, code in fund(p, FIRST, LAST).items()
         if code == "rsa" and not paid(p)[m - 1]
     ]
-    assert {m for _, m in opened if (_, m) in found} == {m for _, m in opened if m <= SETTLED}
-    assert any(m > SETTLED for _, m in opened)
+    assert {pair for pair in opened if pair in found} == {p for p in opened if p[1] <= SETTLED}
+    assert any(month > SETTLED for _, month in opened)
 
 
 def test_recent_months_may_still_change() -> None:

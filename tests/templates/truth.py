@@ -87,7 +87,7 @@ def fund(person: int, first: int, last: int) -> dict[int, str]:
             shown[month] = "rsa_suspended"
         elif before and month - before[-1] == (3 if person % 3 == 1 else 1):
             closures += 1
-            motive = {3: "MUT", 7: "RGD"}.get(person % 10, "closed")
+            motive = {3: "MUT", 2: "RGD"}.get(person % 5, "closed")
             shown[month] = motive if closures == 1 else "closed"
             if shown[month] == "MUT":
                 break

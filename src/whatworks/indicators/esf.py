@@ -30,6 +30,8 @@ WARNING: Final = (
 )
 SMALLEST: Final = 11
 SMALLEST_PART: Final = 5
+ROUND_TO: Final = 5
+"""Counts of groups that add up are rounded, so that a hidden one cannot be found back."""
 _MONTHS_A_YEAR: Final = 12
 _ENTRY: Final = "entry_month"
 _EXIT: Final = "exit_month"
@@ -90,10 +92,10 @@ class EsfCounts:
     ----------
     table : DataFrame
         ``code, label, over, persons, verified, not_counted``: ``over`` is ``participants`` or
-        ``leavers``; ``persons`` is null where hidden (fewer than 11, or a complement under 5) or
-        where ``not_counted`` says why.
+        ``leavers``; ``persons`` is rounded to 5, and null where hidden (fewer than 11, or a
+        complement under 5) or where ``not_counted`` says why.
     participants, leavers : int or None
-        None where hidden. Leavers are those whose end of accompaniment the window shows.
+        Rounded to 5; None where hidden. Leavers are those whose end of accompaniment the window shows.
     warning : str
         Printed with the table.
     """
@@ -148,8 +150,8 @@ def esf_counts(panel: Panel, treatment: str, *, export: str | Path | None = None
     ).astype({"persons": "Int64"})
     return EsfCounts(
         table=table,
-        participants=participants if participants >= SMALLEST else None,
-        leavers=leavers if leavers >= SMALLEST else None,
+        participants=_rounded(participants) if participants >= SMALLEST else None,
+        leavers=_rounded(leavers) if leavers >= SMALLEST else None,
     )
 
 
@@ -261,12 +263,17 @@ def _line(
     leaving = entry.months_after is not None
     total = totals[1] if leaving else totals[0]
     persons = None if why else int(float(str(count)))
+    shown = None if persons is None else _rounded(persons)
     hidden = (
         persons is not None
         and persons != total
         and (persons < SMALLEST or total - persons < SMALLEST_PART)
     )
     if hidden or total < SMALLEST:
-        persons = None
-    why = why or ("hidden: few persons" if persons is None else "")
-    return code, entry.label, "leavers" if leaving else "participants", persons, entry.verified, why
+        shown = None
+    why = why or ("hidden: few persons" if shown is None else "")
+    return code, entry.label, "leavers" if leaving else "participants", shown, entry.verified, why
+
+
+def _rounded(count: int) -> int:
+    return ROUND_TO * round(count / ROUND_TO)

@@ -30,7 +30,7 @@ def lived_in(places: ibis.Table) -> ibis.Table:
     """
     told = _runs(places)
     begins = told.select(PERSON, at=told[FIRST])
-    after = told.filter(told[LAST] < FOREVER).select(PERSON, at=_[LAST] + 1)
+    after = told.filter(told[LAST] < FOREVER).select(PERSON, at=(_[LAST] + 1).cast("int32"))
     events = ibis.union(begins, after).distinct()
     known = events.join(told, [events[PERSON] == told[PERSON], events["at"] >= told[FIRST]])
     best = known.mutate(

@@ -9,6 +9,7 @@ from whatworks.evidence.record import Deduction, Facts, Finding, Refusal
 from whatworks.report import names
 from whatworks.report.language import Words
 from whatworks.report.numbers import SMD_DECIMALS, Scale
+from whatworks.vocabulary import measure_column
 
 Formatter = Callable[[Words, Scale, str | int | float], str]
 
@@ -62,6 +63,10 @@ def _state(words: Words, _: Scale, value: str | int | float) -> str:
     return names.state(words, str(value))
 
 
+def _measure(words: Words, _: Scale, value: str | int | float) -> str:
+    return names.state(words, measure_column(str(value)))
+
+
 def _horizon(words: Words, _: Scale, value: str | int | float) -> str:
     return words.duration(float(value), "month")
 
@@ -93,6 +98,7 @@ KINDS: Final[Mapping[str, Formatter]] = {
     "months": _count,
     "month": _horizon,
     "kind": _state,
+    "measure": _measure,
     "strength": _count,
     "first": _distance,
     "last": _distance,

@@ -15,25 +15,20 @@ def verdict(words: Words, assessment: Assessment) -> str:
     return words.text(f"gate.verdict.{assessment.verdict}")
 
 
-def sentences(words: Words, refusal: Refusal) -> tuple[str, ...]:
-    """Title, what and where, why, remedy and who may waive, a sentence each."""
-    parts = {
-        part: facts.refusal(words, _NO_SCALE, refusal, part)
-        for part in ("title", "what", "where", "why", "remedy")
-    }
-    waiver = words.text("gate.waivable" if refusal.waivable else "gate.not_waivable")
-    return (
-        f"{parts['title']} ({parts['where']})",
-        parts["why"],
-        parts["remedy"],
-        waiver,
+def refusal(words: Words, refused: Refusal) -> str:
+    """What is refused and where, why, what would fix it, and who may waive it."""
+    title, where, why, remedy = (
+        facts.refusal(words, _NO_SCALE, refused, part)
+        for part in ("title", "where", "why", "remedy")
     )
+    waiver = words.text("gate.waivable" if refused.waivable else "gate.not_waivable")
+    return f"{title} ({where}). {why} {remedy} {waiver}"
 
 
-def reserve(words: Words, refusal: Refusal) -> str:
+def reserve(words: Words, reserved: Refusal) -> str:
     """A reserve in one line: where, and why."""
-    place = names.place(words, refusal.where)
-    return f"{place} — {facts.refusal(words, _NO_SCALE, refusal, 'why')}"
+    place = names.place(words, reserved.where)
+    return f"{place}. {facts.refusal(words, _NO_SCALE, reserved, 'why')}"
 
 
 def waived(words: Words, waiver: Waiver) -> str:

@@ -62,7 +62,10 @@ def heatmap(measured: Measured, *, kind: str = "svg", lang: str = "fr") -> bytes
 def told(table: pd.DataFrame, speak: Words) -> str:
     """Heat map in words: its window, then each source with its numbers."""
     months = table["month"]
-    window = {end: speak.month(to_label(int(m))) for end, m in (("first", months.min()), ("last", months.max()))}
+    window = {
+        end: speak.month(to_label(int(m)))
+        for end, m in (("first", months.min()), ("last", months.max()))
+    }
     said = [speak.text("told.missing", window)]
     for source, rows in table.groupby("source", sort=False):
         covered = rows[rows["share"] < 1.0]["share"]

@@ -29,7 +29,7 @@ def is_lost(table: ibis.Table, source: Source) -> ibis.Value:
     return table[_RAW_REASON].isin(list(source.censored_by.one_of))
 
 
-def lost_flags(reason: str, up: ibis.Value, source: Source) -> tuple[Flag, ...]:
+def lost_flags(source: Source, *, reason: str, up: ibis.Value) -> tuple[Flag, ...]:
     """Flag of rows that tell no state because they only say that the person went out of sight."""
     return () if source.censored_by is None else (Flag(reason=reason, up=up, refuse=False),)
 

@@ -8,7 +8,7 @@ from typing import Final
 import ibis
 from ibis import _
 
-from whatworks.sources.identifiers import joined, named
+from whatworks.sources.identifiers import bare, joined, named, widened
 from whatworks.sources.mapping import Source
 from whatworks.sources.passages import Passage
 from whatworks.sources.scratch import Scratch
@@ -27,8 +27,9 @@ def with_household(rows: ibis.Table, source: Source) -> ibis.Table:
     """Rows with their household, null where a part of its identifier is blank."""
     if source.household is None:
         return rows
-    parts = [rows[part].strip().nullif("") for part in household_columns(source)]
-    return rows.mutate(**{_SAID: joined(parts)})
+    written = source.household
+    bared = [bare(rows[part].strip(), written).nullif("") for part in household_columns(source)]
+    return rows.mutate(**{_SAID: joined([widened(part, written) for part in bared])})
 
 
 def carried_columns(source: Source) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 
 import ibis
 
-from whatworks.sources.mapping.people import Identifier
+from whatworks.sources.mapping.people import Identifier, Padded
 
 _MARK: Final = "|"
 _ESCAPE: Final = "\\"
@@ -20,7 +20,7 @@ def named(prefix: str, columns: Sequence[str]) -> dict[str, str]:
     return {f"{prefix}{number}": column for number, column in enumerate(columns)}
 
 
-def bare(text: ibis.Value, identifier: Identifier) -> ibis.Value:
+def bare(text: ibis.Value, identifier: Padded) -> ibis.Value:
     """One part of an identifier without what its producer pads it with."""
     if identifier.strip == "nothing":
         return text
@@ -30,7 +30,7 @@ def bare(text: ibis.Value, identifier: Identifier) -> ibis.Value:
     return trimmed.re_replace(_ZEROS, "")
 
 
-def widened(text: ibis.Value, identifier: Identifier) -> ibis.Value:
+def widened(text: ibis.Value, identifier: Padded) -> ibis.Value:
     """One part of an identifier with the zeros that bring it to its width."""
     if identifier.width is None:
         return text

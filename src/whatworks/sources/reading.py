@@ -264,14 +264,10 @@ def _with_events(
         place=replace(reading.place, unit=unit),
         scratch=scratch,
     )
-    beside = {
-        name: None if table is None else scratch.keep(name, table, what=reading.name)
-        for name, table in (
-            ("measures", said.measures),
-            ("blind", said.blind),
-            ("places", said.places),
-        )
-    }
+
+    def held(stem: str, table: ibis.Table | None) -> ibis.Table | None:
+        return None if table is None else scratch.keep(stem, table, what=reading.name)
+
     return replace(
         reading,
         events=events,
@@ -280,5 +276,7 @@ def _with_events(
         ),
         states=said.states,
         coverage=coverage_of(reading.name, reading.source, events, unsettled=unsettled),
-        **beside,
+        measures=held("measures", said.measures),
+        blind=held("blind", said.blind),
+        places=held("places", said.places),
     )

@@ -10,6 +10,7 @@ import pandas as pd
 from ibis.backends import BaseBackend
 
 from whatworks.ledger import Ledger
+from whatworks.sources.mapping.people import Linkage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,8 @@ class Records:
         person (moved away), until it shows the person again.
     places : ibis.Table or None
         ``source, person_id, commune, first (int32), last (int32 or null)``: communes lived in.
+    linkage : Linkage or None
+        What the mapping says under ``[link]``; the path of its secret is absolute.
     identities : ibis.Table or None
         ``space, person_id``, the fields of `Identity` as text but ``birth_date`` (date), and a
         column ``key_SPACE`` for each identifier of another system; null when unknown. Each person
@@ -189,6 +192,7 @@ class Records:
     identities: ibis.Table | None = None
     acquaintance: Acquaintance | None = None
     geography: Geography | None = None
+    linkage: Linkage | None = None
     linked: Linked | None = None
     schemes: frozenset[tuple[str, str]] = frozenset()
     intensities: frozenset[tuple[str, str]] = frozenset()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import ibis
+import pandas as pd
 from ibis import _
 from ibis.backends.duckdb import Backend
 
@@ -23,7 +24,7 @@ _MONTH: Final = "observed_month"
 _NEWEST: Final = "newest_vintage"
 
 
-def vintage_of(path: Path, source: Source, *, name: str, engine: Backend) -> int | None | Problem:
+def vintage_of(path: Path, source: Source, *, name: str, engine: Backend) -> int | Problem | None:
     """Month in which a file was extracted.
 
     Parameters
@@ -107,7 +108,7 @@ def first_unsettled(rows: ibis.Table, source: Source, newest: int | None) -> int
         return newest - told.settled_after + 1
     near = rows.filter(rows[_NEWEST] - rows[_MONTH] < told.settled_after)
     month = near.aggregate(first=near[_MONTH].min()).execute()["first"].iloc[0]
-    return None if month != month or month is None else int(month)
+    return None if pd.isna(month) else int(month)
 
 
 def dated(source: Source, newest: int | None) -> Source:

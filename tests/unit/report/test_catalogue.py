@@ -13,6 +13,8 @@ import pytest
 from whatworks import evidence
 from whatworks.evidence import checks, rating
 from whatworks.indicators import indicators
+from whatworks.indicators.assessment import CRITERIA
+from whatworks.indicators.impossible import IMPOSSIBLE
 from whatworks.report import facts, language, tables
 from whatworks.report.language import LANGUAGES, MissingTextError, words
 from whatworks.vocabulary import (
@@ -50,16 +52,10 @@ DEDUCTIONS = [
     "weak_overlap",
 ]
 REFUSALS = [
-    "activity_not_outcome",
-    "dropped_rows",
-    "input_not_outcome",
-    "missing_key",
-    "months_unseen",
-    "no_spells",
+    *IMPOSSIBLE,
+    *(criterion.name for criterion in CRITERIA),
     "not_covered",
     "operator_only",
-    "process_not_outcome",
-    "unknown_states",
 ]
 FOUR_THINGS = ["title", "what", "why", "where", "remedy"]
 
@@ -101,7 +97,7 @@ CODES = {
     "unit": ("pp", "months", "eur_month", "usd", "none"),
 }
 KINDS_OF_MEASURE = {*tables.MEASURES.values(), "twentieths", "number"}
-NOT_OUTCOMES = (Nature.ACTIVITY, Nature.INPUT, Nature.PROCESS)
+NOT_OUTCOMES = tuple(nature for nature in Nature if nature is not Nature.OUTCOME)
 
 
 def expected() -> set[str]:

@@ -76,3 +76,8 @@ def rows(table: object) -> list[tuple[object, ...]]:
         for row in frame.itertuples(index=False)
     ]
     return sorted(cells, key=repr)
+
+
+def states(table: object) -> list[tuple[object, ...]]:
+    """Rows of episodes or states without what stands beside the code: scheme and intensity."""
+    return rows(table.drop("scheme", "intensity"))  # type: ignore[attr-defined] # an ibis table

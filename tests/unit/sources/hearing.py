@@ -37,7 +37,7 @@ class Heard:
 
 
 class Hearing:
-    """Rows of text under a header, heard through a mapping."""
+    """Rows of text under a header, heard through a mapping, in an engine of its own."""
 
     def __init__(self, engine: Backend) -> None:
         self.engine = engine

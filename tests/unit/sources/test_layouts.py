@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from ibis.backends.duckdb import Backend
 
-from unit.sources.folder import CONTRACTS, HEADER, Folder, rows
+from unit.sources.folder import CONTRACTS, HEADER, Folder, rows, states
 from whatworks.ledger import Ledger
 from whatworks.months import to_index
 from whatworks.sources import Coverage, FileRead, connect, read
@@ -58,7 +58,7 @@ def test_spells(folder: Folder) -> None:
         + "007;A;01/02/2021;28/02/2021;01\n7;B;29/02/2020;;02\n7;B;05/03/2021;05/03/2021;01\n",
     )
     records = folder.read(CONTRACTS)
-    assert rows(records.episodes) == [
+    assert states(records.episodes) == [
         ("contracts", "007", "employment", "cdi", "2021-02-01", "2021-02-28"),
         ("contracts", "7", "employment", "cdd", "2020-02-29", None),
         ("contracts", "7", "employment", "cdi", "2021-03-05", "2021-03-05"),
@@ -105,7 +105,7 @@ def test_spells(folder: Folder) -> None:
 def test_conventions_of_ends(folder: Folder, keys: str, raw: str, end: str | None) -> None:
     folder.file("contrats.csv", f"{HEADER}7;B;01/02/2021;{raw};01\n")
     mapping = CONTRACTS.replace('"fin", format = "%d/%m/%Y"', f'"fin", format = "%d/%m/%Y"{keys}')
-    assert rows(folder.read(mapping).episodes)[0][-1] == end
+    assert states(folder.read(mapping).episodes)[0][-1] == end
 
 
 def test_exclusive_end_on_the_day_of_the_start_is_before_it(folder: Folder) -> None:
@@ -145,9 +145,9 @@ def test_constant_code_and_kinds_written_in_codes(folder: Folder) -> None:
     folder.file("contrats.csv", f"{HEADER}7;B;01/02/2021;;01\n")
     code = 'code = {column = "nature", values = {"01" = "cdi", "02" = "cdd"}}'
     constant = CONTRACTS.replace(code, 'code.constant = "education:school"')
-    assert rows(folder.read(constant).episodes)[0][2:4] == ("education", "school")
+    assert states(folder.read(constant).episodes)[0][2:4] == ("education", "school")
     plain = CONTRACTS.replace(code, 'code.constant = "job"')
-    assert rows(folder.read(plain).episodes)[0][2:4] == ("employment", "job")
+    assert states(folder.read(plain).episodes)[0][2:4] == ("employment", "job")
 
 
 # --- snapshots -------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def test_snapshots(folder: Folder) -> None:
     folder.file("rsa_2.csv", "mois;autre;etat;id\n202102;x;5;1\n202102;y;2;2\n")
     records = folder.read(BENEFIT)
     january, february = to_index("2021-01"), to_index("2021-02")
-    assert rows(records.states) == [
+    assert states(records.states) == [
         ("benefit", "1", "benefit", "rsa", january),
         ("benefit", "1", "benefit", "rsa", february),
         ("benefit", "2", "benefit", "rsa", february),
@@ -188,7 +188,7 @@ def test_wide(folder: Folder) -> None:
     assert "column 'sex'" in folder.refused(PATHS + attributes)
     records = folder.read(PATHS)
     december = to_index("2020-12")
-    assert rows(records.states) == [
+    assert states(records.states) == [
         ("paths", "1", "accompaniment", "training", december + 1),
         ("paths", "1", "employment", "job", december),
         ("paths", "1", "employment", "job", december + 2),
@@ -278,8 +278,8 @@ def test_strangers_to_the_persons_file_are_counted(folder: Folder) -> None:
     counting = 'strangers = "count"\n'
     records = folder.read(PEOPLE + CONTRACTS + counting + BENEFIT + counting)
     assert [row[0] for row in rows(records.persons)] == ["1", "5"]
-    assert [row[1] for row in rows(records.episodes)] == ["1"]
-    assert [row[1] for row in rows(records.states)] == ["1"]
+    assert [row[1] for row in states(records.episodes)] == ["1"]
+    assert [row[1] for row in states(records.states)] == ["1"]
     assert dropped(records.ledger, "contracts") == (3, 1, {"person_unknown": 2})
     assert dropped(records.ledger, "benefit") == (2, 1, {"person_unknown": 1})
     assert dropped(records.ledger, "persons", "persons") == (4, 2, {"person_unknown": 2})
@@ -338,7 +338,7 @@ attributes.market = {{column = "zoné", type = "category"}}
 
 def test_quoted_separators_line_breaks_and_quotes(folder: Folder) -> None:
     folder.file("contrats.csv", f'{HEADER}"7;8";"dit ""Z""\nou ""Y""";01/02/2021;"";"01"\n')
-    assert rows(folder.read(CONTRACTS).episodes) == [
+    assert states(folder.read(CONTRACTS).episodes) == [
         ("contracts", "7;8", "employment", "cdi", "2021-02-01", None)
     ]
 
@@ -375,7 +375,7 @@ start = {column = "début", format = "%d/%m/%Y"}
 end = {column = "fin"}
 code = {column = "l'état [x]", values = {"d'été %" = "summer"}}
 """)
-    assert rows(records.episodes)[0][:4] == ("contracts", "7", "employment", "summer")
+    assert states(records.episodes)[0][:4] == ("contracts", "7", "employment", "summer")
 
 
 def test_folders_that_look_like_patterns_or_partitions(folder: Folder) -> None:

@@ -121,7 +121,7 @@ def test_not_utf8(place: Path) -> None:
         ('person = {column = "nir"}\n', "",
          "needed the key 'person'; found none at sources.contracts.person, line 2"),
         ('"2021-01", "2022-12"', '"2021-01", "2022-13"',
-         "needed a month written YYYY-MM, such as 2021-01; found '2022-13' at "
+         "needed a month written YYYY-MM, such as 2021-01, or 'auto'; found '2022-13' at "
          "sources.contracts.coverage.1, line 6"),
         ('"2021-01", "2022-12"', '"2022-12", "2021-01"',
          "needed a first month, then a last month not before it; found 2022-12 to 2021-01 at "
@@ -140,8 +140,9 @@ def test_not_utf8(place: Path) -> None:
          "sources.contracts.code.values.01, line 10"),
         ('"01" = "cdi"', '"01" = "none"', "found the code 'none' at sources.contracts.code"),
         ('column = "nature", values = {"01" = "cdi", "02" = "cdd"}', 'column = "nature"',
-         "needed either 'values' (raw code to code) or 'constant'; found neither"),
-        ("values = {", 'constant = "cdi", values = {', "found both at sources.contracts.code"),
+         "needed one of 'values' (raw code to code), 'bands' and 'constant'; found none at "
+         "sources.contracts.code, line 10"),
+        ("values = {", 'constant = "cdi", values = {', "found several at sources.contracts.code"),
         ('column = "nature", values = {"01" = "cdi", "02" = "cdd"}',
          'constant = "cdi", column = "x"', "found 'constant' beside 'column'"),
         ('column = "nature", v', "v", "needed the column that holds the raw codes; found none"),
@@ -178,7 +179,7 @@ def test_fault_in_one_place(place: Path, old: str, new: str, found: str) -> None
         (changed(PEOPLE, "category", "number"), "as a category; found 'number'"),
         (PEOPLE + changed(PEOPLE, "people", "others"),
          "found 'market' given by 'people' and by 'others'"),
-        (changed(PEOPLE, "attributes.market =", "# "), "needed the key 'attributes'"),
+        (changed(PEOPLE, "attributes.market =", "# "), "needed 'attributes', 'identity' or 'place'"),
         (PEOPLE + 'attributes.a = {column = "a", type = "boolean", values = {oui = "vrai"}}\n',
          "found 'vrai' at sources.people.attributes.a.values, line 7"),
         (PEOPLE + 'attributes.a = {column = "a", type = "number", format = "%Y"}\n',
@@ -202,8 +203,8 @@ def test_fault_of_other_layouts(place: Path, text: str, found: str) -> None:
 def test_several_faults_are_told_together(place: Path) -> None:
     text = changed(changed(CONTRACTS, "kind =", "kid ="), 'column = "nir"', 'colum = "nir"')
     message = fault(place, text)
-    assert "found 3 problems:" in message
-    for part in ("the unknown key 'kid'", "the unknown key 'colum'", "needed the key 'column'"):
+    assert "found 2 problems:" in message
+    for part in ("the unknown key 'kid'", "the unknown key 'colum'", "write 'column'"):
         assert part in message
 
 

@@ -11,7 +11,8 @@ from whatworks.sources.schemas import EPISODES, STATES, check, persons_product
 
 ONE = (
     f"select 'contracts' as source, '{PERSON}' as person_id, 'employment' as kind, 'cdi' as code,"
-    " date '2021-02-01' as start, cast(null as date) as \"end\""
+    " date '2021-02-01' as start, cast(null as date) as \"end\", cast(null as varchar) as scheme,"
+    " cast(null as double) as intensity"
 )
 
 
@@ -47,7 +48,10 @@ def test_broken_promise_names_the_column(folder: Folder, query: str, wrong: str)
 
 
 def test_states_and_persons(folder: Folder) -> None:
-    query = "select 'a' as source, 'p' as person_id, 'k' as kind, 'c' as code, {} as month"
+    query = (
+        "select 'a' as source, 'p' as person_id, 'k' as kind, 'c' as code, {} as month,"
+        " 's' as scheme, 1::double as intensity"
+    )
     check(table(folder.connection, query.format("1::integer")), STATES)
     with pytest.raises(AssertionError, match=r"month: dtype\('int32'\)"):
         check(table(folder.connection, query.format("1::bigint")), STATES)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ibis.backends.duckdb import Backend
 
 from unit.sources.hearing import Hearing, source_of
+from whatworks.sources import connect
 from whatworks.sources.problems import ProblemsError
 
 CONTRACTS = """\
@@ -24,9 +24,9 @@ HEADER = "id;from;to;policy;siret;form"
 STATE = ("kind", "code")
 
 
-@pytest.fixture
-def hear(engine: Backend) -> Hearing:
-    return Hearing(engine)
+@pytest.fixture(scope="module")
+def hear() -> Hearing:
+    return Hearing(connect(memory_limit="200MB", threads=1))
 
 
 def test_contracts_of_listed_establishments_are_integration_whatever_their_policy(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ibis.backends.duckdb import Backend
 
 from unit.sources.hearing import Hearing
 from whatworks.months import to_index
+from whatworks.sources import connect
 from whatworks.sources.problems import ProblemsError
 
 RSA = """\
@@ -22,9 +22,9 @@ HEADER = "id;month;state;why;paid;earned;where"
 JANUARY = to_index("2021-01")
 
 
-@pytest.fixture
-def hear(engine: Backend) -> Hearing:
-    return Hearing(engine)
+@pytest.fixture(scope="module")
+def hear() -> Hearing:
+    return Hearing(connect(memory_limit="200MB", threads=1))
 
 
 # --- moves are not exits ---------------------------------------------------------------------

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import pytest
-from ibis.backends.duckdb import Backend
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from unit.sources.hearing import Hearing
 from whatworks.months import to_index
+from whatworks.sources import connect
 from whatworks.sources.problems import ProblemsError
 
 STAYS = """\
@@ -24,9 +28,9 @@ HEADER = "id;from;to;what;why;where"
 DAYS = ("start", "end")
 
 
-@pytest.fixture
-def hear(engine: Backend) -> Hearing:
-    return Hearing(engine)
+@pytest.fixture(scope="module")
+def hear() -> Hearing:
+    return Hearing(connect(memory_limit="200MB", threads=1))
 
 
 # --- days ------------------------------------------------------------------------------------
@@ -237,3 +241,46 @@ def test_places_of_stays(hear: Hearing) -> None:
     )
     heard = hear(untouched, HEADER, "1;2021-01-15;2021-06-30;pro;;1004 ")
     assert [row[1] for row in heard.beside["places"] or ()] == ["1004 "]
+
+
+# --- any stays -------------------------------------------------------------------------------
+
+Stay = tuple[int, int | None]
+stays = st.lists(
+    st.tuples(st.integers(0, 12), st.none() | st.integers(0, 8)),
+    min_size=1,
+    max_size=7,
+    unique=True,
+)
+
+
+def by_hand(stays: list[Stay]) -> list[Stay]:
+    """Each stay (first day, last day) until the day before the first that comes after it."""
+    order = sorted(stays, key=lambda s: (s[0], 99 if s[1] is None else s[1]))
+    kept = []
+    for place, (first, last) in enumerate(order):
+        following = order[place + 1 :]
+        bound = following[0][0] - 1 if following else 99
+        end = min(99 if last is None else last, bound)
+        if end >= first:
+            kept.append((first, None if end == 99 else end))
+    return kept
+
+
+@settings(max_examples=30, deadline=None)
+@given(drawn=stays, data=st.data())
+def test_truncation_is_that_by_hand_in_any_order(
+    hear: Hearing, drawn: list[Stay], data: st.DataObject
+) -> None:
+    known = [(first, None if length is None else first + length) for first, length in drawn]
+    lines = [f"1;{day(first)};{'' if last is None else day(last)};pro;;" for first, last in known]
+    heard = hear(TRUNCATED, HEADER, *data.draw(st.permutations(lines)), columns=DAYS)
+    expected = by_hand(known)
+    assert heard.events == sorted(
+        (("1", day(a), None if b is None else day(b)) for a, b in expected), key=repr
+    )
+    assert heard.dropped.get("truncated_away", 0) == len(known) - len(expected)
+
+
+def day(number: int) -> str:
+    return str(date(2021, 1, 1) + timedelta(days=number))

@@ -14,6 +14,7 @@ from ibis.backends.duckdb import Backend
 from unit.sources.folder import rows
 from whatworks.errors import MappingError
 from whatworks.months import to_index
+from whatworks.sources import connect
 from whatworks.sources.mapping import Mapping
 from whatworks.sources.problems import ProblemsError
 from whatworks.sources.scratch import Scratch
@@ -77,9 +78,14 @@ class Desk:
         return self.scratch.keep("told", frame, what="test")
 
 
+@pytest.fixture(scope="module")
+def own_engine() -> Backend:
+    return connect(memory_limit="200MB", threads=1)
+
+
 @pytest.fixture
-def desk(tmp_path: Path, engine: Backend) -> Iterator[Desk]:
-    with Scratch(engine) as scratch:
+def desk(tmp_path: Path, own_engine: Backend) -> Iterator[Desk]:
+    with Scratch(own_engine) as scratch:
         place = Desk(tmp_path, scratch)
         place.file("communes.csv", COMMUNES)
         yield place

@@ -17,7 +17,7 @@ import ibis
 from whatworks.indicators.definitions.employment import begins, presence
 from whatworks.indicators.record import Indicator
 from whatworks.panel.record import Panel
-from whatworks.vocabulary import MONTH, PERSON, Kind, Nature, state_column
+from whatworks.vocabulary import Kind, Nature, state_column
 
 SIX_MONTHS: Final = 183
 """Days of a fixed term that counts as six months."""
@@ -78,8 +78,7 @@ def returned(panel: Panel) -> ibis.Value:
 
     A person registered as already in employment (category E) counts; one who is off the list does not.
     """
-    order = ibis.window(group_by=PERSON, order_by=MONTH)
-    began = begins(presence(panel)).lag(RETURN_MONTHS).over(order)
+    began = begins(presence(panel), ago=RETURN_MONTHS)
     now = ibis.greatest(_MIDAS_RETURN.holds(panel), (panel.table[_WORKING] > 0).cast("int32"))
     return began * now
 

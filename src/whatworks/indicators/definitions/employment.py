@@ -26,7 +26,7 @@ def ordinary_codes(panel: Panel | Shown) -> tuple[str, ...]:
 
 def no_ordinary_contract(shown: Shown) -> tuple[str, ...]:
     """What a panel of programme contracts only would need."""
-    return () if ordinary_codes(shown) else ("employment outside programmes",)
+    return () if ordinary_codes(shown) else ("employment_outside_programmes",)
 
 
 def any_of(panel: Panel, columns: tuple[str, ...]) -> ibis.Value:
@@ -44,10 +44,11 @@ def any_contract(panel: Panel) -> ibis.Value:
     return (panel.table[Kind.EMPLOYMENT] > 0).cast("int32")
 
 
-def begins(monthly: ibis.Value) -> ibis.Value:
-    """1 in a month in the state that follows a month out of it; null when one was not seen."""
+def begins(monthly: ibis.Value, *, ago: int = 0) -> ibis.Value:
+    """1 when so many months ago began a state; null when that month or the one before was not seen."""
     order = ibis.window(group_by=PERSON, order_by=MONTH)
-    return monthly * (1 - monthly.lag(1).over(order))
+    then = monthly.lag(ago).over(order) if ago else monthly
+    return then * (1 - monthly.lag(ago + 1).over(order))
 
 
 def access(panel: Panel) -> ibis.Value:

@@ -29,7 +29,7 @@ def opened(panel: Panel) -> ibis.Value:
 
 def no_right(shown: Shown) -> tuple[str, ...]:
     """What a panel that shows the RSA alone would need."""
-    return () if _rights(shown) else ("benefits other than the RSA",)
+    return () if _rights(shown) else ("benefit_other_than_rsa",)
 
 
 INDICATORS: Final = (

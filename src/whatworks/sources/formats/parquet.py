@@ -94,7 +94,8 @@ def _opened(path: Path, name: str, *, spool: Path) -> _Whole | Problem:
         if not start.startswith(_MARK):
             return _another_format(name, encrypted=start.startswith(_ENCRYPTED))
         sha256 = digest(path)
-        footer = pq.read_metadata(path)
+        with path.open("rb") as stream:
+            footer = pq.read_metadata(stream)
         names = footer.schema.to_arrow_schema().names
     except (pa.ArrowException, UnicodeDecodeError):
         return _damaged(name)

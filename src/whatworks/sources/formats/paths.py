@@ -14,6 +14,8 @@ from whatworks.sources.mapping.markup import Markup, way
 Values = list[str | None]
 """Text of each slot, null where there is no such element."""
 _OWN: Final = "."
+_REMEMBERED: Final = 10_000
+"""Names of elements remembered below one; files have some hundreds."""
 
 
 class Flaw(Enum):
@@ -43,7 +45,9 @@ class Branch(dict[str, "Branch | int | None"]):
     """
 
     def __missing__(self, tag: str) -> Branch | int | None:
-        found = self[tag] = self.get(local(tag))
+        found = self.get(local(tag))
+        if len(self) < _REMEMBERED:
+            self[tag] = found
         return found
 
     def plant(self, steps: tuple[str, ...], slot: int) -> None:

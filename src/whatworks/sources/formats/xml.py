@@ -32,7 +32,7 @@ from whatworks.sources.problems import Problem, UnfitHeaderError, counted, rewor
 from whatworks.sources.scratch import Scratch
 from whatworks.sources.table import Columns, RawTable, chosen, header_problems
 
-_BATCH: Final = 32_768
+_BATCH: Final = 8_192
 """Rows held before they are written."""
 _FLAWS: Final = {
     Flaw.SEVERAL: (

@@ -54,7 +54,7 @@ def events(rows: ibis.Table, source: Source, *, listed: Listed = ()) -> Events:
         table=table,
         flags=(
             _unreadable_month(table, source),
-            *lost_flags("censored", lost, source),
+            *lost_flags(source, reason="censored", up=lost),
             *amounts.measure_flags(table, source),
             *amounts.contradictions(table, source, sound=sound),
             *_state_flags(table, source),

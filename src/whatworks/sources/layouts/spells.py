@@ -63,7 +63,7 @@ def events(rows: ibis.Table, source: Source, *, listed: Listed = ()) -> Events:
             *code_flags(table, source, columns=() if code.column is None else (code.column,)),
             *_date_flags(table, source),
             *([Flag(reason="truncated_away", up=emptied, refuse=False)] if source.truncate else []),
-            *lost_flags("censored_end_unknown", lost & table[END].isnull(), source),
+            *lost_flags(source, reason="censored_end_unknown", up=lost & table[END].isnull()),
             *amounts.beside_flags(table, source),
         ),
         blind=_blind(table.filter(lost), source),

@@ -2,6 +2,7 @@
 
 from whatworks.sources.mapping.attributes import Attribute
 from whatworks.sources.mapping.dates import DateColumn, EndColumn, MonthColumns, Vintage
+from whatworks.sources.mapping.json_schema import json_schema
 from whatworks.sources.mapping.people import Identity, Linkage, Objections, PersonKey
 from whatworks.sources.mapping.source import AUTO, Source
 from whatworks.sources.mapping.states import CodeColumn
@@ -24,5 +25,6 @@ __all__ = [
     "Territories",
     "Vintage",
     "files_of",
+    "json_schema",
     "load",
 ]

@@ -20,23 +20,16 @@ _STEPS: Final = re.compile(rf"{_STEP}(/{_STEP})*")
 
 
 class Markup(Strict):
-    """Elements of an XML file as rows and columns.
-
-    Parameters
-    ----------
-    unit : str
-        Name of the element held in memory at once, such as a household: rows and what they share
-        lie inside.
-    row : str
-        Path from the unit to the elements that are rows; ``.`` when the unit is the row.
-    columns : mapping of name to path
-        ``NOM`` starts at the row, ``../PAIE/ETAT`` goes up from it (as far as the unit), and
-        ``/RACINE/ENTETE/DATE`` is a part of the file that comes before the units.
-    """
+    """Elements of an XML file as rows and columns."""
 
     unit: str
+    """Name of the element held in memory at once, such as a household: rows and what they share lie
+    inside."""
     row: str = "."
+    """Path from the unit to the elements that are rows; ``.`` when the unit is the row."""
     columns: Annotated[dict[str, str], Field(min_length=1)]
+    """Name of each column and its path. ``NOM`` starts at the row, ``../PAIE/ETAT`` goes up from it (as
+    far as the unit), and ``/RACINE/ENTETE/DATE`` is a part of the file that comes before the units."""
 
     @property
     def row_steps(self) -> tuple[str, ...]:

@@ -39,7 +39,16 @@ class Bridge(Delimited):
     """Rows whose identifier is not in the bridge."""
 
 
-class Identifier(Strict):
+class Padded(Strict):
+    """What producers pad identifiers with and that is not part of them."""
+
+    strip: Literal["nothing", "spaces", "spaces_and_zeros"] = "nothing"
+    """Spaces around, zeros before."""
+    width: Annotated[int | None, Field(ge=1)] = None
+    """Pad with zeros on the left to this length, after ``strip``."""
+
+
+class Identifier(Padded):
     """Column or columns that identify a person, and how they are written."""
 
     column: str | None = None
@@ -48,11 +57,6 @@ class Identifier(Strict):
     space: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]*)?$")] = ""
     """Sources of one space identify persons alike. Persons of different spaces are different until
     they are linked."""
-    strip: Literal["nothing", "spaces", "spaces_and_zeros"] = "nothing"
-    """What producers pad identifiers with and that is not part of them: spaces around, zeros
-    before."""
-    width: Annotated[int | None, Field(ge=1)] = None
-    """Pad with zeros on the left to this length, after ``strip``."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -144,7 +148,7 @@ class Identity(Strict):
         return {name: columns for name, columns in read.items() if columns}
 
 
-class Household(Strict):
+class Household(Padded):
     """Columns that identify the household of the person."""
 
     columns: Annotated[tuple[str, ...], Field(min_length=1)]

@@ -47,26 +47,20 @@ Mark = Annotated[str, AfterValidator(_one_character)]
 class Strict(BaseModel):
     """A table whose keys are all known and whose values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Guarded(Strict):
-    """A column of a raw file that the product keeps, and how carefully.
-
-    Parameters
-    ----------
-    column : str
-    sensitivity : str
-    legal_basis : str
-        Article or decision that allows a field of a special category.
-    disclosure : str
-        Name of a profile of ``[disclosure]`` that releases of it obey.
-    """
+    """A column of a raw file that the product keeps, and how carefully."""
 
     column: str
+    """Header in the file."""
     sensitivity: Sensitivity = "ordinary"
+    """Who may see the field."""
     legal_basis: str = ""
+    """Article or decision that allows a field of a special category."""
     disclosure: Name = "persons"
+    """Profile of ``[disclosure]`` that releases of the field obey."""
 
     @model_validator(mode="after")
     def _allowed(self) -> Guarded:

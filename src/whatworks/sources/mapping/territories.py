@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from whatworks.sources.mapping.dates import DateColumn
+from whatworks.sources.mapping.dates import MONTH_PARTS, DateColumn, check_format
 from whatworks.sources.mapping.states import Decimal
 from whatworks.sources.mapping.strict import Delimited, Strict
 
@@ -41,6 +41,11 @@ class Tightness(Delimited):
     place: str
     month: DateColumn
     value: TightnessColumn
+
+    @model_validator(mode="after")
+    def _dated(self) -> Tightness:
+        check_format(self.month.format, MONTH_PARTS, key="month.format", example="%Y-%m")
+        return self
 
 
 class Territories(Strict):

@@ -13,6 +13,7 @@ from ibis import _
 
 from whatworks.sources.scratch import Scratch
 from whatworks.spells.linking import people
+from whatworks.spells.linking.clusters import SPACES
 from whatworks.spells.linking.keys import LEFT, RIGHT
 from whatworks.spells.linking.people import NODE, SPACE, WHAT
 
@@ -22,7 +23,7 @@ _BLOCK: Final = "block"
 
 
 def candidates(
-    table: ibis.Table, decided: ibis.Table, *, scratch: Scratch
+    table: ibis.Table, groups: ibis.Table, *, scratch: Scratch
 ) -> tuple[ibis.Table, int, int]:
     """Pairs of persons of different spaces to compare.
 
@@ -30,8 +31,9 @@ def candidates(
     ----------
     table : ibis.Table
         As `people.gather` gives it.
-    decided : ibis.Table
-        ``left_node, right_node``: pairs linked already.
+    groups : ibis.Table
+        ``node, linked_node, spaces``: persons linked already. Two groups with a space in common cannot
+        be one person.
     scratch : Scratch
 
     Returns
@@ -44,9 +46,10 @@ def candidates(
     common : int
         Of those, blocks too common to be compared.
     """
-    members = scratch.keep("blocks", _members(table), what=WHAT)
-    sizes = members.group_by(_BLOCK).aggregate(n=_.count(), spaces=_[SPACE].nunique())
-    several = scratch.keep("sizes", sizes.filter(_.spaces > 1), what=WHAT)
+    free = table.join(groups.select(NODE, SPACES), NODE)
+    members = scratch.keep("blocks", _members(free), what=WHAT)
+    sizes = members.group_by(_BLOCK).aggregate(n=_.count(), several=_[SPACE].nunique())
+    several = scratch.keep("sizes", sizes.filter(_.several > 1), what=WHAT)
     counts = several.aggregate(n=_.count(), common=(_.n > LARGEST).sum().fill_null(0)).execute()
     kept = scratch.keep(
         "kept", members.semi_join(several.filter(_.n <= LARGEST), _BLOCK), what=WHAT
@@ -56,23 +59,26 @@ def candidates(
     left, right = kept.view(), kept.view()
     met = left.join(
         right,
-        [left[_BLOCK] == right[_BLOCK], left[NODE] < right[NODE], left[SPACE] != right[SPACE]],
-    ).filter((left[people.NIR] == right[people.NIR]).fill_null(True))  # noqa: FBT003
+        [left[_BLOCK] == right[_BLOCK], left[NODE] < right[NODE]],
+    ).filter(
+        (left[SPACES] & right[SPACES]) == 0,
+        (left[people.NIR] == right[people.NIR]).fill_null(True),  # noqa: FBT003 - where one is unknown
+    )
     pairs = met.select(**{LEFT: left[NODE], RIGHT: right[NODE]}).distinct()
-    made = scratch.keep("pairs", pairs.anti_join(decided, [LEFT, RIGHT]), what=WHAT)
+    made = scratch.keep("pairs", pairs, what=WHAT)
     scratch.drop(kept)
     return made, int(counts["n"].iloc[0]), int(counts["common"].iloc[0])
 
 
 def _members(table: ibis.Table) -> ibis.Table:
-    """``block, node, space, nir``: each person in each of its blocks, once."""
+    """``block, node, space, spaces, nir``: each person in each of its blocks, once."""
     name = table.select(
-        NODE, name=ibis.coalesce(table[people.FAMILIES], ibis.array([], type="array<string>"))
+        NODE, name=ibis.coalesce(table[people.FAMILIES], ibis.literal([], "array<string>"))
     ).mutate(name=_.name.unnest())
     named = table.join(name, NODE)
-    day = (table[people.DEFAULT_DAY] == 0).ifelse(table[people.BIRTH].strftime("%Y%m%d"), None)
-    named_day = (named[people.DEFAULT_DAY] == 0).ifelse(
-        named[people.BIRTH].strftime("%Y%m%d"), None
+    day, named_day = (
+        (t[people.DEFAULT_DAY] == 0).ifelse(t[people.BIRTH_TEXT], ibis.null(str))
+        for t in (table, named)
     )
     given, year = named[people.GIVEN], named[people.YEAR].cast("string")
     # In alphabetical order, so that an exchange of name and first name changes nothing.
@@ -98,4 +104,6 @@ def _block(table: ibis.Table, rule: str, *parts: ibis.Value) -> ibis.Table:
     text: ibis.Value = ibis.literal(rule)
     for part in parts:
         text = text + ibis.literal("\x1f") + part
-    return table.filter(text.notnull()).select(NODE, SPACE, people.NIR, **{_BLOCK: text.hash()})
+    return table.filter(text.notnull()).select(
+        NODE, SPACE, SPACES, people.NIR, **{_BLOCK: text.hash()}
+    )

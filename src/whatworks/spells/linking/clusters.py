@@ -18,7 +18,8 @@ from whatworks.spells.linking.people import NODE, SPACE, WHAT
 
 PERSONS: Final = "linked_node"
 """Smallest number among the persons of spaces that are one."""
-_SPACES: Final = "spaces"
+SPACES: Final = "spaces"
+"""Spaces of a group, one bit each."""
 _MOST: Final = 62
 _ONE: Final = "one"
 _OTHER: Final = "other"
@@ -46,7 +47,7 @@ def alone(table: ibis.Table, *, scratch: Scratch) -> ibis.Table:
     )
     return scratch.keep(
         "groups",
-        table.select(NODE, **{PERSONS: table[NODE], _SPACES: bit.cast("int64")}),
+        table.select(NODE, **{PERSONS: table[NODE], SPACES: bit.cast("int64")}),
         what=WHAT,
     )
 
@@ -93,17 +94,15 @@ def _named_by_both(groups: ibis.Table, edges: ibis.Table) -> ibis.Table:
             PROBABILITY: edges[PROBABILITY],
             _ONE: ibis.least(left[PERSONS], right[PERSONS]),
             _OTHER: ibis.greatest(left[PERSONS], right[PERSONS]),
-            "both": left[_SPACES].bit_and(right[_SPACES]),
+            "both": (left[SPACES] & right[SPACES]),
         }
     ).filter(_[_ONE] != _[_OTHER], _.both == 0)
     best = apart.group_by([_ONE, _OTHER]).aggregate(**{PROBABILITY: _[PROBABILITY].max()})
     order = [ibis.desc(PROBABILITY), _ONE, _OTHER]
-    first_of_one = ibis.row_number().over(group_by=_ONE, order_by=order)
     ranked = best.mutate(**{_RANK: ibis.row_number().over(order_by=order)})
     sides = ranked.select(group=_[_ONE], rank=_[_RANK]).union(
         ranked.select(group=_[_OTHER], rank=_[_RANK])
     )
-    del first_of_one
     named = sides.group_by("group").aggregate(rank=_.rank.min())
     twice = named.group_by("rank").having(_.count() == 2).aggregate(n=_.count())
     return ranked.semi_join(twice, _RANK).select(_ONE, _OTHER)
@@ -114,11 +113,11 @@ def _after(groups: ibis.Table, round_: ibis.Table) -> ibis.Table:
     moved = groups.left_join(round_, groups[PERSONS] == round_[_OTHER])
     renamed = moved.select(
         groups[NODE],
-        groups[_SPACES],
+        groups[SPACES],
         **{PERSONS: ibis.coalesce(round_[_ONE], groups[PERSONS])},
     )
     whole = ibis.window(group_by=PERSONS)
-    return renamed.select(NODE, PERSONS, **{_SPACES: _[_SPACES].bit_or().over(whole)})
+    return renamed.select(NODE, PERSONS, **{SPACES: _[SPACES].bit_or().over(whole)})
 
 
 def conflicts(groups: ibis.Table, edges: ibis.Table) -> int:

@@ -78,10 +78,12 @@ _SWAPPED: Final = (
     f" and list_contains({people.FAMILIES}_r, {people.GIVEN}_l)"
 )
 """The first name of each where the other has its name."""
-_CLOSE_FAMILY: Final = (
-    f"list_max(list_transform({people.FAMILIES}_l, lambda a: list_max(list_transform("
-    f"{people.FAMILIES}_r, lambda b: jaro_winkler_similarity(a, b))))) >= 0.92"
+_CLOSE_FAMILY: Final = " or ".join(
+    f"jaro_winkler_similarity({one}_l, {other}_r, 0.92) > 0"
+    for one in (people.BIRTH_NAME, people.USAGE_NAME)
+    for other in (people.BIRTH_NAME, people.USAGE_NAME)
 )
+"""The engine answers 0 below the cutoff."""
 _FORMS: Final = (
     f"list_contains({people.GIVEN_FORMS}_l, {people.GIVEN}_r)"
     f" or list_contains({people.GIVEN_FORMS}_r, {people.GIVEN}_l)"
@@ -92,16 +94,14 @@ _CUT: Final = (
     f"{_SHORTER} >= 7 and (starts_with({people.GIVEN}_l, {people.GIVEN}_r)"
     f" or starts_with({people.GIVEN}_r, {people.GIVEN}_l))"
 )
-_DIGITS_DIFFER: Final = (
-    f"damerau_levenshtein(strftime({people.BIRTH}_l, '%Y%m%d'),"
-    f" strftime({people.BIRTH}_r, '%Y%m%d')) <= 1"
-)
+_DIGITS_DIFFER: Final = f"damerau_levenshtein({people.BIRTH_TEXT}_l, {people.BIRTH_TEXT}_r) <= 1"
 _SWAPPED_DATE: Final = (
     f"{people.YEAR}_l = {people.YEAR}_r and day({people.BIRTH}_l) = month({people.BIRTH}_r)"
     f" and month({people.BIRTH}_l) = day({people.BIRTH}_r)"
 )
 _DEFAULT_DATE: Final = (
-    f"{people.YEAR}_l = {people.YEAR}_r and ({people.DEFAULT_DAY}_l = 1 or {people.DEFAULT_DAY}_r = 1)"
+    f"{people.YEAR}_l = {people.YEAR}_r"
+    f" and ({people.DEFAULT_DAY}_l = 1 or {people.DEFAULT_DAY}_r = 1)"
 )
 _TWO_OF_THREE: Final = (
     f"(({people.YEAR}_l = {people.YEAR}_r)::int"
@@ -118,7 +118,9 @@ FAMILY: Final = Comparison(
     name="family_name",
     unknown=_either_null(people.FAMILY),
     levels=(
-        Level(label="same", condition=_same(people.FAMILY), m=0.80, u=2e-3, frequency=people.FAMILY),
+        Level(
+            label="same", condition=_same(people.FAMILY), m=0.80, u=2e-3, frequency=people.FAMILY
+        ),
         Level(
             label="birth and usage crossed, or particles apart",
             condition=f"list_has_any({people.FAMILIES}_l, {people.FAMILIES}_r)",
@@ -157,9 +159,7 @@ GIVEN: Final = Comparison(
             m=0.01,
             u=4e-3,
         ),
-        Level(
-            label="other", condition=_ELSE, m=WHOLLY_OTHER_FIRST_NAME, u=0.97, fixed=True
-        ),
+        Level(label="other", condition=_ELSE, m=WHOLLY_OTHER_FIRST_NAME, u=0.97, fixed=True),
     ),
     needs=(people.GIVEN,),
 )
@@ -202,9 +202,7 @@ BIRTHPLACE: Final = Comparison(
             u=1e-2,
             frequency=people.BIRTHPLACE,
         ),
-        Level(
-            label="same département", condition=_departement(people.BIRTHPLACE), m=0.03, u=5e-2
-        ),
+        Level(label="same département", condition=_departement(people.BIRTHPLACE), m=0.03, u=5e-2),
         Level(label="other", condition=_ELSE, m=0.04, u=0.94),
     ),
     needs=(people.BIRTHPLACE,),

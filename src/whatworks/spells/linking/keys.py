@@ -115,7 +115,8 @@ def pairs(
     Notes
     -----
     A key that two persons of one space share does not tell persons apart: it links nobody, in any
-    space. A link is in doubt when what both files say of names, first names, birth and sex disagrees.
+    space. A link is in doubt when first names have nothing in common, nor something else that both
+    files tell: name, birth or sex.
     """
     values = [_part(table, part) for part in parts]
     told = table.mutate(**{_VALUE: _together(values)}).filter(_[_VALUE].notnull())
@@ -159,7 +160,8 @@ def _together(values: Sequence[ibis.Value]) -> ibis.Value:
 def _edges(unique: ibis.Table, *, name: str, stage: int) -> ibis.Table:
     left, right = unique.view(), unique.view()
     same = left.join(
-        right, [left[_VALUE] == right[_VALUE], left[NODE] < right[NODE], left[SPACE] != right[SPACE]]
+        right,
+        [left[_VALUE] == right[_VALUE], left[NODE] < right[NODE], left[SPACE] != right[SPACE]],
     )
     doubt = _disagreement(left, right)
     drawn = same.select(**{LEFT: left[NODE], RIGHT: right[NODE], DOUBT: doubt})
@@ -175,19 +177,20 @@ def _edges(unique: ibis.Table, *, name: str, stage: int) -> ibis.Table:
 
 
 def _disagreement(left: ibis.Table, right: ibis.Table) -> ibis.Value:
-    """1 where at least two of four fields known to both disagree, and no fewer than agree; else 0."""
-    agree = [
-        _shared(left, right, people.FAMILIES)
-        | _shared(left, right, people.FAMILY_PARTS).fill_null(False),  # noqa: FBT003
-        _shared(left, right, people.GIVEN_FORMS)
-        | (left[people.GIVEN].levenshtein(right[people.GIVEN]) <= 2),
-        (left[people.BIRTH] == right[people.BIRTH])
-        | ((left[people.YEAR] == right[people.YEAR]) & _near(left, right)),
-        left[people.SEX] == right[people.SEX],
-    ]
-    no = sum(((~one).fill_null(False).cast("int8") for one in agree), ibis.literal(0))  # noqa: FBT003
-    yes = sum((one.fill_null(False).cast("int8") for one in agree), ibis.literal(0))  # noqa: FBT003
-    return ((no >= 2) & (no >= yes)).cast("float64")
+    """1 where first names have nothing in common, nor name, birth or sex; 0 elsewhere."""
+    family = _shared(left, right, people.FAMILIES) | _shared(
+        left, right, people.FAMILY_PARTS
+    ).fill_null(False)  # noqa: FBT003 - a column constant, not a flag
+    given = _shared(left, right, people.GIVEN_FORMS) | (
+        left[people.GIVEN].levenshtein(right[people.GIVEN]) <= 2
+    )
+    birth = (left[people.BIRTH] == right[people.BIRTH]) | (
+        (left[people.YEAR] == right[people.YEAR]) & _near(left, right)
+    )
+    sex = left[people.SEX] == right[people.SEX]
+    others = [(~agree).fill_null(False) for agree in (family, birth, sex)]  # noqa: FBT003
+    differs = (~given).fill_null(True) & (others[0] | others[1] | others[2])  # noqa: FBT003
+    return differs.cast("float64")
 
 
 def _near(left: ibis.Table, right: ibis.Table) -> ibis.Value:

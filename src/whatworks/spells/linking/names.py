@@ -15,12 +15,12 @@ _SHORTEST_PART: Final = 3
 """Letters a part of a compound name needs to count alone."""
 
 
-@ibis.udf.scalar.builtin
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]  # the library is untyped
 def strip_accents(text: str) -> str:  # type: ignore[empty-body]  # the engine's own function
     """Letters without their accents."""
 
 
-@ibis.udf.scalar.builtin
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]  # the library is untyped
 def list_has_any(left: list[str], right: list[str]) -> bool:  # type: ignore[empty-body]  # idem
     """True when two lists share an element."""
 
@@ -77,4 +77,11 @@ def _one_word(raw: ibis.Value) -> ibis.Value:
 
 
 def _bare(name: ibis.Value) -> ibis.Value:
-    return name.re_replace(rf"\b({'|'.join(_PARTICLES)})\b", " ", ).re_replace(" +", " ").strip()
+    return (
+        name.re_replace(
+            rf"\b({'|'.join(_PARTICLES)})\b",
+            " ",
+        )
+        .re_replace(" +", " ")
+        .strip()
+    )

@@ -17,11 +17,13 @@ from whatworks.vocabulary import PERSON
 NODE: Final = "node"
 """Number of a person of a space, in the order of identifiers."""
 SPACE: Final = "space"
-TOKEN: Final = "token"
+HASHED: Final = "hashed_id"
 """Keyed hash of the identifier: what a linked person is called by."""
 NIR: Final = "nir"
 VERDICT: Final = "nir_verdict"
 BIRTH: Final = "birth"
+BIRTH_TEXT: Final = "birth_text"
+"""Eight digits: year, month, day."""
 YEAR: Final = "birth_year"
 DEFAULT_DAY: Final = "default_day"
 """1 where the date of birth is a 1 January, which files write when they know the year alone."""
@@ -65,7 +67,7 @@ def gather(records: Records, secret: Secret, *, scratch: Scratch) -> ibis.Table:
     Returns
     -------
     ibis.Table
-        One row per person of a space: ``node, space, person_id, token``, the verdict on the NIR and
+        One row per person of a space: ``node, space, person_id, hashed_id``, the verdict on the NIR and
         its thirteen characters where they are valid, the fields above, ``key_NAME`` for
         identifiers of other spaces. Null where nobody says.
     """
@@ -77,8 +79,8 @@ def gather(records: Records, secret: Secret, *, scratch: Scratch) -> ibis.Table:
     numbered = said.mutate(
         **{NODE: ibis.row_number().over(order_by=PERSON), SPACE: _space(said)},
     )
-    people = scratch.keep("people", numbered.select(*_compared(numbered)), what=WHAT)
-    made = keyed(people, secret, text=PERSON, purpose="person", into=TOKEN, scratch=scratch)
+    people = scratch.keep("people", numbered.select(**_compared(numbered)), what=WHAT)
+    made = keyed(people, secret, text=PERSON, purpose="person", into=HASHED, scratch=scratch)
     scratch.drop(people)
     return made
 
@@ -121,6 +123,7 @@ def _compared(said: ibis.Table) -> Mapping[str, ibis.Value]:
         VERDICT: judged,
         NIR: (judged == nir.VALID).ifelse(number.substr(0, nir.LENGTH), ibis.null(str)),
         BIRTH: said.birth_date,
+        BIRTH_TEXT: said.birth_date.strftime("%Y%m%d"),
         YEAR: said.birth_date.year().cast("int32"),
         DEFAULT_DAY: _is_default(said.birth_date),
         BIRTH_NAME: families[0],
@@ -138,7 +141,7 @@ def _compared(said: ibis.Table) -> Mapping[str, ibis.Value]:
         PHONE: (digits.length() >= _SHARED_PHONE).ifelse(digits.right(_SHARED_PHONE), None),
     }
     keys = {name: _identifier(said[name]) for name in said.columns if name.startswith(KEY)}
-    return {**keys, **{name: value.name(name) for name, value in plain.items()}}
+    return {**plain, **keys}
 
 
 def _prefix(said: ibis.Table) -> ibis.Value:
@@ -159,7 +162,7 @@ def _is_default(day: ibis.Value) -> ibis.Value:
 def _set(values: list[ibis.Value], *, flat: bool = False) -> ibis.Value:
     """Distinct values that are known, in order; null when there is none."""
     if flat:
-        empty = ibis.array([], type="array<string>")
+        empty = ibis.literal([], "array<string>")
         every = empty
         for value in values:
             every = every.concat(ibis.coalesce(value, empty))

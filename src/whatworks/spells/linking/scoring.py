@@ -28,8 +28,11 @@ from whatworks.spells.linking.people import NODE, SPACE, WHAT
 SEED: Final = 20_240_101
 """Of the draw of pairs from which ``u`` is learnt."""
 WEIGHT: Final = "match_weight"
-_PAIRS: Final = 2e6
-"""Pairs compared at each step of learning, at most about so many."""
+_PAIRS_EACH: Final = 50
+_FEWEST_PAIRS: Final = 500_000
+_MOST_PAIRS: Final = 5_000_000
+"""Pairs from which a step learns: about so many for each record, within these bounds. Chance agreement
+on a birth date is then met some tens of times at least."""
 _SESSIONS: Final = (
     f"l.{people.BIRTH} = r.{people.BIRTH} and l.{people.DEFAULT_DAY} = 0"
     f" and r.{people.DEFAULT_DAY} = 0 and l.{SPACE} <> r.{SPACE}",
@@ -95,7 +98,7 @@ def weigh_pairs(table: ibis.Table, pairs: ibis.Table, *, scratch: Scratch) -> ib
         try:
             frame = api.register(table.op().name, table_name=scratch.name("register"))
             learner = splink.Linker(frame, _settings(comparisons, odds), log_level=None)
-            learnt = _learn(learner, comparisons)
+            learnt = _learn(learner, comparisons, pairs=_enough(table))
             judge = splink.Linker(frame, _settings(comparisons, odds, learnt), log_level=None)
             held = scratch.keep("asked", _as_splink(pairs), what=WHAT)
             asked = api.register(held.op().name, table_name=scratch.name("pairs"))
@@ -131,14 +134,19 @@ def _starting_odds(table: ibis.Table) -> float:
     return _rounded(min(share, 0.5))
 
 
-def _learn(learner: Any, comparisons: Sequence[Comparison]) -> Parameters:  # noqa: ANN401 - untyped library
+def _enough(table: ibis.Table) -> int:
+    records = int(table.count().execute())
+    return min(max(_PAIRS_EACH * records, _FEWEST_PAIRS), _MOST_PAIRS)
+
+
+def _learn(learner: Any, comparisons: Sequence[Comparison], *, pairs: int) -> Parameters:
     """Estimate every level, keeping our own values where the data show nothing of it."""
     learner.training.estimate_u_using_random_sampling(
-        max_pairs=_PAIRS + 1, seed=SEED, min_count_per_level=None, num_chunks=1
+        max_pairs=pairs, seed=SEED, min_count_per_level=None, num_chunks=1
     )
     for rule in _SESSIONS:
         learner.training.estimate_parameters_using_expectation_maximisation(
-            rule, estimate_without_term_frequencies=True, max_pairs=_PAIRS
+            rule, estimate_without_term_frequencies=True, max_pairs=pairs
         )
     said = {c["output_column_name"]: c for c in learner.misc.save_model_to_json()["comparisons"]}
     learnt: dict[str, list[tuple[float, float]]] = {}
@@ -183,9 +191,7 @@ def _settings(
     }
 
 
-def _ladder(
-    comparison: Comparison, learnt: Sequence[tuple[float, float]] | None
-) -> dict[str, Any]:
+def _ladder(comparison: Comparison, learnt: Sequence[tuple[float, float]] | None) -> dict[str, Any]:
     values = learnt or [(level.m, level.u) for level in comparison.levels]
     levels: list[dict[str, Any]] = [
         {

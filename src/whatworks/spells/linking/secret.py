@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 import ibis
 
-from whatworks.errors import OptionError, RefusedError
+from whatworks.errors import RefusedError
 from whatworks.sources.mapping.people import Linkage
 from whatworks.sources.problems import reworded
 from whatworks.sources.scratch import Scratch

@@ -28,7 +28,7 @@ EARLY, SETTLED = 2, 6
 """Months after which a month is seen, first provisionally and then for good."""
 BOTH: Final = range(26, 32)
 """Months delivered in both vintages."""
-LATE: Final = 6
+LATE: Final = 3
 """One person in so many opens too late for the first vintage."""
 _HEADER: Final = (
     *("id_midas", "NUMCAF", "NORDALLC", "DTREFFRE", "RSAVERS", "MTRSAVER"),

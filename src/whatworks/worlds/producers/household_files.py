@@ -6,8 +6,8 @@ rules on the number of the person alone, so that whoever knows the pathway can w
 - a file that stops being paid is closed at once; for one person in three it is suspended for two
   months first;
 - one person in five has a file pending in the month before it opens;
-- at their first closure, one person in ten moves to another département and is never seen again,
-  and one in ten is merged into another household and seen again when paid again.
+- at their first closure, one person in five moves to another département and is never seen again,
+  and one in five is merged into another household and seen again when paid again.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def standings(extract: Extract, person: int, months: range) -> Iterator[Standing
 
 
 def _motive(person: int, *, first: bool) -> str:
-    if first and person % 10 == 3:
+    if first and person % 5 == 3:
         return MOVED
-    if first and person % 10 == 7:
+    if first and person % 5 == 2:
         return MERGED
     return LAPSED if person % 2 else STRUCK_OFF

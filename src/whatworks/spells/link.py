@@ -1,0 +1,404 @@
+"""The verb `link`: persons that several systems know under different numbers become one.
+
+In three ways, in this order: a valid NIR in common; another key in common, as the mapping lists them; else
+the probability that two records are one person, given names, dates and places. Identities stay in this
+room: what leaves it calls persons by keyed hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import ibis
+from ibis import _
+from ibis.backends.duckdb import Backend
+
+from whatworks.errors import OptionError, RefusedError, SourceRefused
+from whatworks.ledger import Ledger
+from whatworks.sources.mapping.people import Linkage
+from whatworks.sources.problems import ProblemsError, refusal
+from whatworks.sources.records import Linked, Records
+from whatworks.sources.scratch import Scratch
+from whatworks.spells.linking import (
+    blocking,
+    clusters,
+    keys,
+    nir,
+    people,
+    rates,
+    rewriting,
+    scoring,
+)
+from whatworks.spells.linking.clusters import PERSONS, SPACES
+from whatworks.spells.linking.keys import (
+    BY_NIR,
+    DOUBT,
+    LEFT,
+    METHOD,
+    PROBABILITY,
+    RIGHT,
+    STAGE,
+    KeyPairs,
+)
+from whatworks.spells.linking.people import HASHED, NODE, SPACE, WHAT
+from whatworks.spells.linking.secret import read_secret
+from whatworks.vocabulary import PERSON
+
+ALONE = "alone"
+PROBABILISTIC = "probabilistic"
+_ROOM = "spells"
+_LEAST = 0.5
+"""Probability above which a record has at most one likely counterpart in each space."""
+_NAME_LENGTH = 32
+_PAIRS = {
+    LEFT: "int64",
+    RIGHT: "int64",
+    STAGE: "int32",
+    METHOD: "string",
+    PROBABILITY: "float64",
+    DOUBT: "float64",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Pairs with their probabilities, from which persons are made at any threshold.
+
+    Parameters
+    ----------
+    records : Records
+        Not linked; they still hold identities.
+    threshold : float
+        The one `at` takes when it is given none.
+    people : ibis.Table
+        ``node, space, person_id, hashed_id, sex, birth_year``: every person of every space.
+    groups : ibis.Table
+        ``node, linked_node, spaces``: persons linked by NIR and keys.
+    certain, probable : ibis.Table
+        ``left_node, right_node, stage, method, probability, doubt``: pairs by NIR and keys, and pairs
+        more probable than not.
+    ledger : Ledger
+        Steps of the scoring.
+    """
+
+    records: Records
+    threshold: float
+    people: ibis.Table
+    groups: ibis.Table
+    certain: ibis.Table
+    probable: ibis.Table
+    ledger: Ledger
+
+    def at(self, threshold: float | None = None) -> Records:
+        """Records in which pairs from this probability on are one person.
+
+        Parameters
+        ----------
+        threshold : float, optional
+            Strictly between 0.5 and 1.
+
+        Raises
+        ------
+        OptionError
+            When it is not.
+        """
+        chosen = self.threshold if threshold is None else threshold
+        if not _LEAST < chosen < 1:
+            raise OptionError(
+                what="threshold",
+                needed="a probability strictly between 0.5 and 1",
+                found=f"{chosen:g}",
+                remedy="write for instance 0.99",
+            )
+        with Scratch(_engine(self.records)) as scratch:
+            try:
+                return _linked(self, chosen, scratch=scratch)
+            except ProblemsError as error:
+                raise refusal(error.problems) from None
+
+
+def link(
+    records: Records, *, linkage: Linkage | None = None, threshold: float | None = None
+) -> Records:
+    """Recognise the persons that several systems know.
+
+    Parameters
+    ----------
+    records : Records
+        With ``identities``, of at least two spaces. Left as they are: linking them again at another
+        threshold gives other Records.
+    linkage : Linkage, optional
+        Secret, keys and threshold; by default what the mapping says under ``[link]``.
+    threshold : float, optional
+        Probability from which two records are one person, instead of the linkage's.
+
+    Returns
+    -------
+    Records
+        Every table names persons by ``person_id``, the first 32 hexadecimal digits of an HMAC-SHA256:
+        the same for the same inputs and secret. ``identities`` is None and ``linked`` says how each
+        link was made.
+
+    Raises
+    ------
+    OptionError
+        When an option cannot be followed, or the package that a probabilistic linkage needs is absent.
+    RefusedError
+        When there is no secret fit for use, or too little to tell persons apart.
+    SourceRefused
+        When a column mapped as NIR holds hashes.
+
+    See Also
+    --------
+    score : The same in two steps, to compare several thresholds at little cost.
+
+    Notes
+    -----
+    Persons of one space are different persons: nobody is linked to two of them. A probability is that
+    of the pair given all rivals: with odds ``o`` from the model of Fellegi and Sunter [1]_, it is
+    ``o / (1 + R)``, ``R`` being the greater of the sums of odds of all pairs that either record has
+    in the space of the other.
+
+    References
+    ----------
+    .. [1] Fellegi, I. P. and Sunter, A. B. (1969). A Theory for Record Linkage. Journal of the
+       American Statistical Association, 64(328), 1183-1210. doi:10.1080/01621459.1969.10501049
+    """
+    return score(records, linkage=linkage).at(threshold)
+
+
+def score(records: Records, *, linkage: Linkage | None = None) -> Scored:
+    """Compare persons once; `Scored.at` then makes records at any threshold.
+
+    Parameters and errors are those of `link`.
+    """
+    options = _options(records, linkage)
+    secret = read_secret(options)
+    with Scratch(_engine(records)) as scratch:
+        try:
+            _refuse_hashes(records)
+            table = people.gather(records, secret, scratch=scratch)
+            _refuse_one_space(table)
+            scored = _score(records, options, table, scratch=scratch)
+        except ProblemsError as error:
+            raise refusal(error.problems) from None
+        scratch.hand_over(scored.people, scored.groups, scored.certain, scored.probable)
+        return scored
+
+
+def _options(records: Records, linkage: Linkage | None) -> Linkage:
+    if records.identities is None:
+        raise OptionError(
+            what="link",
+            needed="records whose sources say who persons are (the table 'identity' of a source)",
+            found="records linked already" if records.linked else "none that does",
+            remedy="link the records that read() gives" if records.linked else "map those columns",
+        )
+    return linkage or records.linkage or Linkage()
+
+
+def _engine(records: Records) -> Backend:
+    if not isinstance(records.connection, Backend):
+        raise OptionError(
+            what="link",
+            needed="records held by DuckDB",
+            found=f"records held by {records.connection.name}",
+            remedy="read and link on the default engine, then hand the linked records over",
+        )
+    return records.connection
+
+
+def _refuse_hashes(records: Records) -> None:
+    """Refuse a column of NIRs that somebody has hashed without a key of ours."""
+    identities = records.identities
+    if identities is None or "nir" not in identities.columns:
+        return
+    hashed = identities.filter(nir.looks_hashed(identities["nir"]))
+    count = int(hashed.count().execute())
+    if count:
+        spaces = hashed.select(SPACE).distinct()[SPACE].execute()
+        raise SourceRefused(
+            what=f"identity.nir of {', '.join(sorted(s or 'the sources' for s in spaces))}",
+            needed="NIRs of 13 or 15 characters, which are hashed here with a secret",
+            found=f"{count:,} values written like hashes. There are so few possible NIRs that a hash "
+            "made without a secret can be reversed by trying them all, and such a file still names "
+            "persons",
+            remedy="ask for the NIR itself; or, if the producer and you hold keyed hashes made with "
+            "one secret, map the column under identity.keys and list it in [link] keys",
+        )
+
+
+def _refuse_one_space(table: ibis.Table) -> None:
+    spaces = int(table[SPACE].nunique().execute())
+    if spaces < 2:
+        raise RefusedError(
+            what="link",
+            needed="persons of two spaces at least",
+            found=str(spaces),
+            remedy="write person.space in each source, or leave out [link]: sources of one space "
+            "already identify persons alike",
+        )
+
+
+def _score(records: Records, options: Linkage, table: ibis.Table, *, scratch: Scratch) -> Scored:
+    keys.check_keys(options.keys, table)
+    ledger = _nir_step(table)
+    groups = clusters.alone(table, scratch=scratch)
+    made: list[KeyPairs] = []
+    names = (BY_NIR, *keys.names_of(options.keys))
+    for stage, (name, parts) in enumerate(zip(names, (("nir",), *options.keys), strict=True)):
+        pairs = keys.pairs(table, parts, name=name, stage=stage, scratch=scratch)
+        made.append(pairs)
+        groups = clusters.joined(groups, pairs.edges, scratch=scratch)
+        if pairs.holders:
+            ledger = ledger.add(
+                _ROOM,
+                f"link_{name}",
+                unit="persons",
+                before=pairs.holders,
+                dropped={"key_shared": pairs.shared},
+            )
+    if options.probabilistic:
+        probable, ledger = _probable(table, groups, ledger, stage=len(names), scratch=scratch)
+    else:
+        probable = scratch.empty("probable", ibis.schema(_PAIRS))
+    kept = table.select(NODE, SPACE, PERSON, HASHED, people.SEX, people.YEAR)
+    return Scored(
+        records=records,
+        threshold=options.threshold,
+        people=scratch.keep("persons_of_spaces", kept, what=WHAT),
+        groups=groups,
+        certain=_together([pairs.edges for pairs in made], scratch=scratch),
+        probable=probable,
+        ledger=ledger,
+    )
+
+
+def _nir_step(table: ibis.Table) -> Ledger:
+    """NIRs read, and why some do not count."""
+    verdicts = table.filter(_[people.VERDICT].notnull()).group_by(people.VERDICT)
+    counts = verdicts.aggregate(n=_.count()).order_by(people.VERDICT).execute()
+    found = {str(v): int(n) for v, n in zip(counts[people.VERDICT], counts["n"], strict=True)}
+    if not found:
+        return Ledger()
+    dropped = {f"nir_{reason}": n for reason, n in found.items() if reason != nir.VALID}
+    return Ledger().add(
+        _ROOM, "nir", unit="identifiers", before=sum(found.values()), dropped=dropped
+    )
+
+
+def _together(tables: Sequence[ibis.Table], *, scratch: Scratch) -> ibis.Table:
+    typed = [t.select(**{c: t[c].cast(kind) for c, kind in _PAIRS.items()}) for t in tables]
+    return scratch.keep("pairs", ibis.union(*typed) if len(typed) > 1 else typed[0], what=WHAT)
+
+
+def _probable(
+    table: ibis.Table, groups: ibis.Table, ledger: Ledger, *, stage: int, scratch: Scratch
+) -> tuple[ibis.Table, Ledger]:
+    """Pairs more probable than not, by names, dates and places."""
+    pairs, blocks, common = blocking.candidates(table, groups, scratch=scratch)
+    ledger = ledger.add(
+        _ROOM, "link_blocks", unit="blocks", before=blocks, dropped={"too_common": common}
+    )
+    weights = scoring.weigh_pairs(table, pairs, scratch=scratch)
+    scratch.drop(pairs)
+    left, right = table.view(), table.view()
+    ends = weights.join(left, weights[LEFT] == left[NODE]).join(
+        right, weights[RIGHT] == right[NODE]
+    )
+    odds = ends.select(
+        weights[LEFT],
+        weights[RIGHT],
+        left_space=left[SPACE],
+        right_space=right[SPACE],
+        odds=ibis.literal(2.0) ** weights[scoring.WEIGHT].clip(upper=500),
+    )
+    of_left = _.odds.sum().over(group_by=[LEFT, "right_space"])
+    of_right = _.odds.sum().over(group_by=[RIGHT, "left_space"])
+    rivals = odds.mutate(of_left=of_left, of_right=of_right)
+    given = rivals.mutate(
+        **{PROBABILITY: (_.odds / (1 + ibis.greatest(_.of_left, _.of_right))).round(9)}
+    )
+    likely = given.filter(_[PROBABILITY] > _LEAST).mutate(
+        **{
+            STAGE: ibis.literal(stage, "int32"),
+            METHOD: ibis.literal(PROBABILISTIC),
+            DOUBT: 1 - _[PROBABILITY],
+        }
+    )
+    made = _together([likely], scratch=scratch)
+    scratch.drop(weights)
+    return made, ledger
+
+
+def _linked(scored: Scored, threshold: float, *, scratch: Scratch) -> Records:
+    records = scored.records
+    probable = scored.probable.filter(_[PROBABILITY] >= threshold)
+    groups = clusters.joined(scored.groups, probable, scratch=scratch)
+    edges = _together([scored.certain, probable], scratch=scratch)
+    members = scratch.keep("members", _members(scored.people, groups, edges), what=WHAT)
+    names = members.select(PERSON, NODE, rewriting.LINKED)
+    made, values = rewriting.rewrite(records, names, scratch=scratch)
+    final = members.drop(PERSON).rename({PERSON: rewriting.LINKED})
+    links = scratch.keep("links", final.select(SPACE, PERSON, METHOD, PROBABILITY), what=WHAT)
+    counts = {
+        "edges": int(edges.count().execute()),
+        "conflicts": clusters.conflicts(groups, edges),
+        "records": int(members.count().execute()),
+        "persons": int(members[rewriting.LINKED].nunique().execute()),
+    }
+    ledger = _ledger(records.ledger + scored.ledger, counts, values)
+    linked = Linked(links=links, rates=rates.measure(made, final), threshold=threshold)
+    scratch.hand_over(links)
+    return replace(made, linked=linked, ledger=ledger)
+
+
+def _members(table: ibis.Table, groups: ibis.Table, edges: ibis.Table) -> ibis.Table:
+    """Every person of a space: called how, linked how."""
+    left, right = groups.view(), groups.view()
+    ends = edges.join(left, edges[LEFT] == left[NODE]).join(right, edges[RIGHT] == right[NODE])
+    used = ends.filter(left[PERSONS] == right[PERSONS]).select(
+        edges[LEFT], edges[RIGHT], edges[STAGE], edges[METHOD], edges[PROBABILITY], edges[DOUBT]
+    )
+    both = used.rename({NODE: LEFT}).drop(RIGHT).union(used.rename({NODE: RIGHT}).drop(LEFT))
+    order = [STAGE, ibis.desc(PROBABILITY), DOUBT]
+    ranked = both.mutate(rank=ibis.row_number().over(group_by=NODE, order_by=order))
+    best = ranked.filter(_.rank == 0).select(NODE, METHOD, PROBABILITY, DOUBT)
+    called = table.select(**{PERSONS: table[NODE], "called": table[HASHED].left(_NAME_LENGTH)})
+    whole = table.join(groups.drop(SPACES), NODE).join(called, PERSONS).left_join(best, NODE)
+    return whole.select(
+        NODE,
+        SPACE,
+        PERSON,
+        people.SEX,
+        people.YEAR,
+        PROBABILITY,
+        DOUBT,
+        **{rewriting.LINKED: whole.called, METHOD: whole[METHOD].fill_null(ALONE)},
+    )
+
+
+def _ledger(ledger: Ledger, counts: dict[str, int], values: dict[str, int]) -> Ledger:
+    ledger = ledger.add(
+        _ROOM,
+        "link_pairs",
+        unit="pairs",
+        before=counts["edges"],
+        dropped={"other_person": counts["conflicts"]},
+    )
+    if values["said"]:
+        ledger = ledger.add(
+            _ROOM,
+            "link_values",
+            unit="values",
+            before=values["said"],
+            dropped={"repeated": values["repeated"], "disagree": values["disagree"]},
+        )
+    return ledger.add(
+        _ROOM,
+        "link",
+        unit="persons",
+        before=counts["records"],
+        dropped={"merged": counts["records"] - counts["persons"]},
+    )
