@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from whatworks.errors import MappingError
 from whatworks.indicators import Assessment, Gate, Measured, assess, indicators, measure
+from whatworks.indicators.assessment import CRITERIA
 from whatworks.months import to_label
 from whatworks.panel import Panel, expand
 from whatworks.report import gate as told
@@ -47,6 +48,13 @@ class Checked:
     def refused(self) -> bool:
         """Whether no outcome at all can be published."""
         return all(a.verdict is GateVerdict.REFUSED for a in self.verdicts.values())
+
+    @property
+    def unmeasured(self) -> tuple[str, ...]:
+        """Criteria that nothing here allows to measure, on any outcome."""
+        judged = [a for a in self.verdicts.values() if a.unmeasured]
+        common = set.intersection(*(set(a.unmeasured) for a in judged)) if judged else set()
+        return tuple(criterion.name for criterion in CRITERIA if criterion.name in common)
 
     def refusals(self, words: Words) -> list[str]:
         """Each refusal in full sentences: the outcome, where, why, what to do, who may waive it."""

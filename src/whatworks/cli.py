@@ -159,6 +159,8 @@ def check(
             if next(iter(columns.values())):
                 out.print(_table(title, columns))
         speak = words(lang)
+        if unmeasured := found.unmeasured:
+            _line(f"Not measured here: {', '.join(unmeasured)}")
         for line in found.reserves(speak):
             _line(f"~ {line}")
         for line in found.refusals(speak):
@@ -189,8 +191,9 @@ def list_indicators(
     speak = words(lang)
     if name is not None and source is not None:
         listing.refuse_unless_shown(name, source)
-    chosen = listing.chosen(name, source)
-    out.print(_table("Indicators", listing.columns(chosen, speak)))
+    for identifier in listing.chosen(name, source):
+        for line in listing.lines(identifier, speak):
+            _line(line)
 
 
 schema = typer.Typer(no_args_is_help=True, help="Print the JSON Schema of a file, for an editor.")

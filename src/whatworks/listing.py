@@ -68,17 +68,14 @@ def chosen(name: str | None, source: str | None) -> tuple[str, ...]:
     return indicators() if source is None else possible(shown_by_mapping(source))
 
 
-def columns(identifiers: tuple[str, ...], words: Words) -> dict[str, list[str]]:
-    """Identifier, label, nature, unit and switches of each."""
-    listed = [lookup(identifier) for identifier in identifiers]
-    return {
-        "indicator": [i.id for i in listed],
-        "label": [names.outcome(words, i.id, "label") for i in listed],
-        "nature": [str(i.nature) for i in listed],
-        "unit": [i.unit for i in listed],
-        "needs": [", ".join((*i.kinds, *i.codes, *i.measures)) for i in listed],
-        "switches": [
-            "; ".join(f"{key}: {value}".replace("_", " ") for key, value in i.switches.items())
-            for i in listed
-        ],
-    }
+def lines(identifier: str, words: Words) -> tuple[str, ...]:
+    """An indicator in three lines at most: what it is, what it needs, its switches."""
+    listed = lookup(identifier)
+    unit = f", {listed.unit}" if listed.unit else ""
+    needs = ", ".join((*listed.kinds, *listed.codes, *(f"measure {m}" for m in listed.measures)))
+    switches = "; ".join(f"{key}: {value}" for key, value in listed.switches.items())
+    return (
+        f"{listed.id} ({listed.nature}{unit}): {names.outcome(words, listed.id, 'label')}",
+        *([f"    needs {needs}"] if needs else []),
+        *([f"    {switches.replace('_', ' ')}"] if switches else []),
+    )

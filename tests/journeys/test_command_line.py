@@ -47,7 +47,8 @@ def study(tmp_path: Path) -> Path:
 def test_help_teaches_the_way_in() -> None:
     shown = whatworks("--help")
     assert shown.returncode == 0
-    for word in ("demo", "simulate", "run", "check", "Exit codes"):
+    commands = ("demo", "simulate", "run", "check", "indicators", "schema", "templates", "build")
+    for word in (*commands, "Exit codes"):
         assert word in shown.stdout
 
 
@@ -232,3 +233,173 @@ def test_simulate_of_what_cannot_be_is_a_usage_error(
     assert shown.returncode == 2
     assert "Traceback" not in shown.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["afile"]
+
+
+WAIVER = """
+schema = 1
+[[waivers]]
+criterion = "months_unseen"
+by = "Camille Martin"
+on = 2026-03-02
+why = "the first files are being sent again"
+"""
+
+
+@pytest.fixture
+def short_contracts(tmp_path: Path) -> Path:
+    """The sample, its contracts seen from 2021 only: 40 % of the window unseen."""
+    folder = tmp_path / "sample"
+    shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns("sources"))
+    text = (folder / "sources.toml").read_text(encoding="utf-8")
+    head, contracts, rest = text.partition("[sources.contracts]")
+    rest = rest.replace('coverage = ["2019-01"', 'coverage = ["2021-01"', 1)
+    (folder / "sources.toml").write_text(head + contracts + rest, encoding="utf-8")
+    return folder / "sources.toml"
+
+
+def test_check_as_json_prints_json_and_nothing_else() -> None:
+    shown = whatworks("check", SAMPLE / "sources.toml", "--json", PYTHONIOENCODING="ascii:strict")
+    assert shown.returncode == 0, shown.stderr
+    found = json.loads(shown.stdout)
+    verdicts = {o["indicator"]: o["verdict"] for o in found["outcomes"]}
+    assert verdicts["employment_presence"] == "published"
+    assert verdicts["ed_siae"] == "refused"
+    refused = next(o for o in found["outcomes"] if o["indicator"] == "ed_siae")["refusals"][0]
+    assert {"what", "where", "found", "needed", "to_do", "waivable"} <= set(refused)
+    assert found["gate"]["months_unseen"] == {"reserve": 0.01, "refuse": 0.1}
+    assert {f["sensitivity"] for f in found["fields"]} == {"ordinary"}
+    identifiers = pd.read_csv(SAMPLE / "personnes.csv", sep=";", dtype=str)["ID"].head(200)
+    assert not [i for i in identifiers if i in shown.stdout]
+
+
+def test_check_prints_refusals_in_full_sentences_and_a_waiver_with_its_name(
+    short_contracts: Path, tmp_path: Path
+) -> None:
+    refused = whatworks("check", short_contracts, PYTHONIOENCODING="utf-8")
+    assert refused.returncode == 0, refused.stderr
+    sentence = next(s for s in refused.stdout.splitlines() if s.startswith("× Présence en emploi"))
+    for words in (
+        "contrats, janvier 2019 à décembre 2023",
+        "40,0",
+        "Raccourcir",
+        "personne nommée",
+    ):
+        assert words in sentence
+    (tmp_path / "gate.toml").write_text(WAIVER, encoding="utf-8")
+    gate = ("--gate", tmp_path / "gate.toml", "--lang", "en")
+    waived = whatworks("check", short_contracts, *gate, PYTHONIOENCODING="utf-8")
+    assert waived.returncode == 0, waived.stderr
+    assert "× Presence in employment" not in waived.stdout
+    assert "Waived by Camille Martin on 2026-03-02 (months_unseen)" in waived.stdout
+
+
+def test_check_exits_with_3_when_nothing_can_be_published(study: Path) -> None:
+    target = study.parent / "sources.toml"
+    text = target.read_text(encoding="utf-8")
+    target.write_text(
+        text.replace('["2019-01", "2023-12"]', '["2009-01", "2023-12"]', 1).replace(
+            '"2" = "rsa"', '"2" = "ppa"'
+        ),
+        encoding="utf-8",
+    )
+    shown = whatworks("check", target, "--json")
+    assert shown.returncode == 3, shown.stderr
+    assert {o["verdict"] for o in json.loads(shown.stdout)["outcomes"]} == {"refused"}
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_check_draws_what_is_missing(tmp_path: Path, short_contracts: Path, suffix: str) -> None:
+    place = tmp_path / "figures" / f"missing.{suffix}"
+    shown = whatworks("check", short_contracts, "--json", "--heatmap", place)
+    assert shown.returncode == 0, shown.stderr
+    json.loads(shown.stdout)
+    content = place.read_bytes()
+    assert content.startswith(b"\x89PNG" if suffix == "png" else b"<?xml")
+    if suffix == "svg":
+        assert "24 mois non couverts" in content.decode()
+    assert [p.name for p in place.parent.iterdir()] == [place.name]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--gate", "none.toml"), ["none.toml", "no such file"]),
+        (("--heatmap", "missing.pdf"), ["svg, png"]),
+        (("--heatmap", "afile/missing.svg"), ["missing.svg", "can be written"]),
+        (("--lang", "de"), ["fr, en"]),
+    ],
+)
+def test_check_of_what_cannot_be_is_a_usage_error(
+    tmp_path: Path, words: tuple[str, ...], told: list[str]
+) -> None:
+    (tmp_path / "afile").write_text("mine", encoding="utf-8")
+    shown = whatworks("check", SAMPLE / "sources.toml", *words, cwd=tmp_path)
+    assert shown.returncode == 2, shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert not shown.stdout
+    for word in told:
+        assert word in " ".join(shown.stderr.split())
+    assert [p.name for p in tmp_path.iterdir()] == ["afile"]
+
+
+def test_indicators_lists_nature_and_switches() -> None:
+    shown = whatworks("indicators", "--lang", "en", PYTHONIOENCODING="utf-8")
+    assert shown.returncode == 0, shown.stderr
+    assert "ed_siae (outcome, pp): Durable employment" in shown.stdout
+    assert "fixed term: more than six months" in shown.stdout
+    assert "interviews_held (activity): Interviews held" in shown.stdout
+    assert "non_take_up (unobserved): Non-take-up" in shown.stdout
+
+
+def test_an_outcome_asked_of_a_source_of_activity_is_refused_with_what_it_can_show() -> None:
+    shown = whatworks("indicators", "employment_presence", "--source", "rdv_insertion")
+    assert (shown.returncode, shown.stdout) == (3, "")
+    said = " ".join(shown.stderr.split())
+    for words in (
+        "IndicatorRefused · employment_presence refused (rdv_insertion)",
+        "needed: a source that shows employment",
+        "days_to_first_meeting (process)",
+    ):
+        assert words in said
+    mapped = whatworks("indicators", "employment_presence", "--source", SAMPLE / "sources.toml")
+    assert mapped.returncode == 0, mapped.stderr
+    activity = whatworks("indicators", "interviews_held", "--source", "rdv_insertion")
+    assert activity.returncode == 3
+    nothing = whatworks("indicators", "--source", "rdv_insertions")
+    assert nothing.returncode == 2
+    assert "rdv_insertion" in nothing.stderr
+
+
+def test_the_schema_of_mappings_is_json() -> None:
+    shown = whatworks("schema", "mapping")
+    assert shown.returncode == 0, shown.stderr
+    assert "sources" in json.loads(shown.stdout)["properties"]
+
+
+def test_templates_are_listed_printed_and_written_once(tmp_path: Path) -> None:
+    listed = whatworks("templates").stdout.split()
+    assert "cnaf_rsa_xml" in listed
+    printed = whatworks("templates", "generic_csv", PYTHONIOENCODING="utf-8")
+    assert "[sources." in printed.stdout
+    assert whatworks("templates", "--out", tmp_path / "t").returncode == 0
+    assert sorted(p.stem for p in (tmp_path / "t").iterdir()) == listed
+    assert (tmp_path / "t" / "generic_csv.toml").read_text(encoding="utf-8") == printed.stdout
+    again = whatworks("templates", "generic_csv", "--out", tmp_path / "t")
+    assert again.returncode == 2
+    assert "a file" in again.stderr
+    unknown = whatworks("templates", "generic_cvs")
+    assert unknown.returncode == 2
+    assert "generic_csv" in unknown.stderr
+
+
+def test_build_writes_a_panel_and_says_where(tmp_path: Path) -> None:
+    words = ("--first", "2022-01", "--last", "2022-12", "--out", tmp_path / "panel")
+    shown = whatworks("build", SAMPLE / "sources.toml", *words, "--memory", "500MB")
+    assert shown.returncode == 0, shown.stderr
+    assert "2,400 persons" in shown.stdout
+    assert list((tmp_path / "panel").rglob("*.parquet"))
+    wrong = whatworks("build", SAMPLE / "sources.toml", *words[:3], "2021-01", *words[4:])
+    assert wrong.returncode == 2
+    assert "Traceback" not in wrong.stderr
+    size = whatworks("build", SAMPLE / "sources.toml", *words, "--memory", "lots")
+    assert size.returncode == 2

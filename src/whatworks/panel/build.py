@@ -34,7 +34,7 @@ def build(
     *,
     first: str,
     last: str,
-    block_persons: int = 50_000,
+    block_persons: int = 100_000,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Panel:
     """Lay spells out by person and month into a folder of Parquet files.
@@ -80,7 +80,7 @@ def build(
             what="block_persons",
             needed="1 or more",
             found=str(block_persons),
-            remedy="leave it out: 50,000 persons at a time fit in one gigabyte",
+            remedy="leave it out: 100,000 persons at a time fit in one gigabyte",
         )
     if isinstance(spells, Records):
         spells = reconcile(spells)

@@ -42,11 +42,11 @@ def joined(parts: Sequence[ibis.Value]) -> ibis.Value:
     r"""One text for several parts, a different one for every different sequence of parts.
 
     Parts are separated by ``|``; inside a part ``\`` and ``|`` are written ``\\`` and ``\|``. A
-    single part is itself.
+    single part is itself. Null where a part is.
     """
     if len(parts) == 1:
         return parts[0]
-    return ibis.literal(_MARK).join([escaped(part) for part in parts])
+    return reduce(lambda one, other: one + _MARK + other, map(escaped, parts))
 
 
 def escaped(part: ibis.Value) -> ibis.Value:

@@ -168,9 +168,7 @@ def one_identity_each(
     before, after = (int(t.count().execute()) for t in (different, identities))
     scratch.drop(rows)
     dropped = {"other_identity": before - after}
-    return identities, Passage(
-        name="identities", unit="identities", before=before, dropped=dropped
-    )
+    return identities, Passage(name="identities", unit="identities", before=before, dropped=dropped)
 
 
 def _alike(

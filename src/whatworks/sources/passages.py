@@ -44,6 +44,4 @@ class Passage:
 
     def written(self, ledger: Ledger) -> Ledger:
         """Ledger with this passage as a step."""
-        return ledger.add(
-            ROOM, self.name, unit=self.unit, before=self.before, dropped=self.dropped
-        )
+        return ledger.add(ROOM, self.name, unit=self.unit, before=self.before, dropped=self.dropped)

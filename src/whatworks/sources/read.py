@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping as Mapped
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ibis
@@ -21,7 +21,7 @@ from whatworks.sources.gathering import (
     reading_ledger,
 )
 from whatworks.sources.joining import acquaintance, circles_of, unheard
-from whatworks.sources.mapping import Mapping, load
+from whatworks.sources.mapping import Linkage, Mapping, load
 from whatworks.sources.objections import Opposed, read_objections
 from whatworks.sources.passages import Passage
 from whatworks.sources.problems import Problem, ProblemsError, refusal, refuse_if, reworded
@@ -90,9 +90,19 @@ def read(mapping_file: str | Path, *, connection: Backend | None = None) -> Reco
             with reworded("the raw files"):
                 beside = _read_beside(mapping, path, spool=spool, scratch=scratch)
                 readings = _read_all(mapping, path, beside, spool=spool, scratch=scratch)
-                return _records(mapping, digest, readings, beside, scratch=scratch)
+                records = _records(mapping, digest, readings, beside, scratch=scratch)
+                return replace(records, linkage=_linkage(mapping, path))
         except ProblemsError as error:
             raise refusal(error.problems) from None
+
+
+def _linkage(mapping: Mapping, path: Path) -> Linkage | None:
+    """What the mapping says of linkage, its paths no longer relative to the mapping."""
+    told = mapping.link
+    if told is None or told.secret_file is None:
+        return told
+    secret = path.absolute().parent / told.secret_file
+    return told.model_copy(update={"secret_file": str(secret)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,9 +142,8 @@ def read_source(
     rows = with_meaning(raw, vouching, crossing, opposed, scratch=scratch)
     place = Place(source=name, files=tuple(file.name for file in raw.files))
     flags = row_flags(rows, vouching, raw.newest)
-    marked, dropped = settle(
-        rows, flags, keep=_kept(raw, source), place=place, scratch=scratch
-    )
+    kept = _kept(raw, source)
+    marked, dropped = settle(rows, flags, keep=kept, place=place, scratch=scratch)
     unsettled = first_unsettled(rows, source, raw.newest)
     for table in raw.held:
         scratch.drop(table)
@@ -161,7 +160,7 @@ def read_source(
     )
     sound = marked.filter(marked[REASON].isnull())
     if crossing is not None and bridges.has_members(source):
-        reading, marked, sound = _copied(reading, marked, crossing, opposed, scratch=scratch)
+        reading, marked, sound = _copied(reading, marked, kept, crossing, opposed, scratch=scratch)
     reading = _with_persons(reading, sound, scratch=scratch)
     own = sound.select(FILE, PERSON, *carried_columns(vouching), *raw.layout_columns)
     said = LAYOUTS[source.layout].events(own, vouching, listed=listed)
@@ -192,20 +191,21 @@ def _kept(raw: RawRows, source: Source) -> list[str]:
 def _copied(
     reading: Reading,
     marked: ibis.Table,
+    kept: list[str],
     crossing: Crossing,
     opposed: Opposed | None,
     *,
     scratch: Scratch,
 ) -> tuple[Reading, ibis.Table, ibis.Table]:
     """Give each row to every person that its identifier leads to."""
-    sound = marked.filter(marked[REASON].isnull()).drop(REASON)
+    sound = marked.filter(marked[REASON].isnull()).select(*kept)
     each = with_objections(
         bridges.for_each_member(sound, reading.source, crossing), reading.source, opposed
     )
     copies, dropped = settle(
         each,
         (objection_flag(each),),
-        keep=list(sound.columns),
+        keep=kept,
         place=replace(reading.place, unit="person_rows"),
         scratch=scratch,
     )
@@ -237,7 +237,10 @@ def _with_persons(reading: Reading, sound: ibis.Table, *, scratch: Scratch) -> R
         *attributes.unmapped_values(sound, source, name=reading.name),
         *identities.unread(sound, source, place=place),
     )
-    said, lived = identities.said_identities(sound, source), households.said_households(sound, source)
+    said, lived = (
+        identities.said_identities(sound, source),
+        households.said_households(sound, source),
+    )
     last = reading.rows if reading.copies is None else reading.copies
     reading = replace(
         reading,

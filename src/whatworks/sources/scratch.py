@@ -24,7 +24,8 @@ class Scratch:
     def __init__(self, connection: Backend) -> None:
         self.connection = connection
         self._held: set[str] = set()
-        self._views: dict[str, Path | None] = {}
+        self._files: dict[str, Path] = {}
+        self._under: dict[str, str] = {}
 
     def __enter__(self) -> Scratch:
         return self
@@ -53,15 +54,15 @@ class Scratch:
     def scan(self, stem: str, file: Path) -> ibis.Table:
         """Rows of a Parquet file of ours, read each time they are asked for; it goes with them."""
         name = self.name(stem)
-        self._views[name] = file
+        self._files[name] = file
         return self.connection.read_parquet(
             literal_path(file), table_name=name, hive_partitioning=False
         )
 
-    def view(self, stem: str, table: ibis.Table) -> ibis.Table:
-        """Name a table without computing it."""
+    def view(self, stem: str, table: ibis.Table, *, over: ibis.Table) -> ibis.Table:
+        """Name a table without computing it; ``over``, which nothing else reads, goes with it."""
         name = self.name(stem)
-        self._views[name] = None
+        self._under[name] = _name_of(over)
         return self.connection.create_view(name, table)
 
     def empty(self, stem: str, schema: ibis.Schema) -> ibis.Table:
@@ -78,11 +79,13 @@ class Scratch:
 
     def _drop(self, name: str) -> None:
         self._held.discard(name)
-        if name not in self._views:
+        if name not in self._files and name not in self._under:
             self.connection.drop_table(name, force=True)
             return
         self.connection.drop_view(name, force=True)
-        if (file := self._views.pop(name)) is not None:
+        if (under := self._under.pop(name, None)) is not None:
+            self._drop(under)
+        if (file := self._files.pop(name, None)) is not None:
             file.unlink(missing_ok=True)
 
 

@@ -13,10 +13,10 @@ from ibis.backends.duckdb import Backend
 
 from whatworks.months import to_index, to_label
 from whatworks.sources import values
+from whatworks.sources.coverage import VINTAGE
 from whatworks.sources.layout import Flag, required
 from whatworks.sources.mapping import AUTO, Source, Vintage
 from whatworks.sources.problems import Problem
-from whatworks.sources.coverage import VINTAGE
 from whatworks.sources.scratch import Scratch
 
 _OBSERVED: Final = "observed"

@@ -7,30 +7,18 @@ room: what leaves it calls persons by keyed hashes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import Final
 
 import ibis
 from ibis import _
-from ibis.backends.duckdb import Backend
 
 from whatworks.errors import OptionError, RefusedError, SourceRefused
 from whatworks.ledger import Ledger
 from whatworks.sources.mapping.people import Linkage
 from whatworks.sources.problems import ProblemsError, refusal
-from whatworks.sources.records import Linked, Records
+from whatworks.sources.records import Records
 from whatworks.sources.scratch import Scratch
-from whatworks.spells.linking import (
-    blocking,
-    clusters,
-    keys,
-    nir,
-    people,
-    rates,
-    rewriting,
-    scoring,
-)
-from whatworks.spells.linking.clusters import PERSONS, SPACES
+from whatworks.spells.linking import blocking, clusters, keys, nir, people, scoring
 from whatworks.spells.linking.keys import (
     BY_NIR,
     DOUBT,
@@ -42,80 +30,11 @@ from whatworks.spells.linking.keys import (
     KeyPairs,
 )
 from whatworks.spells.linking.people import HASHED, NODE, SPACE, WHAT
+from whatworks.spells.linking.scored import LEAST, PAIRS, ROOM, Scored, engine_of, together
 from whatworks.spells.linking.secret import read_secret
 from whatworks.vocabulary import PERSON
 
-ALONE = "alone"
-PROBABILISTIC = "probabilistic"
-_ROOM = "spells"
-_LEAST = 0.5
-"""Probability above which a record has at most one likely counterpart in each space."""
-_NAME_LENGTH = 32
-_PAIRS = {
-    LEFT: "int64",
-    RIGHT: "int64",
-    STAGE: "int32",
-    METHOD: "string",
-    PROBABILITY: "float64",
-    DOUBT: "float64",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
-    """Pairs with their probabilities, from which persons are made at any threshold.
-
-    Parameters
-    ----------
-    records : Records
-        Not linked; they still hold identities.
-    threshold : float
-        The one `at` takes when it is given none.
-    people : ibis.Table
-        ``node, space, person_id, hashed_id, sex, birth_year``: every person of every space.
-    groups : ibis.Table
-        ``node, linked_node, spaces``: persons linked by NIR and keys.
-    certain, probable : ibis.Table
-        ``left_node, right_node, stage, method, probability, doubt``: pairs by NIR and keys, and pairs
-        more probable than not.
-    ledger : Ledger
-        Steps of the scoring.
-    """
-
-    records: Records
-    threshold: float
-    people: ibis.Table
-    groups: ibis.Table
-    certain: ibis.Table
-    probable: ibis.Table
-    ledger: Ledger
-
-    def at(self, threshold: float | None = None) -> Records:
-        """Records in which pairs from this probability on are one person.
-
-        Parameters
-        ----------
-        threshold : float, optional
-            Strictly between 0.5 and 1.
-
-        Raises
-        ------
-        OptionError
-            When it is not.
-        """
-        chosen = self.threshold if threshold is None else threshold
-        if not _LEAST < chosen < 1:
-            raise OptionError(
-                what="threshold",
-                needed="a probability strictly between 0.5 and 1",
-                found=f"{chosen:g}",
-                remedy="write for instance 0.99",
-            )
-        with Scratch(_engine(self.records)) as scratch:
-            try:
-                return _linked(self, chosen, scratch=scratch)
-            except ProblemsError as error:
-                raise refusal(error.problems) from None
+PROBABILISTIC: Final = "probabilistic"
 
 
 def link(
@@ -175,7 +94,7 @@ def score(records: Records, *, linkage: Linkage | None = None) -> Scored:
     """
     options = _options(records, linkage)
     secret = read_secret(options)
-    with Scratch(_engine(records)) as scratch:
+    with Scratch(engine_of(records)) as scratch:
         try:
             _refuse_hashes(records)
             table = people.gather(records, secret, scratch=scratch)
@@ -196,17 +115,6 @@ def _options(records: Records, linkage: Linkage | None) -> Linkage:
             remedy="link the records that read() gives" if records.linked else "map those columns",
         )
     return linkage or records.linkage or Linkage()
-
-
-def _engine(records: Records) -> Backend:
-    if not isinstance(records.connection, Backend):
-        raise OptionError(
-            what="link",
-            needed="records held by DuckDB",
-            found=f"records held by {records.connection.name}",
-            remedy="read and link on the default engine, then hand the linked records over",
-        )
-    return records.connection
 
 
 def _refuse_hashes(records: Records) -> None:
@@ -253,7 +161,7 @@ def _score(records: Records, options: Linkage, table: ibis.Table, *, scratch: Sc
         groups = clusters.joined(groups, pairs.edges, scratch=scratch)
         if pairs.holders:
             ledger = ledger.add(
-                _ROOM,
+                ROOM,
                 f"link_{name}",
                 unit="persons",
                 before=pairs.holders,
@@ -262,14 +170,14 @@ def _score(records: Records, options: Linkage, table: ibis.Table, *, scratch: Sc
     if options.probabilistic:
         probable, ledger = _probable(table, groups, ledger, stage=len(names), scratch=scratch)
     else:
-        probable = scratch.empty("probable", ibis.schema(_PAIRS))
+        probable = scratch.empty("probable", ibis.schema(PAIRS))
     kept = table.select(NODE, SPACE, PERSON, HASHED, people.SEX, people.YEAR)
     return Scored(
         records=records,
         threshold=options.threshold,
         people=scratch.keep("persons_of_spaces", kept, what=WHAT),
         groups=groups,
-        certain=_together([pairs.edges for pairs in made], scratch=scratch),
+        certain=together([pairs.edges for pairs in made], scratch=scratch),
         probable=probable,
         ledger=ledger,
     )
@@ -284,13 +192,8 @@ def _nir_step(table: ibis.Table) -> Ledger:
         return Ledger()
     dropped = {f"nir_{reason}": n for reason, n in found.items() if reason != nir.VALID}
     return Ledger().add(
-        _ROOM, "nir", unit="identifiers", before=sum(found.values()), dropped=dropped
+        ROOM, "nir", unit="identifiers", before=sum(found.values()), dropped=dropped
     )
-
-
-def _together(tables: Sequence[ibis.Table], *, scratch: Scratch) -> ibis.Table:
-    typed = [t.select(**{c: t[c].cast(kind) for c, kind in _PAIRS.items()}) for t in tables]
-    return scratch.keep("pairs", ibis.union(*typed) if len(typed) > 1 else typed[0], what=WHAT)
 
 
 def _probable(
@@ -299,7 +202,7 @@ def _probable(
     """Pairs more probable than not, by names, dates and places."""
     pairs, blocks, common = blocking.candidates(table, groups, scratch=scratch)
     ledger = ledger.add(
-        _ROOM, "link_blocks", unit="blocks", before=blocks, dropped={"too_common": common}
+        ROOM, "link_blocks", unit="blocks", before=blocks, dropped={"too_common": common}
     )
     weights = scoring.weigh_pairs(table, pairs, scratch=scratch)
     scratch.drop(pairs)
@@ -320,85 +223,13 @@ def _probable(
     given = rivals.mutate(
         **{PROBABILITY: (_.odds / (1 + ibis.greatest(_.of_left, _.of_right))).round(9)}
     )
-    likely = given.filter(_[PROBABILITY] > _LEAST).mutate(
+    likely = given.filter(_[PROBABILITY] > LEAST).mutate(
         **{
             STAGE: ibis.literal(stage, "int32"),
             METHOD: ibis.literal(PROBABILISTIC),
             DOUBT: 1 - _[PROBABILITY],
         }
     )
-    made = _together([likely], scratch=scratch)
+    made = together([likely], scratch=scratch)
     scratch.drop(weights)
     return made, ledger
-
-
-def _linked(scored: Scored, threshold: float, *, scratch: Scratch) -> Records:
-    records = scored.records
-    probable = scored.probable.filter(_[PROBABILITY] >= threshold)
-    groups = clusters.joined(scored.groups, probable, scratch=scratch)
-    edges = _together([scored.certain, probable], scratch=scratch)
-    members = scratch.keep("members", _members(scored.people, groups, edges), what=WHAT)
-    names = members.select(PERSON, NODE, rewriting.LINKED)
-    made, values = rewriting.rewrite(records, names, scratch=scratch)
-    final = members.drop(PERSON).rename({PERSON: rewriting.LINKED})
-    links = scratch.keep("links", final.select(SPACE, PERSON, METHOD, PROBABILITY), what=WHAT)
-    counts = {
-        "edges": int(edges.count().execute()),
-        "conflicts": clusters.conflicts(groups, edges),
-        "records": int(members.count().execute()),
-        "persons": int(members[rewriting.LINKED].nunique().execute()),
-    }
-    ledger = _ledger(records.ledger + scored.ledger, counts, values)
-    linked = Linked(links=links, rates=rates.measure(made, final), threshold=threshold)
-    scratch.hand_over(links)
-    return replace(made, linked=linked, ledger=ledger)
-
-
-def _members(table: ibis.Table, groups: ibis.Table, edges: ibis.Table) -> ibis.Table:
-    """Every person of a space: called how, linked how."""
-    left, right = groups.view(), groups.view()
-    ends = edges.join(left, edges[LEFT] == left[NODE]).join(right, edges[RIGHT] == right[NODE])
-    used = ends.filter(left[PERSONS] == right[PERSONS]).select(
-        edges[LEFT], edges[RIGHT], edges[STAGE], edges[METHOD], edges[PROBABILITY], edges[DOUBT]
-    )
-    both = used.rename({NODE: LEFT}).drop(RIGHT).union(used.rename({NODE: RIGHT}).drop(LEFT))
-    order = [STAGE, ibis.desc(PROBABILITY), DOUBT]
-    ranked = both.mutate(rank=ibis.row_number().over(group_by=NODE, order_by=order))
-    best = ranked.filter(_.rank == 0).select(NODE, METHOD, PROBABILITY, DOUBT)
-    called = table.select(**{PERSONS: table[NODE], "called": table[HASHED].left(_NAME_LENGTH)})
-    whole = table.join(groups.drop(SPACES), NODE).join(called, PERSONS).left_join(best, NODE)
-    return whole.select(
-        NODE,
-        SPACE,
-        PERSON,
-        people.SEX,
-        people.YEAR,
-        PROBABILITY,
-        DOUBT,
-        **{rewriting.LINKED: whole.called, METHOD: whole[METHOD].fill_null(ALONE)},
-    )
-
-
-def _ledger(ledger: Ledger, counts: dict[str, int], values: dict[str, int]) -> Ledger:
-    ledger = ledger.add(
-        _ROOM,
-        "link_pairs",
-        unit="pairs",
-        before=counts["edges"],
-        dropped={"other_person": counts["conflicts"]},
-    )
-    if values["said"]:
-        ledger = ledger.add(
-            _ROOM,
-            "link_values",
-            unit="values",
-            before=values["said"],
-            dropped={"repeated": values["repeated"], "disagree": values["disagree"]},
-        )
-    return ledger.add(
-        _ROOM,
-        "link",
-        unit="persons",
-        before=counts["records"],
-        dropped={"merged": counts["records"] - counts["persons"]},
-    )

@@ -50,6 +50,8 @@ def taken(
         assert len(frame) == raw.rows
         assert set(frame["file"]) == {3}
         rows = list(frame[list(wanted)].itertuples(index=False, name=None))
+        scratch.drop(raw.table)
+        assert folder_is_empty(private)
         return rows, list(frame[FINGERPRINT]), []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import tomllib
 import tracemalloc
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from unit.sources.folder import CONTRACTS, HEADER, NAME, PERSON, SOUND, Folder, rows
-from unit.sources.raw import refusal, taken
+from unit.sources.raw import SOURCE, refusal, taken
+from whatworks.sources.files import inspect
+from whatworks.sources.mapping import Source
 from whatworks.sources.packing import PIECE, PackingError, pieces
 
 TEXT = "id;sex\nA1;F\nB2;M\n"
@@ -72,6 +75,22 @@ def test_wrong_checksum(folder: Folder) -> None:
 def test_something_after_the_archive(folder: Folder) -> None:
     folder.file("a.csv.gz", gzip.compress(TEXT.encode()) + b"A1;F\n")
     assert "does not agree" in refusal(folder, "a.csv.gz", ("id",), secrets=("A1",))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is needed")
+def test_full_disk_is_told_apart_from_an_unreadable_file(folder: Folder) -> None:
+    folder.file("a.csv.gz", gzip.compress(TEXT.encode() * 100_000))
+    source = Source.model_validate(tomllib.loads(SOURCE))
+    file, (problem,) = inspect(
+        folder.path / "a.csv.gz", source, name="a.csv.gz", spool=Path("/dev/full")
+    )
+    assert file is None
+    assert (problem.what, problem.found) == ("a.csv.gz", "a full disk")
+    file, (problem,) = inspect(
+        folder.path / "b.csv", source, name="b.csv", spool=folder.path / "spool"
+    )
+    assert file is None
+    assert (problem.what, problem.found) == ("b.csv", "no such file or directory")
 
 
 def test_archive_of_nothing(folder: Folder) -> None:

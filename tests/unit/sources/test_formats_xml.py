@@ -182,6 +182,13 @@ def test_several_elements_where_one_is_needed(folder: Folder) -> None:
     assert "found several elements for 1 of 3 rows. To do: make each of them a row" in text
 
 
+def test_several_elements_by_way_of_several(folder: Folder) -> None:
+    act = "<ACT><CODE>CHO</CODE></ACT>"
+    text = refused(folder, changed(act, act * 2))
+    assert "path 'ACT/CODE'" in text
+    assert "several elements for 1 of 3 rows" in text
+
+
 def test_several_elements_above_the_row_count_each_row(folder: Folder) -> None:
     twice = "<PrestationRSA><ETATDOSRSA>2</ETATDOSRSA></PrestationRSA>"
     text = refused(folder, changed(twice, twice * 2))

@@ -21,8 +21,8 @@ from xml.parsers import expat
 
 from whatworks.sources.formats.paths import Branch, local
 
-_MOST_HELD: Final = 8 << 20
-"""Bytes of the file that one element may span; its tree can take some thirty times as much."""
+_MOST_HELD: Final = 4 << 20
+"""Bytes of the file that one element may span; its tree can take up to a hundred times as much."""
 _CUT: Final = (
     expat.errors.XML_ERROR_NO_ELEMENTS,
     expat.errors.XML_ERROR_UNCLOSED_TOKEN,

@@ -91,7 +91,7 @@ def read(
         fields = texts.select(
             **{f"f{i}": texts[_place(plan.slots[column])] for i, column in enumerate(header)}
         )
-        table = scratch.view("raw", chosen(fields, header, wanted, number=number))
+        table = scratch.view("raw", chosen(fields, header, wanted, number=number), over=texts)
     return RawTable(table=table, rows=told.rows, sha256=told.sha256), []
 
 

@@ -38,7 +38,8 @@ class _InPlainWords(GenerateJsonSchema):
 
     def generate(self, schema: Any, mode: Any = "validation") -> dict[str, Any]:
         """Write the schema, and put what its docstrings say as an editor shows it."""
-        return _plain(super().generate(schema, mode))
+        written: dict[str, Any] = _plain(super().generate(schema, mode))
+        return written
 
 
 def _plain(part: Any) -> Any:

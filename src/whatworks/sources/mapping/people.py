@@ -10,7 +10,6 @@ from whatworks.sources.mapping.dates import DAY_PARTS, DateColumn, check_format
 from whatworks.sources.mapping.strict import Delimited, Name, OnProblem, Strict
 from whatworks.sources.toml_problems import misuse
 
-
 IDENTITY_TEXTS: Final = (
     "nir",
     "birth_name",
@@ -132,7 +131,6 @@ class Identity(Strict):
                 self.birth_date.format, DAY_PARTS, key="birth_date.format", example="%d/%m/%Y"
             )
         return self
-
 
     @property
     def columns(self) -> dict[str, tuple[str, ...]]:

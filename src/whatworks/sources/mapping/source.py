@@ -197,6 +197,17 @@ class Source(Delimited):
         return self
 
     @model_validator(mode="after")
+    def _one_person_has_an_identity(self) -> Source:
+        if self.identity is not None and self.person.via is not None and self.person.via.members:
+            raise misuse(
+                "identity",
+                needed="'identity' only where a row is about one person",
+                found="'person.via.members', which gives a row to several",
+                remedy="map 'identity' in the source that lists the members",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _code_fits_layout(self) -> Source:
         if self.code is None:
             return self

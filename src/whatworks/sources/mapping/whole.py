@@ -90,6 +90,26 @@ class Mapping(Strict):
         return self
 
     @model_validator(mode="after")
+    def _units_agree(self) -> Mapping:
+        units: dict[str, str] = {}
+        for name, source in self.sources.items():
+            told = {f"measures.{m}": (m, amount.unit) for m, amount in source.measures.items()}
+            if source.intensity is not None:
+                unit = source.intensity.unit
+                told |= {
+                    f"intensity ({':'.join(s)})": (f"{s[0]}:{s[1]}", unit) for s in source.states
+                }
+            for key, (what, unit) in told.items():
+                if units.setdefault(what, unit) != unit:
+                    raise misuse(
+                        f"sources.{name}.{key.split(' ')[0]}.unit",
+                        needed=f"one unit for {what!r}, {units[what]!r} as another source has it",
+                        found=repr(unit),
+                        remedy="give the two different names, or correct the unit",
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _sources_agree(self) -> Mapping:
         if not self.sources:
             raise misuse(

@@ -181,9 +181,11 @@ def _disagreement(left: ibis.Table, right: ibis.Table) -> ibis.Value:
     family = _shared(left, right, people.FAMILIES) | _shared(
         left, right, people.FAMILY_PARTS
     ).fill_null(False)  # noqa: FBT003 - a column constant, not a flag
-    given = _shared(left, right, people.GIVEN_FORMS) | (
-        left[people.GIVEN].levenshtein(right[people.GIVEN]) <= 2
+    swapped = left[people.FAMILIES].contains(right[people.GIVEN]) & right[people.FAMILIES].contains(
+        left[people.GIVEN]
     )
+    near = left[people.GIVEN].levenshtein(right[people.GIVEN]) <= 2
+    given = _shared(left, right, people.GIVEN_FORMS) | near | swapped.fill_null(False)  # noqa: FBT003
     birth = (left[people.BIRTH] == right[people.BIRTH]) | (
         (left[people.YEAR] == right[people.YEAR]) & _near(left, right)
     )

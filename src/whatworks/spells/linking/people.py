@@ -68,7 +68,7 @@ def gather(records: Records, secret: Secret, *, scratch: Scratch) -> ibis.Table:
     -------
     ibis.Table
         One row per person of a space: ``node, space, person_id, hashed_id``, the verdict on the NIR and
-        its thirteen characters where they are valid, the fields above, ``key_NAME`` for
+        its keyed hash where it is valid, the fields above, ``key_NAME`` for
         identifiers of other spaces. Null where nobody says.
     """
     everyone = _everyone(records)
@@ -79,9 +79,10 @@ def gather(records: Records, secret: Secret, *, scratch: Scratch) -> ibis.Table:
     numbered = said.mutate(
         **{NODE: ibis.row_number().over(order_by=PERSON), SPACE: _space(said)},
     )
-    people = scratch.keep("people", numbered.select(**_compared(numbered)), what=WHAT)
-    made = keyed(people, secret, text=PERSON, purpose="person", into=HASHED, scratch=scratch)
-    scratch.drop(people)
+    compared = numbered.select(**_compared(numbered))
+    hidden = keyed(compared, secret, text=NIR, purpose="nir", into=NIR, scratch=scratch)
+    made = keyed(hidden, secret, text=PERSON, purpose="person", into=HASHED, scratch=scratch)
+    scratch.drop(hidden)
     return made
 
 

@@ -12,7 +12,8 @@ from ibis import _
 from whatworks.sources.records import Records
 from whatworks.spells.linking import people
 from whatworks.spells.linking.keys import DOUBT
-from whatworks.vocabulary import CODE, KIND, NONE, PERSON, Kind
+from whatworks.spells.linking.rewriting import IN_STUDY, Rewritten
+from whatworks.vocabulary import CODE, NONE, PERSON
 
 SMALLEST: Final = 11
 """Persons below whom a group is not shown."""
@@ -23,39 +24,46 @@ _COLUMNS: Final = ("by", "group", "persons", "linked", "link_rate", "false_link_
 _UNKNOWN: Final = "unknown"
 
 
-def measure(records: Records, members: ibis.Table) -> pd.DataFrame:
+def measure(rewritten: Rewritten, members: ibis.Table) -> pd.DataFrame:
     """Rates of everyone, of each space, of each group of each characteristic, and of each arm.
 
     Parameters
     ----------
-    records : Records
-        Linked: ``person_id`` is that of ``members``.
+    rewritten : Rewritten
+        Records about linked persons.
     members : ibis.Table
-        ``person_id, space, sex, birth_year, doubt``: one row per person of a space, ``doubt`` null where
-        that person is linked to no other.
+        ``person_id (linked), space, sex, birth_year, doubt, in_study``: one row per person of a space,
+        ``doubt`` null where that person is linked to no other.
 
     Returns
     -------
     DataFrame
         ``by, group, persons, linked, link_rate, false_link_rate``. A person is linked when found in two
         spaces or more; ``false_link_rate`` is the mean, over linked persons, of the greatest
-        probability that one of their links is false. Counts and rates of groups of fewer than 11
-        persons are null.
+        probability that one of their links is false. Persons are those of the study, except by space
+        and by arm, where persons who should have been found in the study and were not count too.
+        Counts and rates of groups of fewer than 11 persons are null.
     """
     persons = members.group_by(PERSON).aggregate(
-        is_linked=(_.count() > 1).cast("int64"), doubt=_[DOUBT].max()
+        is_linked=(_.count() > 1).cast("int64"), doubt=_[DOUBT].max(), inside=_[IN_STUDY].any()
     )
-    frames = [
-        _rates(persons.join(groups, PERSON), by) for by, groups in _groupings(records, members)
+    study = persons.filter(_.inside)
+    frames = [_rates(study.mutate(group=ibis.literal("")), ALL)]
+    spaces = members.select(PERSON, group=_[people.SPACE]).distinct()
+    frames.append(_rates(persons.join(spaces, PERSON), people.SPACE))
+    frames += [
+        _rates(study.join(groups, PERSON), by)
+        for by, groups in _characteristics(rewritten.records, members)
     ]
-    return pd.concat([_rates(persons.mutate(group=ibis.literal("")), ALL), *frames])[
-        list(_COLUMNS)
-    ].reset_index(drop=True)
+    arms = persons.join(rewritten.accompanied.rename(group=CODE), PERSON)
+    never = study.anti_join(rewritten.accompanied, PERSON).mutate(group=ibis.literal(NONE))
+    return pd.concat([*frames, _rates(arms, ARM), _rates(never, ARM)])[list(_COLUMNS)].reset_index(
+        drop=True
+    )
 
 
-def _groupings(records: Records, members: ibis.Table) -> Iterator[tuple[str, ibis.Table]]:
+def _characteristics(records: Records, members: ibis.Table) -> Iterator[tuple[str, ibis.Table]]:
     """Ways to group persons, each as ``person_id, group``."""
-    yield people.SPACE, members.select(PERSON, group=_[people.SPACE]).distinct()
     own: Mapping[str, ibis.Value] = {
         people.SEX: members[people.SEX],
         DECADE: (members[people.YEAR] // 10 * 10).cast("int64").cast("string"),
@@ -68,20 +76,6 @@ def _groupings(records: Records, members: ibis.Table) -> Iterator[tuple[str, ibi
         if kind in ("category", "boolean"):
             group = records.persons[name].cast("string").fill_null(_UNKNOWN)
             yield name, records.persons.select(PERSON, group=group)
-    yield ARM, _arms(records, members)
-
-
-def _arms(records: Records, members: ibis.Table) -> ibis.Table:
-    """Accompaniments each person was ever in, ``none`` for the others."""
-    ever = ibis.union(
-        *(
-            table.filter(_[KIND] == Kind.ACCOMPANIMENT.value).select(PERSON, group=_[CODE])
-            for table in (records.episodes, records.states)
-        ),
-        distinct=True,
-    )
-    never = members.select(PERSON).distinct().anti_join(ever, PERSON)
-    return ever.union(never.mutate(group=ibis.literal(NONE)))
 
 
 def _rates(persons: ibis.Table, by: str) -> pd.DataFrame:

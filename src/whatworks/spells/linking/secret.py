@@ -130,7 +130,7 @@ def keyed(
     purpose : str
         Mixed in, so that hashes made for two purposes are not comparable.
     into : str
-        New column: 64 hexadecimal digits.
+        Column of the hashes, 64 hexadecimal digits; it may replace ``text``.
     scratch : Scratch
 
     Notes
@@ -139,7 +139,8 @@ def keyed(
     no text of a query ever holds them.
     """
     connection = scratch.connection
-    made = table.mutate(hashed_text=ibis.literal(f"{purpose}:") + table[text])
+    others = [column for column in table.columns if column != into]
+    made = table.select(*others, hashed_text=ibis.literal(f"{purpose}:") + table[text])
     name = scratch.name("keyed")
     query = (
         f'CREATE TEMP TABLE "{name}" AS SELECT * EXCLUDE (hashed_text), sha256(?::BLOB || unhex('  # noqa: S608 - our own names
