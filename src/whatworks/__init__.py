@@ -22,21 +22,24 @@ if TYPE_CHECKING:
     )
     from whatworks.evidence import Benchmark, Evidence
     from whatworks.evidence.weigh import weigh
-    from whatworks.indicators import Assessment, Indicator, assess
+    from whatworks.indicators import Assessment, Gate, Indicator, assess
     from whatworks.ledger import Ledger
-    from whatworks.panel import Panel
+    from whatworks.panel import Panel, open_panel
+    from whatworks.panel.build import build
     from whatworks.panel.expand import expand
     from whatworks.report import Entry, plot_balance, plot_effects, render_collection
     from whatworks.report.render import render
-    from whatworks.sources import Records, connect, read
-    from whatworks.spells import Spells, reconcile
+    from whatworks.sources import Records, connect, connect_spark, read, read_records
+    from whatworks.spells import Overlap, Spells, reconcile
+    from whatworks.spells.link import link, score
     from whatworks.study import run
 
 _HOME: Final = {
-    "sources": ("Records", "connect", "read"),
-    "spells": ("Spells", "reconcile"),
-    "panel": ("Panel", "expand"),
-    "indicators": ("Assessment", "Indicator", "assess"),
+    "sources": ("Records", "connect", "connect_spark", "read", "read_records"),
+    "spells": ("Overlap", "Spells", "reconcile"),
+    "spells.link": ("link", "score"),
+    "panel": ("Panel", "build", "expand", "open_panel"),
+    "indicators": ("Assessment", "Gate", "Indicator", "assess"),
     "design": ("Design", "Exact", "NearestNeighbours", "Outcomes", "Question", "compare"),
     "estimate": (
         "ESTIMATORS",
@@ -62,11 +65,13 @@ __all__ = [
     "Estimate",
     "Evidence",
     "Exact",
+    "Gate",
     "Indicator",
     "Ledger",
     "MatchedDifference",
     "NearestNeighbours",
     "Outcomes",
+    "Overlap",
     "Panel",
     "Question",
     "Records",
@@ -75,16 +80,22 @@ __all__ = [
     "TwoByTwoDiD",
     "WhatworksError",
     "assess",
+    "build",
     "compare",
     "connect",
+    "connect_spark",
     "expand",
+    "link",
+    "open_panel",
     "plot_balance",
     "plot_effects",
     "read",
+    "read_records",
     "reconcile",
     "render",
     "render_collection",
     "run",
+    "score",
     "weigh",
 ]
 

@@ -65,18 +65,36 @@ class Checked:
         ]
 
     def reserves(self, words: Words) -> list[str]:
-        """Reserves and waivers, one a line, each said once."""
+        """Reserves, dates from which to publish, and waivers, one a line, each said once."""
         lines = [
             f"{names.outcome(words, name, 'label')}: {told.reserve(words, reserve)}"
             for name, assessment in self.verdicts.items()
             for reserve in assessment.reserves
         ]
         waivers = [told.waived(words, w) for a in self.verdicts.values() for w in a.waivers]
-        return list(dict.fromkeys([*lines, *waivers]))
+        dates = [
+            f"{names.outcome(words, name, 'label')}: {told.publishable(words, a)}"
+            for name, a in self.verdicts.items()
+            if a.publishable_from is not None
+        ]
+        return list(dict.fromkeys([*lines, *dates, *waivers]))
 
 
-def check(sources_file: Path, gate: Gate) -> Checked:
+def check(
+    sources_file: Path,
+    gate: Gate,
+    *,
+    horizon: int | None = None,
+    cohort: tuple[str, str] | None = None,
+) -> Checked:
     """Read the sources, lay out the widest panel they cover, and judge every outcome.
+
+    Parameters
+    ----------
+    sources_file : Path
+    gate : Gate
+    horizon, cohort
+        As `whatworks.assess` takes them.
 
     Raises
     ------
@@ -97,7 +115,7 @@ def check(sources_file: Path, gate: Gate) -> Checked:
     panel = expand(reconcile(records), first=to_label(min(months)), last=to_label(max(months)))
     measured = measure(panel)
     verdicts = {
-        name: assess(panel, name, gate=gate, measured=measured)
+        name: assess(panel, name, gate=gate, horizon=horizon, cohort=cohort, measured=measured)
         for name in indicators(Nature.OUTCOME)
     }
     return Checked(records=records, panel=panel, measured=measured, gate=gate, verdicts=verdicts)

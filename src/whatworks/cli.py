@@ -134,6 +134,13 @@ def check(
     lang: Annotated[
         str, typer.Option("--lang", help="Language of sentences and figure: fr or en.")
     ] = "fr",
+    horizon: Annotated[
+        int | None,
+        typer.Option(help="Months since entry at which outcomes would be read.", min=1),
+    ] = None,
+    cohort: Annotated[
+        str | None, typer.Option(help="With a horizon: months of entry, as 2025-01:2025-12.")
+    ] = None,
     *,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON on the standard output, and nothing else.")
@@ -147,7 +154,7 @@ def check(
     from whatworks.report.language import words
 
     gate = Gate.default() if gate_file is None else Gate.load(gate_file)
-    found = checking.check(sources_file, gate)
+    found = checking.check(sources_file, gate, horizon=horizon, cohort=_months(cohort))
     if heatmap is not None:
         from whatworks.report.heatmap import heatmap as draw
 
@@ -275,6 +282,21 @@ def build(
         records = link(records)
     panel = lay_out(records, folder, first=first, last=last, progress=_say)
     _line(f"Panel: {folder} ({panel.n_persons:,} persons)")
+
+
+def _months(cohort: str | None) -> tuple[str, str] | None:
+    """First and last month of ``FIRST:LAST``."""
+    if cohort is None:
+        return None
+    first, colon, last = cohort.partition(":")
+    if not colon:
+        raise OptionError(
+            what="--cohort",
+            needed="two months, as 2025-01:2025-12",
+            found=repr(cohort),
+            remedy="write the first and the last month with a colon between",
+        )
+    return first, last
 
 
 def _drawn_as(path: Path | None) -> str:

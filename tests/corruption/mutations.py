@@ -107,18 +107,18 @@ def _join(rows: list[list[bytes]], mark: bytes) -> bytes:
 
 
 def _some_cells(data: bytes, rng: np.random.Generator, value: bytes, share: float) -> bytes:
-    """Overwrite cells of one column."""
+    """Overwrite cells of one column; ``%d`` in the value numbers them."""
     rows, mark = _cells(data)
     column = int(rng.integers(0, len(rows[0])))
-    for row in rows[1:]:
+    for number, row in enumerate(rows[1:]):
         if len(row) == len(rows[0]) and rng.random() < share:
-            row[column] = value
+            row[column] = value.replace(b"%d", str(number).encode())
     return _join(rows, mark)
 
 
 def strange_values(data: bytes, rng: np.random.Generator) -> bytes:
     """Write something unheard of in a few cells of a column."""
-    return _some_cells(data, rng, MARK.encode(), float(rng.choice([0.002, 0.05, 1.0])))
+    return _some_cells(data, rng, MARK.encode() + b"%d", float(rng.choice([0.002, 0.05, 1.0])))
 
 
 def blank_values(data: bytes, rng: np.random.Generator) -> bytes:

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import os
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -39,13 +40,15 @@ def personal() -> dict[Path, frozenset[str]]:
 def _personal(sample: Path) -> frozenset[str]:
     cells: Counter[str] = Counter()
     for path in sample.parent.iterdir():
+        if path.suffix == ".xml":
+            cells.update(re.findall(r">\s*([^<>\s][^<>]*?)\s*<", path.read_text("utf-8")))
         if path.suffix not in (".csv", ".gz"):
             continue
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         lines = data.decode("utf-8", errors="replace").splitlines()[1:]
         for line in lines:
             cells.update(set(line.replace(",", ";").replace("|", ";").split(";")))
-    known = sample.read_text("utf-8")
+    known = sample.read_text("utf-8") + "".join(path.name for path in sample.parent.iterdir())
     return frozenset(
         cell
         for cell, count in cells.items()

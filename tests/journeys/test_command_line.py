@@ -316,7 +316,7 @@ def test_check_draws_what_is_missing(tmp_path: Path, short_contracts: Path, suff
     content = place.read_bytes()
     assert content.startswith(b"\x89PNG" if suffix == "png" else b"<?xml")
     if suffix == "svg":
-        assert "24 mois non couverts" in content.decode()
+        assert "mois non couverts, 24" in content.decode()
     assert [p.name for p in place.parent.iterdir()] == [place.name]
 
 
@@ -403,3 +403,13 @@ def test_build_writes_a_panel_and_says_where(tmp_path: Path) -> None:
     assert "Traceback" not in wrong.stderr
     size = whatworks("build", SAMPLE / "sources.toml", *words, "--memory", "lots")
     assert size.returncode == 2
+
+
+def test_check_says_from_which_data_a_recent_cohort_can_be_told() -> None:
+    asked = ("--horizon", "12", "--cohort", "2023-01:2023-12", "--lang", "en")
+    shown = whatworks("check", SAMPLE / "sources.toml", *asked, PYTHONIOENCODING="utf-8")
+    assert shown.returncode == 3, shown.stderr
+    assert "Exit from RSA: Publishable from the data of December 2024 on." in shown.stdout
+    wrong = whatworks("check", SAMPLE / "sources.toml", "--horizon", "12", "--cohort", "2023")
+    assert wrong.returncode == 2
+    assert "2025-01:2025-12" in wrong.stderr

@@ -69,7 +69,7 @@ def registered() -> list[tuple[object, ...]]:
 def declared() -> dict[tuple[int, int], int]:
     """Hours of each person and month worked while registered and seeking."""
     return {
-        (person, month): (37 * person + 11 * month) % 201
+        (person, month): 78 if (person + month) % 23 == 0 else (37 * person + 11 * month) % 201
         for person in PERSONS
         for first, last, category in stays(person)
         for month in range(max(first, FIRST), min(last, LAST) + 1)
@@ -96,7 +96,7 @@ def test_hours_of_the_month_tell_b_from_c() -> None:
         for (p, m), hours in declared().items()
     ]
     assert states(DE, source="reduced_activity") == sorted(expected, key=repr)
-    assert 0 in declared().values()
+    assert {0, 78} <= set(declared().values())
 
 
 def test_category_a_is_registered_without_hours() -> None:

@@ -33,13 +33,13 @@ from whatworks.indicators.criteria import (
     volatility,
 )
 from whatworks.indicators.gate import Gate, Waiver
-from whatworks.indicators.impossible import IMPOSSIBLE, impossible
+from whatworks.indicators.impossible import IMPOSSIBLE, never_seen, not_a_result, not_shown
 from whatworks.indicators.measured import PERSONS, Measured, measure
-from whatworks.indicators.record import Indicator, Refusal
+from whatworks.indicators.record import Refusal, shown_by
 from whatworks.indicators.registry import lookup
 from whatworks.months import to_index, to_label
 from whatworks.panel.record import Panel
-from whatworks.vocabulary import MONTH, GateVerdict
+from whatworks.vocabulary import MONTH, GateVerdict, Nature
 
 CRITERIA: Final = tuple(
     module.CRITERION
@@ -179,12 +179,16 @@ def assess(
     definition = lookup(indicator)
     window = f"{to_label(panel.first)} → {to_label(panel.last)}"
     entries = _cohort(panel, cohort)
-    if definition.monthly is None:
-        return _refused(definition, impossible(definition, None, window))
+    shown = shown_by(panel)
+    if definition.nature is not Nature.OUTCOME:
+        return _refused(not_a_result(definition, window, shown))
+    absent = not_shown(definition, shown, window)
+    if absent is not None:
+        return _refused(absent)
     counted = measure(panel) if measured is None else measured
-    never = impossible(definition, counted, window)
+    never = never_seen(definition, counted, window)
     if never is not None:
-        return _refused(definition, never)
+        return _refused(never)
     case = Case(
         indicator=definition,
         measured=counted,
@@ -232,11 +236,9 @@ def _cohort(panel: Panel, cohort: tuple[str, str] | None) -> tuple[int, int]:
     return first, last
 
 
-def _refused(definition: Indicator, refusal: Refusal | None) -> Assessment:
-    if refusal is None:
-        raise AssertionError(f"outcome {definition.id} has no monthly expression")
+def _refused(refusal: Refusal) -> Assessment:
     return Assessment(
-        indicator=definition.id,
+        indicator=refusal.what,
         verdict=GateVerdict.REFUSED,
         criteria=pd.DataFrame(columns=_COLUMNS),
         refusals=(refusal,),

@@ -75,25 +75,21 @@ IMPOSSIBLE: Final[Mapping[str, Texts]] = {
 """``found, needed, remedy`` by code of refusal."""
 
 
-def impossible(definition: Indicator, measured: Measured | None, where: str) -> Refusal | None:
-    """Refusal of what cannot be a result, or cannot be computed; None when it can be measured."""
-    if definition.nature is not Nature.OUTCOME:
-        return not_a_result(definition, where)
-    if measured is None:
-        return None
-    absent = not_shown(definition, measured.shown, where)
-    return absent if absent is not None else _never_seen(definition, measured, where)
+def not_a_result(definition: Indicator, where: str, shown: Shown | None = None) -> Refusal:
+    """Refusal of a measure that is no outcome, with the outcomes that can be asked instead.
 
-
-def not_a_result(definition: Indicator, where: str) -> Refusal:
-    """Refusal of a measure that is no outcome, with the outcomes there are."""
+    Those that what is shown allows to compute; every one there is when it allows none, or when
+    nothing is shown.
+    """
+    outcomes = indicators(Nature.OUTCOME)
+    computable = () if shown is None else [n for n in outcomes if lookup(n).computable(shown)]
     return Refusal(
         code=f"{definition.nature}_not_outcome",
         what=definition.id,
         where=where,
         facts={
             "nature": str(definition.nature),
-            "alternatives": ", ".join(indicators(Nature.OUTCOME)),
+            "alternatives": ", ".join(computable or outcomes),
         },
     )
 
@@ -119,7 +115,7 @@ def from_source(definition: Indicator, shown: Shown, where: str) -> Refusal | No
         Its name.
     """
     if definition.nature is not Nature.OUTCOME:
-        return not_a_result(definition, where)
+        return not_a_result(definition, where, shown)
     missing = definition.missing(shown)
     if not missing:
         return None
@@ -133,7 +129,8 @@ def from_source(definition: Indicator, shown: Shown, where: str) -> Refusal | No
     return Refusal(code="not_in_source", what=definition.id, where=where, facts=facts)
 
 
-def _never_seen(definition: Indicator, measured: Measured, where: str) -> Refusal | None:
+def never_seen(definition: Indicator, measured: Measured, where: str) -> Refusal | None:
+    """Refusal of an outcome whose states or measures nobody ever shows in the window."""
     for kind in definition.kinds:
         if not measured.by_month(state_column(kind))["in"].any():
             return Refusal(code="no_spells", what=definition.id, where=where, facts={"kind": kind})

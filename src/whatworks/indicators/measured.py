@@ -50,8 +50,9 @@ class Measured:
     panel : Panel
     shown : Shown
     counts : DataFrame
-        ``month, territory, arm, persons``, and for each state or measure of the panel
-        ``known:NAME`` (rows where it is not null) and ``in:NAME`` (rows where it is above zero).
+        ``month, territory, arm, persons``; for each kind of state and each measure ``known:NAME``,
+        rows where it is not null; for each state and measure ``in:NAME``, rows where it is above
+        zero.
     people : DataFrame
         ``arm, entry_month (float, NaN for none), territory, persons``.
     reassessed : DataFrame
@@ -75,13 +76,17 @@ class Measured:
         return tuple(c for c in self.panel.coverage if c.kind in wanted)
 
     def by_month(self, name: str) -> pd.DataFrame:
-        """``persons, known, in`` of a state or measure, indexed by month."""
+        """``persons, known, in`` of a kind of state or a measure, indexed by month."""
         columns = {"persons": PERSONS, "known": f"known:{name}", "in": f"in:{name}"}
         sums = self.counts.groupby(MONTH)[list(columns.values())].sum()
         return sums.rename(columns={given: short for short, given in columns.items()})
 
+    def in_state(self, name: str, month: int) -> int:
+        """Persons in a state in a month."""
+        return int(self.counts.loc[self.counts[MONTH] == month, f"in:{name}"].sum())
+
     def cells(self, name: str) -> pd.DataFrame:
-        """``month, territory, arm, persons, known`` of a state or measure."""
+        """``month, territory, arm, persons, known`` of a kind of state or a measure."""
         keys = [MONTH, TERRITORY, ARM, PERSONS]
         return self.counts[[*keys, f"known:{name}"]].rename(columns={f"known:{name}": "known"})
 
@@ -163,10 +168,7 @@ def _few(column: ibis.Value) -> bool:
 
 def _counts(panel: Panel, shown: Shown, who: ibis.Table) -> pd.DataFrame:
     table = panel.table
-    names = [
-        *shown.names(),
-        *(measure_column(name) for name in shown.measures),
-    ]
+    measures = [measure_column(name) for name in sorted(shown.measures)]
     if ZONE in table.columns and _few(table[ZONE]):
         rows = table.join(who.drop(TERRITORY), PERSON)
         place = ibis.coalesce(rows[ZONE], UNPLACED)
@@ -174,8 +176,9 @@ def _counts(panel: Panel, shown: Shown, who: ibis.Table) -> pd.DataFrame:
         rows = table.join(who, PERSON)
         place = rows[TERRITORY]
     tallies: dict[str, ibis.Value] = {PERSONS: rows.count()}
-    for name in sorted(names):
+    for name in (*sorted(shown.states), *measures):
         tallies[f"known:{name}"] = rows[name].count()
+    for name in (*sorted(shown.names()), *measures):
         tallies[f"in:{name}"] = ibis.coalesce((rows[name] > 0).sum(), 0)
     counted = rows.group_by(month=rows[MONTH], territory=place, arm=rows[ARM]).aggregate(**tallies)
     frame: pd.DataFrame = counted.order_by([MONTH, TERRITORY, ARM]).execute()

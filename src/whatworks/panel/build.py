@@ -216,7 +216,7 @@ def _lay_out_blocks(
                 # The tables of a block keep their names: a query is worded once for all blocks.
                 rows = lay_out(staged.block_parts, columns, begin=months[0], stop=months[1])
                 queries[months] = con.compile(rows.order_by([PERSON, MONTH]))
-            table = con.raw_sql(queries[months]).to_arrow_table()
+            table = con.con.sql(queries[months]).to_arrow_table()
             if pending is not None:
                 pending.result()
             path = folder / partition.path

@@ -16,7 +16,7 @@ from whatworks.panel.fingerprints import plain
 from whatworks.panel.parts import Columns
 from whatworks.panel.record import Panel
 from whatworks.panel.store import read_manifest, write_beside
-from whatworks.sources.engine import connect
+from whatworks.sources.engine import batches_of, connect
 from whatworks.sources.records import Coverage, FieldRead, FileRead, Geography, Linked, Records
 from whatworks.spells.record import Spells
 from whatworks.vocabulary import PERSON
@@ -69,7 +69,7 @@ def write_sides(folder: Path, records: Records, persons: ibis.Table) -> dict[str
     beside = {}
     for name, table in sides.items():
         order = [PERSON] if name == "persons" else list(table.columns)
-        rows = table.order_by(order).to_pyarrow_batches(chunk_size=100_000)
+        rows = batches_of(table.order_by(order))
         beside[name] = write_beside(folder, name, rows, table.schema().to_pyarrow())
     if records.linked is not None:
         rates = pa.Table.from_pandas(records.linked.rates, preserve_index=False)

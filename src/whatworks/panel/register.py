@@ -11,7 +11,7 @@ from ibis.backends.duckdb import Backend
 
 from whatworks.panel.parts import NUMBER
 from whatworks.panel.store import REGISTER, write_table
-from whatworks.sources.engine import hold_table
+from whatworks.sources.engine import batches_of, hold_table
 from whatworks.vocabulary import PERSON
 
 _SCHEMA = pa.schema([pa.field(PERSON, pa.string()), pa.field(NUMBER, pa.int64())])
@@ -55,7 +55,7 @@ def number_persons(connection: Backend, persons: ibis.Table, folder: Path) -> ib
     everyone = added if known is None else known.union(added)
     numbers = hold_table(connection, "register", everyone)
     if int(numbers.count().execute()) != start or known is None:
-        rows = numbers.order_by(NUMBER).to_pyarrow_batches(chunk_size=100_000)
+        rows = batches_of(numbers.order_by(NUMBER))
         write_table(path, rows, _SCHEMA)
     joined = persons.join(numbers, PERSON)
     return hold_table(connection, "people", joined.select(persons, numbers[NUMBER]))

@@ -1,4 +1,4 @@
-"""An assessment of the gate in words: verdicts, refusals and reserves in full sentences, waivers."""
+"""An assessment of the gate in words: refusals and reserves in full sentences, waivers, dates."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from whatworks.report.language import Words
 from whatworks.report.numbers import Scale
 
 _NO_SCALE = Scale(unit="", decimals=1)
-
-
-def verdict(words: Words, assessment: Assessment) -> str:
-    """Verdict in words."""
-    return words.text(f"gate.verdict.{assessment.verdict}")
 
 
 def refusal(words: Words, refused: Refusal) -> str:

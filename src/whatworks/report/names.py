@@ -22,6 +22,7 @@ _AGE: Final = re.compile(r"(?P<attribute>\w+)\.age")
 _LEVEL: Final = re.compile(r"(?P<attribute>[^=]+)=(?P<value>.+)")
 _SHARE: Final = re.compile(r"\d*\.?\d+(e-?\d+)?")
 _PERIOD: Final = re.compile(r"(?P<first>\d{4}-\d{2}) → (?P<last>\d{4}-\d{2})")
+_LINK: Final = re.compile(r"link_")
 _READING_ROOM: Final = "sources"
 _POOLED: Final = "other"
 
@@ -126,7 +127,19 @@ def step(words: Words, ledger_step: Step) -> str:
         if ledger_step.unit == "persons":
             return words.text("ledger.persons")
         return words.text("ledger.reading", {"source": source(words, ledger_step.name)})
-    return words.text(f"ledger.step.{ledger_step.room}.{ledger_step.name}")
+    key = f"ledger.step.{ledger_step.room}.{ledger_step.name}"
+    if _LINK.match(ledger_step.name) and not words.knows(key):
+        linked = _LINK.sub("", ledger_step.name)
+        return words.text(f"ledger.linking.{ledger_step.unit}", {"name": source(words, linked)})
+    return words.text(key)
+
+
+def reason(words: Words, ledger_step: Step, code: str) -> str:
+    """Why something was left behind. While reading, a mapping may give its own word for it."""
+    key = f"ledger.reason.{code}"
+    if ledger_step.room == _READING_ROOM and not words.knows(key):
+        return code.replace("_", " ")
+    return words.text(key)
 
 
 def source(words: Words, name: str) -> str:

@@ -293,7 +293,7 @@ def flow(words: Words, ledger: Ledger) -> Table:
             words.count(step.after),
         )
         rows += [
-            (*head, words.text(f"ledger.reason.{reason}"), words.count(count))
+            (*head, names.reason(words, step, reason), words.count(count))
             for reason, count in step.dropped
         ] or [(*head, words.text("ledger.nothing_dropped"), words.count(0))]
     columns = ["room", "step", "unit", "before", "after", "reason", "dropped"]

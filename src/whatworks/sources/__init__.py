@@ -11,9 +11,21 @@ To add a source, write a table in a mapping file. To add a layout, write one fil
 
 from __future__ import annotations
 
-from whatworks.sources.engine import connect
+from whatworks.sources.carrying import read_records, write_records
+from whatworks.sources.engine import connect, connect_spark
 from whatworks.sources.mapping import Mapping, load
 from whatworks.sources.read import read
 from whatworks.sources.records import Coverage, FileRead, Records
 
-__all__ = ["Coverage", "FileRead", "Mapping", "Records", "connect", "load", "read"]
+__all__ = [
+    "Coverage",
+    "FileRead",
+    "Mapping",
+    "Records",
+    "connect",
+    "connect_spark",
+    "load",
+    "read",
+    "read_records",
+    "write_records",
+]

@@ -16,7 +16,7 @@ from ibis.backends import BaseBackend
 
 from whatworks.errors import UsageError
 from whatworks.ledger import Ledger, Step
-from whatworks.sources.engine import connect
+from whatworks.sources.engine import batches_of, connect
 from whatworks.sources.records import Coverage, FieldRead, FileRead, Geography, Linked, Records
 
 FORMAT: Final = 1
@@ -97,6 +97,13 @@ def read_records(folder: str | Path, connection: BaseBackend | None = None) -> R
     if about.get("format") != FORMAT:
         raise _unreadable(folder, found=f"format {about.get('format')!r}")
     con = connect() if connection is None else connection
+    try:
+        return _records(about, con, folder)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable(folder, found=f"other contents ({type(error).__name__})") from None
+
+
+def _records(about: Mapping[str, Any], con: BaseBackend, folder: Path) -> Records:
     tables = {
         name: con.read_parquet(str((folder / f"{name}.parquet").resolve()))
         for name in about["tables"]
@@ -150,7 +157,7 @@ def _write(table: ibis.Table, path: Path) -> None:
     """Write a table batch by batch."""
     schema = table.schema().to_pyarrow()
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in table.to_pyarrow_batches(chunk_size=100_000):
+        for batch in batches_of(table):
             writer.write_batch(batch.cast(schema))
 
 

@@ -11,10 +11,12 @@ import shutil
 import tempfile
 import warnings
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import ibis
+import pyarrow as pa
 from ibis.backends import BaseBackend
 from ibis.backends.duckdb import Backend
 
@@ -158,3 +160,16 @@ def hold_table(connection: BaseBackend, stem: str, table: ibis.Table) -> ibis.Ta
     connection.create_view(view, table)
     connection.raw_sql(f"CACHE TABLE `{name}` AS SELECT * FROM `{view}`")
     return connection.table(name)
+
+
+def batches_of(table: ibis.Table, *, rows: int = 100_000) -> Iterator[pa.RecordBatch]:
+    """Rows of a table, so many at a time, in the order it has."""
+    batches = iter(table.to_pyarrow_batches(chunk_size=rows))
+    while True:
+        with warnings.catch_warnings():
+            # ibis asks recent DuckDB for batches by a name it is about to give up.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch

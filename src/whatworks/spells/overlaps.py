@@ -106,16 +106,16 @@ def cut(rows: ibis.Table, believed: ibis.Table, overlaps: Mapping[str, Overlap])
     within = ibis.window(group_by=[PERSON, KIND], order_by=[c for c in ROW if c != PERSON])
     ranked = rows.mutate(
         **{ROW_ID: ibis.row_number().over(within), _RANK: _rank(rows, overlaps)},
-        from_day=day_number(rows[START]),
-        to_day=day_number(rows[END]),
+        from_day=day_number(rows[START]).cast("int64"),
+        to_day=day_number(rows[END]).cast("int64"),
     )
     blocks = believed.select(
         PERSON,
         KIND,
         block_code=believed[CODE],
         block_rank=_rank(believed, overlaps),
-        block_from=day_number(believed[START]),
-        block_to=day_number(believed[END]),
+        block_from=day_number(believed[START]).cast("int64"),
+        block_to=day_number(believed[END]).cast("int64"),
     ).distinct()
     bounds = ibis.union(
         ranked.select(PERSON, KIND, ROW_ID, begin=_.from_day - 1, stop=_.from_day - 1),

@@ -55,7 +55,11 @@ def test_the_more_believed_source_cuts_and_splits_the_other() -> None:
         ("job_search", "2020-04-01", "2020-11-14"),
     ]
     days, rows_step, overlaps = spells.ledger.steps[-3:]
-    assert (days.unit, days.before, dict(days.dropped)) == ("days", 366 + 31 + 62, {"outranked": 78})
+    assert (days.unit, days.before, dict(days.dropped)) == (
+        "days",
+        366 + 31 + 62,
+        {"outranked": 78},
+    )
     assert (rows_step.before, rows_step.dropped) == (3, ())
     assert (overlaps.before, overlaps.after) == (4, 4)
 
@@ -215,9 +219,7 @@ def test_priority_is_what_a_loop_over_days_would_say(
 ) -> None:
     origin = np.datetime64("2020-01-01")
     rank = {"operator": 0, "department": 1, "other": 2}
-    rows = [
-        row(s, code, str(origin + a), str(origin + a + length)) for s, code, a, length in drawn
-    ]
+    rows = [row(s, code, str(origin + a), str(origin + a + length)) for s, code, a, length in drawn]
     spells = reconcile(made(rows), overlaps=BEFORE)
     expected = set()
     for source, code, a, length in drawn:

@@ -16,7 +16,7 @@ def read(case: Case) -> tuple[Reading, ...]:
     for count in case.gate.completeness:
         month = to_index(count.month)
         if count.source in case.sources and count.state in known and first <= month <= last:
-            shown = int(case.measured.by_month(count.state)["in"].loc[month])
+            shown = case.measured.in_state(count.state, month)
             readings.append(
                 Reading(
                     value=abs(shown - count.expected) / count.expected,

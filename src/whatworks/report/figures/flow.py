@@ -102,7 +102,7 @@ def _lost(step: Step, words: Words) -> list[str]:
     for reason, count in step.dropped:
         facts = {
             "count": words.count(count),
-            "reason": words.text(f"ledger.reason.{reason}"),
+            "reason": names.reason(words, step, reason),
         }
         folded += textwrap.wrap(words.text("graph.lost", facts), _CHARACTERS)
     return folded

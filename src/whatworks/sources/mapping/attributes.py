@@ -14,8 +14,8 @@ from whatworks.sources.toml_problems import misuse
 class Attribute(Guarded):
     """A characteristic of the person, fixed before any accompaniment."""
 
-    column: str
     type: Literal["category", "number", "boolean", "month"]
+    """What the values are; one that cannot be read as such refuses the file."""
     format: str = "%Y-%m"
     """For ``month``: how it is written."""
     decimal: Literal[".", ","] = "."

@@ -19,9 +19,11 @@ class DateColumn(Strict):
     """A date and how it is written (``strptime`` codes)."""
 
     column: str | None = None
+    """Header in the file."""
     first_of: tuple[str, ...] = ()
     """Instead of ``column``: the first of these columns that is not blank."""
     format: str = "%Y-%m-%d"
+    """How it is written: ``%Y %y %m %b %B %d %j``, and ``%H %M %S %f``."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -44,6 +46,7 @@ class EndColumn(DateColumn):
     """The end of a spell and the conventions of its producer."""
 
     bound: Literal["inclusive", "exclusive"] = "inclusive"
+    """The last day of the stay, or the first day after it."""
     open: tuple[str, ...] = ("",)
     """Raw values that mean *not ended*."""
     sentinel: tuple[str, ...] = ()
@@ -54,6 +57,7 @@ class MonthColumns(Strict):
     """Wide layout: each column whose header is a month under this pattern holds its codes."""
 
     pattern: str
+    """How headers write months, such as ``%b.%y``."""
 
     @field_validator("pattern")
     @classmethod

@@ -51,6 +51,7 @@ class Identifier(Padded):
     """Column or columns that identify a person, and how they are written."""
 
     column: str | None = None
+    """Header in the file."""
     columns_: Annotated[tuple[str, ...], Field(alias="columns")] = ()
     """Instead of ``column``: a composite identifier."""
     space: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]*)?$")] = ""
@@ -80,6 +81,7 @@ class PersonKey(Identifier):
     placeholders: tuple[str, ...] = ()
     """Identifiers that stand for nobody: such rows are left behind and counted."""
     via: Bridge | None = None
+    """A file that leads from these columns to the person."""
 
     @model_validator(mode="after")
     def _bridge_fits(self) -> PersonKey:
@@ -97,23 +99,36 @@ class SexColumn(Strict):
     """Sex as a register writes it."""
 
     column: str
+    """Header in the file."""
     values: dict[str, Literal["F", "M", ""]]
+    """Raw value to ``F``, ``M``, or nothing when unknown."""
 
 
 class Identity(Strict):
     """What tells who a person is. Used to link persons, then dropped: it leaves no later trace."""
 
     nir: str | None = None
+    """Number of social security, of 13 or 15 characters."""
     birth_name: str | None = None
+    """Family name at birth."""
     usage_name: str | None = None
+    """Family name in use."""
     first_names: tuple[str, ...] = ()
+    """Columns of first names, in their order."""
     birth_date: DateColumn | None = None
+    """Day of birth."""
     sex: SexColumn | None = None
+    """Sex."""
     birth_commune: str | None = None
+    """Commune of birth."""
     commune: str | None = None
+    """Commune lived in."""
     postcode: str | None = None
+    """Postcode lived in."""
     email: str | None = None
+    """Electronic address."""
     phone: str | None = None
+    """Telephone number."""
     keys: dict[Name, str] = Field(default_factory=dict)
     """Identifiers of other systems held in this file, by the name of their space."""
 
@@ -150,6 +165,7 @@ class Household(Padded):
     """Columns that identify the household of the person."""
 
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Headers in the file."""
 
 
 class Objections(Delimited, Identifier):
@@ -169,6 +185,7 @@ class Linkage(Strict):
     keys: tuple[tuple[str, ...], ...] = ()
     """Deterministic keys tried after the NIR, each a list of fields of ``identity`` or spaces."""
     probabilistic: bool = True
+    """Whether records without a key in common are compared."""
     threshold: Annotated[float, Field(gt=0.5, lt=1)] = 0.99
     """Probability from which two records are one person."""
 

@@ -67,20 +67,33 @@ class Source(Delimited):
     """One kind of raw file."""
 
     layout: LayoutName
+    """How rows are laid out."""
     format: FormatName = "csv"
+    """How files are written."""
     xml: Markup | None = None
+    """Format ``xml``: which elements are rows and columns."""
     vintage: Vintage | None = None
+    """When extracts were made."""
     lag_months: Annotated[int, Field(ge=0)] = 0
     """Months before the vintage in which the source is known not to be complete yet."""
     where: tuple[Condition, ...] = ()
+    """Conditions on rows; those that do not meet one are left behind and counted."""
     keep: Keep | None = None
+    """Of rows with the same key, the one that counts."""
     person: PersonKey
+    """Whom a row is about."""
     identity: Identity | None = None
+    """Who the person is, for the linkage of persons."""
     household: Household | None = None
+    """Whom the person lives with."""
     kind: Kind | None = None
+    """What the states are, unless every code is written ``kind:code``."""
     coverage: tuple[MonthLabel, MonthOrAuto] | None = None
+    """First and last month over which the source would have seen a state."""
     start: DateColumn | None = None
+    """First day of a stay."""
     end: EndColumn | None = None
+    """Last day of a stay."""
     truncate: bool = False
     """A stay ends at the latest the day before the person's next one in this source begins."""
     gap_days: Annotated[int, Field(ge=0)] = 0
@@ -88,17 +101,27 @@ class Source(Delimited):
     gap_months: Annotated[int, Field(ge=0)] = 0
     """Months without a row that do not end a stay, when a later row shows the same state."""
     month: DateColumn | None = None
+    """Month of a row."""
     months: MonthColumns | None = None
+    """Columns of the months."""
     code: CodeColumn | None = None
+    """What raw codes mean."""
     scheme: Scheme | None = None
+    """Local name of a state."""
     intensity: Amount | None = None
+    """Dose of a state: hours, contacts."""
     measures: dict[Name, Amount] = Field(default_factory=dict)
     """Layout ``snapshots``: numbers of the month, such as an income."""
     censored_by: Censoring | None = None
+    """Rows after which the source no longer sees the person."""
     place: Place | None = None
+    """Commune lived in."""
     attributes: dict[Name, Attribute] = Field(default_factory=dict)
+    """Characteristics of the person found in this file."""
     end_before_start: OnProblem = "refuse"
+    """Stays that end before they start."""
     duplicates: OnProblem = "refuse"
+    """Rows equal in every column."""
     strangers: OnProblem = "refuse"
     """Rows of persons unknown to the sources with attributes, when more than a few."""
     declared_by_operator: bool = False

@@ -17,17 +17,20 @@ class Listing(Delimited):
     """A file of values, such as the establishments of an approved list."""
 
     column: str
+    """Header in the file."""
 
 
 class Override(Strict):
     """A second column that decides for some rows, whatever the first says."""
 
     column: str
+    """Header in the file."""
     values: dict[str, State] = Field(default_factory=dict)
     """Raw value to code; other values leave the row to the next override, then to ``column``."""
     listed_in: Listing | None = None
     """Instead of ``values``: rows whose value is in this file have ``code``."""
     code: State | None = None
+    """Code of the rows that ``listed_in`` names."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Override:
@@ -47,6 +50,7 @@ class Band(Strict):
     """Numbers of the column up to a bound, included."""
 
     code: State
+    """Code of these numbers."""
     upto: float | None = None
     """None, in the last band only: every larger number."""
 
@@ -55,8 +59,11 @@ class CodeColumn(Strict):
     """How raw codes become the product's codes."""
 
     column: str | None = None
+    """Header of the raw codes; in layout ``wide`` the columns of the months hold them."""
     constant: State | None = None
+    """Instead of ``column``: every row has this code."""
     values: dict[str, State] = Field(default_factory=dict)
+    """Raw code to code."""
     bands: tuple[Band, ...] = ()
     """Instead of ``values``: the column is a number, and its size decides."""
     decimal: Decimal = "."
@@ -64,6 +71,7 @@ class CodeColumn(Strict):
     none: tuple[str, ...] = ()
     """Raw codes read and understood as *nothing to record*."""
     unmapped: OnProblem = "refuse"
+    """Raw codes in no list: refuse the file, or leave such rows behind and count them."""
     overrides: tuple[Override, ...] = ()
     """Tried in order before everything above."""
 
@@ -130,7 +138,6 @@ def _check_bands(bands: tuple[Band, ...]) -> None:
 class Scheme(Guarded):
     """The local name of an accompaniment, beside its type."""
 
-    column: str
     values: dict[str, str] = Field(default_factory=dict)
     """Optional renaming; values not listed are kept as they are."""
 
@@ -138,8 +145,8 @@ class Scheme(Guarded):
 class Amount(Guarded):
     """A number of each row: a dose (contacts, hours) or an income."""
 
-    column: str
     decimal: Decimal = "."
+    """Decimal mark."""
     unit: str
     """Free text, printed: ``hours``, ``contacts``, ``EUR``."""
 
@@ -148,14 +155,16 @@ class Censoring(Strict):
     """Rows after which the source stops seeing the person: closed by a move, not by an exit."""
 
     column: str
+    """Header in the file."""
     one_of: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Raw values that say so."""
 
 
 class Place(Guarded):
     """Commune lived in during the row's month or stay."""
 
-    column: str
     strip: Literal["nothing", "spaces"] = "spaces"
+    """Spaces around the code are not part of it."""
     width: int = 5
     """Leading zeros that the producer lost are put back."""
 
@@ -164,11 +173,15 @@ class Condition(Strict):
     """Rows to keep; the others are left behind and counted."""
 
     column: str
+    """Header in the file."""
     one_of: tuple[str, ...] = ()
+    """Rows with one of these values are kept."""
     none_of: tuple[str, ...] = ()
+    """Rows with none of these values are kept."""
     above: float | None = None
     """The column is a number and larger than this; a row where it is no number is left behind."""
     decimal: Decimal = "."
+    """Decimal mark."""
     reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "filtered"
     """Word of the ledger for the rows left behind."""
 
@@ -194,10 +207,13 @@ class Keep(Strict):
     """Column that decides; without it, the vintage of the file does. A row in which the column is
     blank gives way to any other."""
     which: Literal["first", "last"] = "last"
+    """First or last in the order."""
     type: Literal["text", "number", "date"] = "text"
+    """What is compared."""
     format: str = "%Y-%m-%d"
     """For ``date``: how it is written."""
     decimal: Decimal = "."
+    """For ``number``: the decimal mark."""
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Keep:

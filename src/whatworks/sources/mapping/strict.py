@@ -80,8 +80,11 @@ class Delimited(Strict):
     files: str
     """Glob, relative to the mapping file."""
     encoding: Encoding = "utf-8"
+    """As Python names it, such as ``utf-8``, ``cp1252`` or ``iso-8859-15``."""
     separator: Mark = ";"
+    """Character between two fields."""
     quote: Mark = '"'
+    """Character around fields that hold a separator."""
     final_newline: Literal["required", "optional"] = "required"
     """A last line without its line break is how a file cut in the middle looks."""
 

@@ -15,32 +15,42 @@ class Communes(Delimited):
     """Crosswalk of one geography: each commune once."""
 
     commune: str
+    """Column of the commune."""
     zone: str
     """Column of the employment zone."""
     departement: str
+    """Column of the département."""
 
 
 class Changes(Delimited):
     """Communes of other vintages and the one they became."""
 
     old: str
+    """Column of the former commune."""
     new: str
+    """Column of the one it became."""
 
 
 class TightnessColumn(Strict):
     """Vacancies per job seeker."""
 
     column: str
+    """Header in the file."""
     decimal: Decimal = "."
+    """Decimal mark."""
 
 
 class Tightness(Delimited):
     """Tightness of each zone or département, month by month."""
 
     level: Literal["zone", "departement"] = "zone"
+    """What ``place`` is."""
     place: str
+    """Column of the zone or département."""
     month: DateColumn
+    """Month of the value."""
     value: TightnessColumn
+    """Column of the tightness."""
 
     @model_validator(mode="after")
     def _dated(self) -> Tightness:
@@ -54,5 +64,8 @@ class Territories(Strict):
     geography: Annotated[str, Field(pattern=r"^\d{4}$")]
     """Year of the official code of communes, to which every place is brought."""
     communes: Communes
+    """Which communes there are, and what they belong to."""
     changes: Changes | None = None
+    """Communes of other years."""
     tightness: Tightness | None = None
+    """How tight the market of each place is."""

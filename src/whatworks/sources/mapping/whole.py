@@ -60,21 +60,30 @@ class Profile(Strict):
     """What a release must respect (``[disclosure.NAME]``)."""
 
     min_count: Annotated[int, Field(ge=1)] = 11
+    """Smallest number of persons behind a figure."""
     min_part: Annotated[int, Field(ge=0)] = 5
     """Smallest numerator and smallest complement."""
     round_to: Annotated[int, Field(ge=1)] = 1
+    """Counts are rounded to this."""
 
 
 class Mapping(Strict):
     """The whole file."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
+    """Version of this language."""
     title: str = ""
+    """Free text."""
     sources: dict[Name, Source]
+    """One table for each raw source."""
     link: Linkage | None = None
+    """How persons of different spaces are recognised as one."""
     objections: Objections | None = None
+    """Persons who object to their data being used."""
     territories: Territories | None = None
+    """Communes and what they belong to."""
     disclosure: dict[Name, Profile] = Field(default_factory=dict)
+    """Profiles that releases respect, by name."""
 
     @model_validator(mode="after")
     def _profiles_are_declared(self) -> Mapping:

@@ -73,7 +73,7 @@ def verdict(number: ibis.Value, *, sex: ibis.Value, birth_date: ibis.Value) -> i
         & ~((birth_date.month() == 1) & (birth_date.day() == 1))
         & known
     )
-    sex_differs = number.substr(0, 1) != (sex == "M").ifelse("1", "2")
+    sex_differs = number.substr(0, 1) != sex.cases(("M", "1"), ("F", "2"))
     no = ibis.literal(False)  # noqa: FBT003 - a column constant, not a flag
     return ibis.cases(
         (number.isnull(), ibis.null("string")),

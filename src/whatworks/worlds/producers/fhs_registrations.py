@@ -63,8 +63,8 @@ def registrations(extract: Extract, person: int) -> Iterator[Registration]:
 
 
 def hours(person: int, month: int) -> int:
-    """Hours declared by a person who worked while registered."""
-    return (37 * person + 11 * month) % 201
+    """Hours declared by a person who worked while registered; some at the bound of category B."""
+    return 78 if (person + month) % 23 == 0 else (37 * person + 11 * month) % 201
 
 
 def _runs(extract: Extract, person: int) -> Iterator[tuple[int, int]]:
