@@ -70,15 +70,15 @@ class Faults:
 
     nir_missing: float = 0.30
     nir_wrong: float = 0.004
-    typo: float = 0.02
+    typo: float = 0.03
     default_date: float = 0.012
     swapped_date: float = 0.006
-    wrong_date: float = 0.008
+    wrong_date: float = 0.012
     swapped_names: float = 0.004
     truncated: float = 0.003
     part_of_name: float = 0.15
     moved: float = 0.12
-    contact: float = 0.45
+    contact: float = 0.35
     changed_contact: float = 0.30
 
 

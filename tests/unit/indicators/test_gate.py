@@ -254,6 +254,12 @@ def test_a_jump_nobody_declared(written: Written) -> None:
     assert known.verdict is GateVerdict.WITH_RESERVE
 
 
+def test_a_jump_that_comes_back_every_year_is_a_season() -> None:
+    found = assess(jumping(8, 20, 32), "employment_presence")
+    assert row(found.criteria, "volatility")["measured"] == 0
+    assert found.verdict is GateVerdict.PUBLISHED
+
+
 def test_a_single_declarant_is_a_reserve_and_paid_on_it_a_refusal(written: Written) -> None:
     made = replace(employed(), operator_declared=frozenset({"employment"}))
     assert assess(made, "employment_presence").verdict is GateVerdict.WITH_RESERVE

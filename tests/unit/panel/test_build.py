@@ -18,66 +18,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from hand import day, records, spell, table
-from whatworks import WhatworksError, connect
-from whatworks.months import to_index
-from whatworks.panel import Panel, build, expand, open_panel
+from hand import spell
+from lives import PEOPLE, WINDOW, added, built, lives
+from whatworks import WhatworksError
+from whatworks.panel import build, expand, open_panel
 from whatworks.panel.store import MANIFEST, locked
-from whatworks.sources.records import Geography, Records
 from whatworks.spells import reconcile
-
-JAN = to_index("2019-01")
-PEOPLE = tuple(f"p{n:02d}" for n in range(23))
-WINDOW = ("2019-01", "2021-06")
-
-
-def lives(
-    people: tuple[str, ...] = PEOPLE, *, window: tuple[str, str] = WINDOW, **more: object
-) -> Records:
-    """Records of every kind of part."""
-    episodes, states, measures, places = [], [], [], []
-    for n, person in enumerate(people):
-        n = int(person[1:])
-        start = day("2019-01-05") + pd.Timedelta(days=31 * n)
-        end = start + pd.Timedelta(days=90 + 10 * n)
-        episodes.append(("s", person, "employment", "cdd", start, end, None, None))
-        search = (start + pd.Timedelta(days=20), end + pd.Timedelta(days=33))
-        episodes.append(("s", person, "accompaniment", "job_search", *search, f"S{n % 3}", 7.5 + n))
-        states += [("s", person, "benefit", "rsa", JAN + k) for k in range(n % 5, 30, 1 + n % 3)]
-        measures += [("s", person, "earnings", JAN + k, 10.0 * n + k) for k in range(n, 30, 4)]
-        places.append(("s", person, "08001" if n % 2 else "74001", JAN + n % 4, None))
-    made = records(
-        people,
-        episodes=episodes,
-        states=states,
-        window=window,
-        attributes={"sex": ("category", ["w" if int(p[1:]) % 2 else "m" for p in people])},
-        measures=measures,
-        places=places,
-        blind=[("s", "p03", "benefit", JAN + 9)],
-        connection=connect(memory_limit="500MB", threads=2),
-        **more,  # type: ignore[arg-type]
-    )
-    communes = [("08001", "ZE1", "08"), ("74001", "ZE2", "74")]
-    types = {"commune": "string", "zone": "string", "departement": "string"}
-    tight = [(zone, JAN + k, k / 10) for zone in ("ZE1", "ZE2") for k in range(30)]
-    kinds = {"place": "string", "month": "int32", "value": "float64"}
-    con = made.connection
-    return replace(
-        made,
-        schemes=frozenset({("accompaniment", "job_search")}),
-        intensities=frozenset({("accompaniment", "job_search")}),
-        units={"earnings": "EUR"},
-        gaps={"s": 1},
-        geography=Geography(
-            year="2023", communes=table(con, communes, types), tightness=table(con, tight, kinds)
-        ),
-    )
-
-
-def built(made: Records, folder: Path, *, last: str = WINDOW[1]) -> Panel:
-    return build(made, folder, first=WINDOW[0], last=last, block_persons=5)
-
 
 def content(folder: Path) -> dict[str, str]:
     """Every file of a folder and the hash of its bytes."""
@@ -148,12 +94,6 @@ def test_nothing_is_written_again_when_nothing_changed(tmp_path: Path) -> None:
     before = stamps(tmp_path)
     built(lives(), tmp_path)
     assert written(before, tmp_path) == set()
-
-
-def added(made: Records, *episodes: tuple[object, ...]) -> Records:
-    con = made.connection
-    more = table(con, episodes, dict(made.episodes.schema().items()))  # type: ignore[arg-type]
-    return replace(made, episodes=made.episodes.union(more))
 
 
 def test_a_change_touches_its_block_and_its_years(tmp_path: Path) -> None:
@@ -235,19 +175,18 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 KILLED = """
 import sys
-sys.path.insert(0, sys.argv[1])
-from test_build import built, lives
 from pathlib import Path
+from lives import built, lives
+made = lives()
 print("ready", flush=True)
-built(lives(), Path(sys.argv[2]))
+built(made, Path(sys.argv[1]))
 """
 
 
 def run_and_kill(folder: Path, after: float | None) -> float:
     """Build in another process, killed after so many seconds; returns how long it ran."""
-    here = Path(__file__).parent
-    command = [sys.executable, "-c", KILLED, str(here), str(folder)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(here.parents[1])])}
+    command = [sys.executable, "-c", KILLED, str(folder)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "ready"
@@ -273,4 +212,4 @@ def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(tmp_path: Path)
         cut += content(folder) != expected
         built(lives(), folder)
         assert content(folder) == expected
-    assert cut  # at least one build was cut before its end
+    assert cut  # a build that was never cut would show nothing

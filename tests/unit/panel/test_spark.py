@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from ibis.backends import BaseBackend
 
-import test_build
 from hand import day
+from lives import added, built, lives
 from whatworks import WhatworksError, expand, read, reconcile
 from whatworks.panel import build, open_panel
 from whatworks.sources.carrying import read_records, write_records
@@ -21,7 +21,7 @@ from whatworks.sources.engine import connect_spark
 from whatworks.spells import Overlap
 
 SAMPLE = Path(__file__).parents[3] / "data" / "synthetic" / "sources.toml"
-PRIORITY = {"accompaniment": Overlap(policy="priority", sources=("t", "s"))}
+PRIORITY = {"accompaniment": Overlap(policy="priority", sources=("s",))}
 
 pytestmark = [
     pytest.mark.skipif(find_spec("pyspark") is None, reason="PySpark is not installed"),
@@ -73,26 +73,22 @@ def test_the_sample(tmp_path: Path, spark: BaseBackend) -> None:
 
 
 def test_every_kind_of_part_and_a_priority(tmp_path: Path, spark: BaseBackend) -> None:
-    made = test_build.lives()
+    made = lives()
     search = ("accompaniment", "job_search")
     aided = ("accompaniment", "aided_contract")
     rows = [
         ("t", "p01", *aided, day("2019-04-01"), day("2019-04-20"), "X", 3.0),
         ("t", "p02", *search, day("2019-04-01"), None, None, None),
     ]
-    same(test_build.added(made, *rows), tmp_path / "records", spark, overlaps=_told_by(made))
-
-
-def _told_by(made: object) -> dict[str, Overlap]:
-    return {"accompaniment": Overlap(policy="priority", sources=("s",))}
+    same(added(made, *rows), tmp_path / "records", spark, overlaps=PRIORITY)
 
 
 def test_files_of_one_engine_are_opened_by_the_other(tmp_path: Path, spark: BaseBackend) -> None:
-    made = test_build.lives()
+    made = lives()
     write_records(made, tmp_path / "records")
     with pytest.raises(WhatworksError, match="spells held by DuckDB"):
         build(read_records(tmp_path / "records", spark), tmp_path, first="2019-01", last="2019-02")
-    filed = test_build.built(made, tmp_path / "panel")
+    filed = built(made, tmp_path / "panel")
     seen = open_panel(tmp_path / "panel", spark).table
     assert seen.count().execute() == filed.table.count().execute()
     assert set(seen.columns) == set(filed.table.columns)

@@ -200,6 +200,88 @@ def test_fault_of_other_layouts(place: Path, text: str, found: str) -> None:
     assert found in fault(place, text)
 
 
+RSA = """\
+[sources.rsa]
+layout = "snapshots"
+files = "contrats.csv"
+kind = "benefit"
+person = {column = "id"}
+month = {column = "m"}
+code = {constant = "rsa"}
+"""
+KEEP = "keep = {by = ['id'], order = 'n'%s}\n"
+VIA = "via = {files = 'contrats.csv', from = ['a'], to = 'b'}"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (changed(RSA, 'column = "id"', ""), "needed either 'column' or 'columns'; found neither at "
+         "sources.rsa.person, line 6"),
+        (changed(RSA, 'column = "id"', 'column = "id", columns = ["a"]'), "found both at sources."),
+        (changed(RSA, 'column = "id"', f'columns = ["a", "b"], {VIA}'),
+         "needed as many columns as identify the rows, 2; found 1 at sources.rsa.person.via.from"),
+        (changed(RSA, 'column = "id"', 'column = "id", via = {files = "x.csv", from = ["a"], to = '
+                 '"b"}'), "key sources.rsa.person.via.files: needed a glob that matches"),
+        (changed(RSA, 'column = "id"', 'column = "id", space = "Caf"'),
+         "needed a name of lower-case letters, digits and _ that starts with a letter; found 'Caf'"),
+        (changed(RSA, 'column = "id"', 'column = "id", width = 0'), "sources.rsa.person.width"),
+        (RSA + "household = {columns = []}\n", "needed at least 1 item; found an empty list at "
+         "sources.rsa.household.columns, line 9"),
+        (RSA + "identity = {}\n", "needed at least one field of an identity, such as nir or "
+         "birth_name; found none at sources.rsa.identity, line 9"),
+        (RSA + "identity = {birth_date = {column = 'd', format = '%Y'}}\n",
+         "found '%Y' at sources.rsa.identity.birth_date.format, line 9"),
+        (changed(RSA, 'column = "id"', "column = 'id', " + VIA[:-1] + ", members = true}")
+         + "identity = {nir = 'n'}\n", "needed 'identity' only where a row is about one person"),
+        (RSA + "[[sources.rsa.where]]\ncolumn = 'a'\n", "needed one of 'one_of', 'none_of' and "
+         "'above'; found none at sources.rsa.where.0, line 9"),
+        (RSA + "[[sources.rsa.where]]\ncolumn = 'a'\nabove = 1\n[[sources.rsa.where]]\n"
+         "colum = 'a'\nabove = 1\n", "unknown key 'colum' at sources.rsa.where.1.colum, line 13"),
+        (RSA + KEEP % ", format = '%Y'", "needed 'format' only where type is 'date'"),
+        (RSA + KEEP % ", type = 'date', format = '%Y'", "found '%Y' at sources.rsa.keep.format"),
+        (RSA + "keep = {by = ['id']}\n", "needed the column that decides, or a 'vintage' of the "
+         "files; found neither at sources.rsa.keep.order"),
+        (RSA + "keep = {by = ['id'], type = 'date'}\n", "needed 'type' only beside 'order'"),
+        (RSA + "vintage = {}\n", "needed either 'from_name' or 'month'; found neither"),
+        (RSA + "vintage = {from_name = 'x'}\n", "put parentheses around the date in the name"),
+        (RSA + "vintage = {from_name = '(x', format = '%Y%m'}\n", "needed a regular expression"),
+        (RSA + "vintage = {from_name = '(x)', format = '%m'}\n", "found '%m' at sources.rsa.vintag"),
+        (RSA + "vintage = {month = '2021-05', settled_after = -1}\n", "found -1 at sources.rsa."),
+        (changed(WIDE, "layout", "vintage = {month = '2021-05', supersedes = 'months'}\nlayout"),
+         "needed 'months' in layout 'snapshots' only, whose rows have a month; found layout 'wide' "
+         "at sources.paths.vintage.supersedes, line 3"),
+        (RSA + "lag_months = -1\n", "found -1 at sources.rsa.lag_months, line 9"),
+        (RSA + "attributes.a = {column = 'a', type = 'number', disclosure = 'small'}\n",
+         "needed one of the profiles persons; found 'small' at sources.rsa.attributes.a.disclosure, "
+         "line 9. To do: declare it as [disclosure.small] or use one of those"),
+        (RSA + "attributes.a = {column = 'a', type = 'number', sensitivity = 'special_category'}\n",
+         "needed the legal basis on which a field of a special category is read; found none"),
+        (RSA + "attributes.household = {column = 'a', type = 'category'}\n",
+         "needed a name other than the product's own columns; found 'household'"),
+        (RSA + "measures = {pay = {column = 'p', unit = 'EUR'}}\n"
+         + changed(RSA, "sources.rsa", "sources.other")
+         + "measures = {pay = {column = 'p', unit = 'kEUR'}}\n",
+         "needed one unit for 'pay', 'EUR' as another source has it; found 'kEUR' at "
+         "sources.other.measures.pay.unit, line 17"),
+        (RSA + "[objections]\nfiles = 'contrats.csv'\n", "needed either 'column' or 'columns'; "
+         "found neither at objections, line 9"),
+        (RSA + "[objections]\nfiles = 'nowhere.csv'\ncolumn = 'a'\n",
+         "key objections.files: needed a glob that matches at least one file"),
+        (RSA + "[objections]\nfiles = 'contrats.csv'\ncolumn = 'a'\nseparator = ';;'\n",
+         "needed one character; found ';;' at objections.separator, line 12"),
+        (RSA + "[link]\nsecret_env = 'A'\nsecret_file = 'b'\n", "found 'secret_env' and "
+         "'secret_file' at link.secret_file, line 11"),
+        (RSA + "[link]\nthreshold = 0.4\n", "found 0.4 at link.threshold, line 10"),
+        (RSA + "[territories]\ngeography = 'now'\ncommunes = {files = 'contrats.csv', commune = 'a', "
+         "zone = 'b', departement = 'c'}\n", "needed a year of four digits, such as 2024; found "
+         "'now' at territories.geography, line 10"),
+    ],
+)  # fmt: skip
+def test_fault_of_tables_about_persons_and_extracts(place: Path, text: str, found: str) -> None:
+    assert found in fault(place, text)
+
+
 def test_several_faults_are_told_together(place: Path) -> None:
     text = changed(changed(CONTRACTS, "kind =", "kid ="), 'column = "nir"', 'colum = "nir"')
     message = fault(place, text)

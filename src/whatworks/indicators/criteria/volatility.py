@@ -1,7 +1,13 @@
-"""Months in which the share of persons in a state jumps, and nobody declared why."""
+"""Months in which the share of persons in a state jumps, and nobody declared why.
+
+A jump that comes back in the same direction in the same month of another year is a season (schools
+that end in July), and is left out. An outage of one month is two jumps, down and up; a lasting change
+of level is one.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 import numpy as np
@@ -10,6 +16,7 @@ import pandas as pd
 from whatworks.indicators.case import Case, Criterion, Reading
 from whatworks.months import to_index, to_label
 
+MONTHS_A_YEAR: Final = 12
 MAD_TO_SD: Final = 1.4826
 """Of a normal distribution: standard deviation over median absolute deviation."""
 
@@ -40,7 +47,7 @@ def read(case: Case) -> tuple[Reading, ...]:
 
 
 def _jumps(case: Case, known: pd.DataFrame) -> list[int]:
-    """Months whose change from the month before is beyond so many robust standard deviations."""
+    """Months whose change from the month before is far beyond the usual, seasons left out."""
     share = (known["in"] / known["known"]).to_numpy(float)
     months = known.index.to_numpy()
     change = np.diff(share)[np.diff(months) == 1]
@@ -50,7 +57,9 @@ def _jumps(case: Case, known: pd.DataFrame) -> list[int]:
     rule = case.gate.volatility
     size = np.abs(change - centre)
     far = (size > rule.robust_sd * usual) & (size >= rule.smallest_jump)
-    return [int(m) for m in arrived[far]]
+    found = [(int(m), bool(up)) for m, up in zip(arrived[far], change[far] > centre, strict=True)]
+    times = Counter((month % MONTHS_A_YEAR, up) for month, up in found)
+    return [month for month, up in found if times[month % MONTHS_A_YEAR, up] == 1]
 
 
 CRITERION: Final = Criterion(

@@ -12,10 +12,10 @@ from typing import Final
 
 from whatworks.spells.linking import people
 
-WHOLLY_OTHER_FIRST_NAME: Final = 1e-9
-"""``m`` of two first names without anything in common. Not learnt: brothers and sisters, twins above
-all, share the rest, and files do not record one person under unrelated first names often enough to pay
-for joining them."""
+NEVER: Final = 1e-30
+"""``m`` of what no other evidence makes up for. Not learnt: twins share all but the first name, a father
+and son of one name all but the birth. A file that gets one of the two wholly wrong loses a link; joining
+relatives would give one the pathway of the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ GIVEN: Final = Comparison(
             m=0.01,
             u=4e-3,
         ),
-        Level(label="other", condition=_ELSE, m=WHOLLY_OTHER_FIRST_NAME, u=0.97, fixed=True),
+        Level(label="other", condition=_ELSE, m=NEVER, u=0.97, fixed=True),
     ),
     needs=(people.GIVEN,),
 )
@@ -178,7 +178,7 @@ BIRTH: Final = Comparison(
         Level(label="same year, one of them a 1 January", condition=_DEFAULT_DATE, m=0.02, u=5e-4),
         Level(label="one digit", condition=_DIGITS_DIFFER, m=0.02, u=8e-4),
         Level(label="two of day, month and year", condition=_TWO_OF_THREE, m=0.01, u=6e-3),
-        Level(label="other", condition=_ELSE, m=0.005, u=0.99),
+        Level(label="other", condition=_ELSE, m=NEVER, u=0.99, fixed=True),
     ),
     needs=(people.BIRTH,),
 )
