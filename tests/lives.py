@@ -23,7 +23,7 @@ def lives(
 ) -> Records:
     """Records of every kind of part."""
     episodes, states, measures, places = [], [], [], []
-    for n, person in enumerate(people):
+    for person in people:
         n = int(person[1:])
         start = day("2019-01-05") + pd.Timedelta(days=31 * n)
         end = start + pd.Timedelta(days=90 + 10 * n)

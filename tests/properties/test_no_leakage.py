@@ -48,7 +48,13 @@ PERSON = st.sampled_from(PEOPLE)
 SOURCE = st.sampled_from(("s", "t"))
 STATE = st.integers(0, len(STATES) - 1)
 STAY = st.tuples(
-    SOURCE, PERSON, STATE, LATER, st.integers(1, 28), st.none() | st.integers(0, 300), st.integers(0, 2)
+    SOURCE,
+    PERSON,
+    STATE,
+    LATER,
+    st.integers(1, 28),
+    st.none() | st.integers(0, 300),
+    st.integers(0, 2),
 )
 DRAWN = st.builds(
     Life,
@@ -60,11 +66,12 @@ DRAWN = st.builds(
         st.tuples(SOURCE, PERSON, LATER, st.sampled_from([0.0, 9.0])), max_size=4
     ).map(tuple),
     places=st.lists(
-        st.tuples(SOURCE, PERSON, st.integers(0, 2), LATER, st.none() | st.integers(0, 6)), max_size=5
+        st.tuples(SOURCE, PERSON, st.integers(0, 2), LATER, st.none() | st.integers(0, 6)),
+        max_size=5,
     ).map(tuple),
-    blind=st.lists(
-        st.tuples(SOURCE, PERSON, st.sampled_from(list(CODES)), LATER), max_size=3
-    ).map(tuple),
+    blind=st.lists(st.tuples(SOURCE, PERSON, st.sampled_from(list(CODES)), LATER), max_size=3).map(
+        tuple
+    ),
 )
 
 
@@ -104,7 +111,9 @@ def _altered(
     return (source, person, state, month, first, 400 if after else length, dose)
 
 
-def _moved(place: tuple[str, str, int, int, int | None], m: int) -> tuple[str, str, int, int, int | None]:
+def _moved(
+    place: tuple[str, str, int, int, int | None], m: int
+) -> tuple[str, str, int, int, int | None]:
     source, person, commune, first, more = place
     return (source, person, commune, first, 9 if more is None or first + more > m else more)
 

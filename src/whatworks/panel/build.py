@@ -25,7 +25,12 @@ from whatworks.spells.reconcile import reconcile
 from whatworks.spells.record import Spells
 from whatworks.vocabulary import MONTH, PERSON
 
-_ARROW: Final = {"int64": pa.int64(), "int32": pa.int32(), "float64": pa.float64(), "string": pa.string()}
+_ARROW: Final = {
+    "int64": pa.int64(),
+    "int32": pa.int32(),
+    "float64": pa.float64(),
+    "string": pa.string(),
+}
 
 
 def build(
@@ -95,7 +100,12 @@ def build(
     with locked(folder):
         sweep(folder)
         manifest = _write(
-            con, spells, folder, window=(begin, stop), block_persons=block_persons, progress=progress
+            con,
+            spells,
+            folder,
+            window=(begin, stop),
+            block_persons=block_persons,
+            progress=progress,
         )
         sweep(folder, keep=manifest)
     return open_panel(folder, connection=con)
@@ -223,5 +233,3 @@ def _lay_out_blocks(
             pending = writer.submit(write_table, path, table.to_batches(), schema)
         if pending is not None:
             pending.result()
-
-

@@ -14,7 +14,7 @@ from whatworks.panel.record import Panel
 from whatworks.panel.schemas import check_panel
 from whatworks.sources.engine import hold_table
 from whatworks.spells.record import Spells
-from whatworks.vocabulary import FIRST, LAST, MARKET, MEASURE, MONTH, PERSON, SOURCE
+from whatworks.vocabulary import FIRST, LAST, MARKET, MEASURE, MONTH, PERSON
 
 
 def expand(spells: Spells, *, first: str, last: str) -> Panel:
@@ -55,7 +55,9 @@ def expand(spells: Spells, *, first: str, last: str) -> Panel:
     people = hold_table(con, "numbered", numbered)
     columns = columns_of(spells)
     parts = parts_of(spells, people.select(PERSON, NUMBER), columns).each(
-        lambda name, table: table if name in ("persons", "measures") else hold_table(con, name, table)
+        lambda name, table: (
+            table if name in ("persons", "measures") else hold_table(con, name, table)
+        )
     )
     persons, attributes = persons_of(spells, people, parts, columns)
     return check_panel(

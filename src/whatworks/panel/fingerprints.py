@@ -79,7 +79,7 @@ def partitions(
             _add(sums, connection, name, table, block_persons=block_persons, window=window)
     begin, stop = window
     about = {
-        year: _about_year(connection, columns, year=year, window=window, places="places" in staged)
+        year: _about_year(columns, year=year, window=window, places="places" in staged)
         for year in range(begin // 12, stop // 12 + 1)
     }
     found = []
@@ -121,9 +121,7 @@ def _add(
         sums[int(block), int(year)].append((name, int(low), int(high), int(rows)))
 
 
-def _about_year(
-    connection: Backend, columns: Columns, *, year: int, window: tuple[int, int], places: bool
-) -> list[Any]:
+def _about_year(columns: Columns, *, year: int, window: tuple[int, int], places: bool) -> list[Any]:
     """What bears on all rows of a year: columns, coverage, territories, versions."""
     first, last = max(window[0], 12 * year), min(window[1], 12 * year + 11)
     coverage = [

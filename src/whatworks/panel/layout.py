@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import ibis
-from ibis import _
 
 from whatworks.panel.parts import (
     END_DAY,
@@ -138,7 +137,9 @@ def _states(stays: ibis.Table, columns: Columns, window: tuple[int, int]) -> ibi
 
 def _schemes(stays: ibis.Table, columns: Columns, window: tuple[int, int]) -> ibis.Table:
     """Per state, the schemes of the month, sorted."""
-    told = _by_month(stays.filter(stays[SCHEME].notnull()).select(PERSON, STATE, SCHEME, FIRST, LAST), window)
+    told = _by_month(
+        stays.filter(stays[SCHEME].notnull()).select(PERSON, STATE, SCHEME, FIRST, LAST), window
+    )
     return told.group_by([PERSON, MONTH]).aggregate(
         **{
             scheme_column(*state): told[SCHEME]

@@ -68,5 +68,7 @@ def _runs(places: ibis.Table) -> ibis.Table:
     )
     runs = begins.mutate(run=_.begins.sum().over(upto))
     return (
-        runs.group_by([*keys, "run"]).aggregate(first=_[FIRST].min(), last=_[LAST].max()).drop("run")
+        runs.group_by([*keys, "run"])
+        .aggregate(first=_[FIRST].min(), last=_[LAST].max())
+        .drop("run")
     )

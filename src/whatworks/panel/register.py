@@ -49,9 +49,7 @@ def number_persons(connection: Backend, persons: ibis.Table, folder: Path) -> ib
         start = int(known.count().execute())
         newcomers = persons.anti_join(known, PERSON).select(PERSON)
     order = ibis.window(order_by=PERSON)
-    added = newcomers.mutate(
-        **{NUMBER: (ibis.row_number().over(order) + start).cast("int64")}
-    )
+    added = newcomers.mutate(**{NUMBER: (ibis.row_number().over(order) + start).cast("int64")})
     everyone = added if known is None else known.union(added)
     numbers = hold_table(connection, "register", everyone)
     if int(numbers.count().execute()) != start or known is None:

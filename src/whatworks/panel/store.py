@@ -151,7 +151,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise _unreadable(folder, found=f"no manifest that can be read ({type(error).__name__})") from None
+        raise _unreadable(
+            folder, found=f"no manifest that can be read ({type(error).__name__})"
+        ) from None
     if content.get("format") != FORMAT:
         raise _unreadable(folder, found=f"a panel of format {content.get('format')!r}")
     missing = sum(not (folder / name).is_file() for name in files_of(content))

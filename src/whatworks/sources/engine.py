@@ -129,6 +129,7 @@ def connect_spark(*, cores: int = 2, memory: str = "2g", partitions: int = 2) ->
                 "spark.ui.showConsoleProgress": "false",
                 "spark.sql.shuffle.partitions": str(partitions),
                 "spark.sql.session.timeZone": "UTC",
+                "spark.sql.execution.arrow.pyspark.enabled": "true",
             }
             session = builder.config(map=options).getOrCreate()
         except (ImportError, RuntimeError) as error:
@@ -155,10 +156,15 @@ def hold_table(connection: BaseBackend, stem: str, table: ibis.Table) -> ibis.Ta
     name = str(ibis.util.gen_name(f"whatworks_{stem}"))
     if connection.name != "pyspark":
         return connection.create_table(name, table, temp=True)
-    # Spark has no temporary tables: a view of a frame kept in memory, or on disk when it is large.
+    # Spark has no temporary tables. A frame at a checkpoint forgets what it was made from, so that
+    # the plan of what comes next stays small. Numbers come as wide as Spark counts them: the types
+    # promised are set here.
     view = str(ibis.util.gen_name(f"whatworks_{stem}"))
     connection.create_view(view, table)
-    connection.raw_sql(f"CACHE TABLE `{name}` AS SELECT * FROM `{view}`")
+    typed = connection.table(view).cast(table.schema())
+    frame = connection._session.sql(connection.compile(typed))  # noqa: SLF001 - the backend has no checkpoint
+    frame.localCheckpoint(eager=True).createOrReplaceTempView(name)
+    connection.drop_view(view)
     return connection.table(name)
 
 

@@ -178,11 +178,15 @@ def _runs_of_months(records: Records) -> ibis.Table:
     )
     order = ibis.window(group_by=keys, order_by=MONTH)
     upto = ibis.window(group_by=keys, order_by=MONTH, preceding=None, following=0)
-    bridged = [(months[SOURCE] == s, ibis.literal(n, "int32")) for s, n in records.gaps.items() if n]
+    bridged = [
+        (months[SOURCE] == s, ibis.literal(n, "int32")) for s, n in records.gaps.items() if n
+    ]
     none = ibis.literal(0, "int32")
     gap = ibis.cases(*bridged, else_=none) if bridged else none
     marked = months.mutate(before=_[MONTH].lag(1).over(order), gap=gap)
-    begins = (marked.before.isnull() | (marked[MONTH] > marked.before + 1 + marked.gap)).cast("int32")
+    begins = (marked.before.isnull() | (marked[MONTH] > marked.before + 1 + marked.gap)).cast(
+        "int32"
+    )
     runs = marked.mutate(begins=begins).mutate(run=_.begins.sum().over(upto))
     stays = runs.group_by([*keys, "run"]).aggregate(
         first=_[MONTH].min(), last=_[MONTH].max(), intensity=exact_sum(_[INTENSITY])
@@ -226,7 +230,9 @@ def _prioritised(
     n_pieces = int(pieces.count().execute())
     ledger = records.ledger.add(
         "spells", "priority", unit="days", before=days[0], dropped={"outranked": days[0] - days[1]}
-    ).add("spells", "priority", unit="spells", before=n_rows, dropped={"outranked": n_rows - n_kept})
+    ).add(
+        "spells", "priority", unit="spells", before=n_rows, dropped={"outranked": n_rows - n_kept}
+    )
     others = rows.filter(~_[KIND].isin(ranked))
     return ibis.union(others, pieces.select(*ROW)), before - n_rows + n_pieces, ledger
 
@@ -236,9 +242,7 @@ def _days(rows: ibis.Table) -> int:
     return int(total.execute()["days"].iloc[0])
 
 
-def _cut_doses(
-    doses: ibis.Table, told: ibis.Table, policies: Mapping[str, Overlap]
-) -> ibis.Table:
+def _cut_doses(doses: ibis.Table, told: ibis.Table, policies: Mapping[str, Overlap]) -> ibis.Table:
     """Doses of the days that each row keeps."""
     ranked = _ranked(policies)
     pieces = cut(doses.filter(_[KIND].isin(ranked)), told.filter(_[KIND].isin(ranked)), policies)

@@ -25,6 +25,7 @@ from whatworks.panel import build, expand, open_panel
 from whatworks.panel.store import MANIFEST, locked
 from whatworks.spells import reconcile
 
+
 def content(folder: Path) -> dict[str, str]:
     """Every file of a folder and the hash of its bytes."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())
@@ -163,7 +164,7 @@ def test_two_builds_at_once_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("option", "value"), [("block_persons", 0), ("last", "2018-12")])
 def test_impossible_options_are_named(tmp_path: Path, option: str, value: object) -> None:
     given = {"first": WINDOW[0], "last": WINDOW[1], option: value}
-    with pytest.raises(WhatworksError, match="block_persons|window"):
+    with pytest.raises(WhatworksError, match=r"block_persons|window"):
         build(lives(), tmp_path, **given)  # type: ignore[arg-type]
 
 
@@ -202,7 +203,7 @@ def run_and_kill(folder: Path, after: float | None) -> float:
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(tmp_path: Path) -> None:
     kills = int(os.environ.get("WHATWORKS_KILLS", "5"))
-    rng = random.Random(kills)
+    rng = random.Random(kills)  # noqa: S311 - moments, not secrets
     whole = run_and_kill(tmp_path / "whole", None)
     expected = content(tmp_path / "whole")
     cut = 0

@@ -74,7 +74,10 @@ def test_schemes_of_a_month_are_sorted_and_joined() -> None:
 
 
 def test_a_dose_is_spread_over_the_days_of_its_stay_and_adds_up() -> None:
-    episodes = [stay("2020-01-30", "2020-02-03", None, 10.0), stay("2020-05-17", "2020-11-02", None, 1.0)]
+    episodes = [
+        stay("2020-01-30", "2020-02-03", None, 10.0),
+        stay("2020-05-17", "2020-11-02", None, 1.0),
+    ]
     made = replace(records(["a"], episodes=episodes), intensities=SEARCH)
     found = frame(made)["accompaniment_job_search_intensity"]
     assert found.tolist()[:4] == [4.0, 6.0, 0.0, 0.0]
@@ -129,9 +132,7 @@ def with_places(
             communes=table(
                 con, communes, {"commune": "string", "zone": "string", "departement": "string"}
             ),
-            tightness=table(
-                con, tight, {"place": "string", "month": "int32", "value": "float64"}
-            ),
+            tightness=table(con, tight, {"place": "string", "month": "int32", "value": "float64"}),
         ),
     )
 

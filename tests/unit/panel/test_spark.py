@@ -38,6 +38,10 @@ def spark() -> Iterator[BaseBackend]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         connection = connect_spark(cores=2, memory="1g", partitions=2)
+        # Small data: compiling queries would take longer than running them.
+        connection._session.conf.set("spark.sql.codegen.wholeStage", "false")
+        connection._session.conf.set("spark.sql.adaptive.enabled", "false")
+        connection._session.sparkContext.setLogLevel("ERROR")
         yield connection
         connection._session.stop()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+import ibis
+import pandas as pd
 import pytest
 
 from unit.sources.folder import Folder, rows
@@ -99,7 +101,9 @@ def test_the_latest_that_is_known_of_each_field(folder: Folder) -> None:
         ]
         assert steps(records.ledger)["identities", "identities"] == (4, 2, {"other_identity": 2})
         if not twice:
-            users(folder, "2;;A;B;;;;", "1;;Durand;Zoé;;;;", "1;;Martin;Zoé;;;;7", name="users_2.csv")
+            users(
+                folder, "2;;A;B;;;;", "1;;Durand;Zoé;;;;", "1;;Martin;Zoé;;;;7", name="users_2.csv"
+            )
 
 
 def test_dates_and_sexes_that_cannot_be_read_are_counted(folder: Folder) -> None:
@@ -172,26 +176,17 @@ def test_padding_is_seen_behind_the_space(folder: Folder) -> None:
 
 
 def linked(records: Records, **others: str) -> Records:
-    """Records after a linkage by hand: ``caf:11`` is ``rdv:1``, and so on; the others stay alone."""
-    pairs = [*others.items()]
-    connection = records.connection
-    name = "links_by_hand"
-    values = ", ".join(f"('{p.split('_')[0]}', '{new}')" for p, new in pairs)
-    connection.con.execute(
-        f"create or replace temp table {name} as select * from (values {values}) t(space, person_id)"
-    )
-    cases = " ".join(f"when '{p.replace('_', ':')}' then '{new}'" for p, new in pairs)
-    made = {}
-    for table in ("persons", "states", "episodes"):
-        held = getattr(records, table).op().name
-        columns = ", ".join(f'"{c}"' for c in getattr(records, table).columns if c != "person_id")
-        connection.con.execute(
-            f"create or replace temp table {table}_by_hand as select case person_id {cases} end"
-            f" as person_id, {columns} from {held}"
-        )
-        made[table] = connection.table(f"{table}_by_hand")
-    links = Linked(links=connection.table(name), rates=None, threshold=0.9)  # type: ignore[arg-type] # not looked at
-    return dataclasses.replace(records, linked=links, identities=None, **made)
+    """Records after a linkage by hand: ``rdv_1="P", caf_11="P"`` makes one person of two."""
+    people = {old.replace("_", ":"): new for old, new in others.items()}
+    spaces = [(old.partition(":")[0], new) for old, new in people.items()]
+    links = ibis.memtable(spaces, columns=["space", "person_id"])
+    made = {
+        name: table.mutate(person_id=table.person_id.cases(*people.items()))
+        for name in ("persons", "states", "episodes")
+        if (table := getattr(records, name)) is not None
+    }
+    by_hand = Linked(links=links, rates=pd.DataFrame(), threshold=0.9)
+    return dataclasses.replace(records, linked=by_hand, identities=None, **made)
 
 
 def test_after_linkage_a_few_strangers_are_left_out(folder: Folder) -> None:

@@ -108,3 +108,99 @@ def test_every_row_is_accounted_for(
     assert {row[0] for row in rows(records.persons)} == people
     for table in (records.persons, records.episodes, records.states):
         engine.drop_table(table.op().name)
+
+
+CHOOSY = """\
+schema = 1
+[objections]
+files = "non.csv"
+column = "id"
+strip = "spaces_and_zeros"
+[sources.stays]
+layout = "spells"
+files = "stays*.csv"
+kind = "employment"
+coverage = ["2021-01", "2022-12"]
+person = {column = "id", strip = "spaces_and_zeros", placeholders = ["99", ""]}
+start = {column = "from"}
+end = {column = "to"}
+code = {constant = "job"}
+duplicates = "count"
+vintage = {from_name = 'stays(\\d{6})', format = "%Y%m", supersedes = "all"}
+keep = {by = ["contract"], order = "rank", type = "number"}
+[[sources.stays.where]]
+column = "kind"
+one_of = ["a"]
+"""
+Choosy = tuple[str, str, str, str, str]
+
+choosy_row = st.tuples(
+    st.sampled_from(["1", "01", "2", " 3", "99", "0", "4"]),
+    st.sampled_from(["2021-01-05", "2021-02-05"]),
+    st.sampled_from(["x", "y", "z"]),
+    st.sampled_from(["", "1", "2", "10"]),
+    st.sampled_from(["a", "a", "a", "b"]),
+)
+
+
+def choose(files: list[list[Choosy]], *, objecting: set[str]) -> tuple[Counter[str], set[Choosy]]:
+    """Fate of every row, and the rows kept, one by one as the reference says."""
+    fates: Counter[str] = Counter()
+    sound: list[Choosy] = []
+    for number, lines in enumerate(files):
+        for line in lines:
+            person = line[0].strip().lstrip("0")
+            if person in objecting:
+                fates["objected"] += 1
+            elif number < len(files) - 1:
+                fates["superseded_vintage"] += 1
+            elif line[4] != "a":
+                fates["filtered"] += 1
+            elif person in ("99", ""):
+                fates["placeholder_person"] += 1
+            else:
+                sound.append(line)
+    once = list(dict.fromkeys(sound))
+    fates["duplicate_row"] = len(sound) - len(once)
+    best = {c: max((r for r in once if r[2] == c), key=_rank)[3] for c in {r[2] for r in once}}
+    fates["superseded_row"] = len(once) - len(best)
+    return fates, {r for r in once if r[3] == best[r[2]]}
+
+
+def _rank(line: Choosy) -> float:
+    return float(line[3] or "-inf")
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    files=st.lists(st.lists(choosy_row, min_size=1, max_size=15), min_size=1, max_size=2),
+    objecting=st.sets(st.sampled_from(["1", "2", "3", "nobody"]), min_size=1),
+)
+def test_every_row_that_does_not_count_is_accounted_for(
+    tmp_path: Path, engine: Backend, files: list[list[Choosy]], objecting: set[str]
+) -> None:
+    for old in tmp_path.iterdir():
+        old.unlink()
+    for number, lines in enumerate(files):
+        text = csv("id;from;contract;rank;kind;to", [(*line, "") for line in lines])
+        (tmp_path / f"stays20210{number + 1}.csv").write_bytes(text)
+    (tmp_path / "non.csv").write_bytes(csv("id", [(f"0{p}",) for p in sorted(objecting)]))
+    mapping = tmp_path / "sources.toml"
+    mapping.write_text(CHOOSY, encoding="utf-8")
+
+    fates, candidates = choose(files, objecting=objecting)
+    contracts = {line[2] for line in candidates}
+    if not contracts:
+        with pytest.raises(SourceRefused, match="source 'stays'"):
+            read(mapping, connection=engine)
+        return
+    records = read(mapping, connection=engine)
+    (step,) = [s for s in records.ledger.steps if s.name == "stays"]
+    assert (step.before, step.after) == (sum(map(len, files)), len(contracts))
+    assert dict(step.dropped) == {reason: n for reason, n in fates.items() if n}
+    kept = {(row[1], row[4]) for row in states(records.episodes)}
+    assert kept <= {(line[0].strip().lstrip("0"), line[1]) for line in candidates}
+    for table in (records.persons, records.episodes, records.states):
+        engine.drop_table(table.op().name)

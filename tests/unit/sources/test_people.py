@@ -224,9 +224,7 @@ def test_persons_who_object_are_gone_from_every_source(folder: Folder) -> None:
 
 
 def test_what_objectors_wrote_is_not_looked_at(folder: Folder) -> None:
-    folder.file(
-        "stays.csv", "id;from;to\n1;2021-01-05;\n2;no date;\n1;2021-01-05;\n2;no date;\n"
-    )
+    folder.file("stays.csv", "id;from;to\n1;2021-01-05;\n2;no date;\n1;2021-01-05;\n2;no date;\n")
     folder.file("non.csv", "id\n2\n")
     mapping = STAYS + 'person = {column = "id"}\nduplicates = "count"\n' + OBJECTIONS
     assert steps(folder.read(mapping).ledger)["stays", "rows"] == (

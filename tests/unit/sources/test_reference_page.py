@@ -34,7 +34,7 @@ def block(caption: str) -> str:
     ("file", "raw", "ledger"),
     [
         ("sources.toml", ("personnes.csv", "contrats.csv"), "ledger"),
-        ("extracts.toml", ("rsa_202103.csv", "rsa_202104.csv"), "ledger of extracts"),
+        ("extracts.toml", ("rsa_202103.csv", "rsa_202104.csv"), "ledger_of_extracts"),
     ],
 )
 def test_example_gives_the_printed_ledger(

@@ -127,7 +127,9 @@ attributes.note = {column = "note", type = "category"}
 def test_a_key_of_several_columns_and_an_order_of_dates(folder: Folder) -> None:
     lines = ("1;a;01/02/2021", "1;a;15/01/2021", "1;b;01/01/2020", "2;a;03/03/2021")
     stays(folder, *lines, header="id;contract;changed")
-    keep = 'keep = {by = ["id", "contract"], order = "changed", type = "date", format = "%d/%m/%Y"}\n'
+    keep = (
+        'keep = {by = ["id", "contract"], order = "changed", type = "date", format = "%d/%m/%Y"}\n'
+    )
     records = folder.read(STAYS + keep)
     assert people(records) == ["1", "1", "2"]
     assert account(records) == (4, 3, {"superseded_row": 1})

@@ -118,9 +118,7 @@ def test_coverage_of_stays_ends_with_the_vintage(
     assert covered(folder.read(SPELLS + NAMED % "" + keys)) == expected
 
 
-@pytest.mark.parametrize(
-    ("lag", "last"), [("", "2021-09"), ("lag_months = 3\n", "2021-06")]
-)
+@pytest.mark.parametrize(("lag", "last"), [("", "2021-09"), ("lag_months = 3\n", "2021-06")])
 def test_without_a_vintage_it_ends_with_the_last_month_seen(
     folder: Folder, lag: str, last: str
 ) -> None:

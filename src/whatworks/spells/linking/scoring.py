@@ -33,12 +33,13 @@ _FEWEST_PAIRS: Final = 500_000
 _MOST_PAIRS: Final = 5_000_000
 """Pairs from which a step learns: about so many for each record, within these bounds. Chance agreement
 on a birth date is then met some tens of times at least."""
-_SESSIONS: Final = (
-    f"l.{people.BIRTH} = r.{people.BIRTH} and l.{people.DEFAULT_DAY} = 0"
-    f" and r.{people.DEFAULT_DAY} = 0 and l.{SPACE} <> r.{SPACE}",
-    f"l.{people.FAMILY} = r.{people.FAMILY} and l.{people.GIVEN} = r.{people.GIVEN}"
-    f" and l.{SPACE} <> r.{SPACE}",
-)
+_SESSIONS: Final = ((people.BIRTH,), (people.FAMILY, people.GIVEN))
+"""Fields on which the pairs of each session agree; it learns of the others."""
+_FEWEST_RECORDS: Final = 500
+"""Records below which chance agreements are too few to count: weights are then ours, and a rare name
+weighs no more than another."""
+_FEWEST_MET: Final = 100
+"""Pairs below which a session learns nothing."""
 _FOUND_EXACTLY: Final = 0.8
 """Share of the persons in common whose name, first name and birth are written alike: only the starting
 odds depend on it, and by less than one bit."""
@@ -97,9 +98,12 @@ def weigh_pairs(table: ibis.Table, pairs: ibis.Table, *, scratch: Scratch) -> ib
     with _quiet(), reworded(WHAT):
         try:
             frame = api.register(table.op().name, table_name=scratch.name("register"))
-            learner = splink.Linker(frame, _settings(comparisons, odds), log_level=None)
-            learnt = _learn(learner, comparisons, pairs=_enough(table))
-            judge = splink.Linker(frame, _settings(comparisons, odds, learnt), log_level=None)
+            settings = _settings(comparisons, odds)
+            if int(table.count().execute()) >= _FEWEST_RECORDS:
+                learner = splink.Linker(frame, settings, log_level=None)
+                learnt = _learn(learner, comparisons, table)
+                settings = _settings(comparisons, odds, learnt)
+            judge = splink.Linker(frame, settings, log_level=None)
             held = scratch.keep("asked", _as_splink(pairs), what=WHAT)
             asked = api.register(held.op().name, table_name=scratch.name("pairs"))
             judge.table_management.register_blocked_pairs_for_predict(asked)
@@ -134,20 +138,18 @@ def _starting_odds(table: ibis.Table) -> float:
     return _rounded(min(share, 0.5))
 
 
-def _enough(table: ibis.Table) -> int:
-    records = int(table.count().execute())
-    return min(max(_PAIRS_EACH * records, _FEWEST_PAIRS), _MOST_PAIRS)
-
-
-def _learn(learner: Any, comparisons: Sequence[Comparison], *, pairs: int) -> Parameters:
+def _learn(learner: Any, comparisons: Sequence[Comparison], table: ibis.Table) -> Parameters:
     """Estimate every level, keeping our own values where the data show nothing of it."""
+    wanted = _PAIRS_EACH * int(table.count().execute())
+    pairs = min(max(wanted, _FEWEST_PAIRS), _MOST_PAIRS)
     learner.training.estimate_u_using_random_sampling(
         max_pairs=pairs, seed=SEED, min_count_per_level=None, num_chunks=1
     )
-    for rule in _SESSIONS:
-        learner.training.estimate_parameters_using_expectation_maximisation(
-            rule, estimate_without_term_frequencies=True, max_pairs=pairs
-        )
+    for fields in _SESSIONS:
+        if _met(table, fields) >= _FEWEST_MET:
+            learner.training.estimate_parameters_using_expectation_maximisation(
+                _agreeing(fields), estimate_without_term_frequencies=True, max_pairs=pairs
+            )
     said = {c["output_column_name"]: c for c in learner.misc.save_model_to_json()["comparisons"]}
     learnt: dict[str, list[tuple[float, float]]] = {}
     for comparison in comparisons:
@@ -164,6 +166,25 @@ def _learn(learner: Any, comparisons: Sequence[Comparison], *, pairs: int) -> Pa
             for level, own in zip(levels, comparison.levels, strict=True)
         ]
     return learnt
+
+
+def _agreeing(fields: Sequence[str]) -> str:
+    """Rule of a session: pairs of two spaces that agree; a 1 January agrees with too many."""
+    alike = [f"l.{field} = r.{field}" for field in fields]
+    if people.BIRTH in fields:
+        alike += [f"{side}.{people.DEFAULT_DAY} = 0" for side in ("l", "r")]
+    return " and ".join([*alike, f"l.{SPACE} <> r.{SPACE}"])
+
+
+def _met(table: ibis.Table, fields: Sequence[str]) -> float:
+    """Pairs under that rule."""
+    told = table.filter(*(table[field].notnull() for field in fields))
+    if people.BIRTH in fields:
+        told = told.filter(_[people.DEFAULT_DAY] == 0)
+    own = told.group_by([*fields, SPACE]).aggregate(n=_.count().cast("float64"))
+    sizes = own.group_by(list(fields)).aggregate(n=_.n.sum(), own=(_.n * _.n).sum())
+    pairs = sizes.aggregate(pairs=((_.n * _.n - _.own) / 2).sum().fill_null(0)).execute()
+    return float(pairs["pairs"].iloc[0])
 
 
 def _usable(said: object, own: float, which: str) -> float:
@@ -207,7 +228,7 @@ def _ladder(comparison: Comparison, learnt: Sequence[tuple[float, float]] | None
             "m_probability": m,
             "u_probability": u,
         }
-        if level.frequency:
+        if level.frequency and learnt is not None:
             said["tf_adjustment_column"] = level.frequency
         levels.append(said)
     return {"output_column_name": comparison.name, "comparison_levels": levels}
