@@ -22,24 +22,44 @@ if TYPE_CHECKING:
     )
     from whatworks.evidence import Benchmark, Evidence
     from whatworks.evidence.weigh import weigh
-    from whatworks.indicators import Assessment, Gate, Indicator, assess
+    from whatworks.indicators import (
+        Assessment,
+        Claim,
+        Gate,
+        Indicator,
+        assess,
+        esf_counts,
+        examine,
+        measure,
+    )
     from whatworks.ledger import Ledger
     from whatworks.panel import Panel, open_panel
     from whatworks.panel.build import build
     from whatworks.panel.expand import expand
     from whatworks.report import Entry, plot_balance, plot_effects, render_collection
     from whatworks.report.render import render
-    from whatworks.sources import Records, connect, connect_spark, read, read_records
-    from whatworks.spells import Overlap, Spells, reconcile
+    from whatworks.sources import Records, connect, connect_spark, read_records, write_records
+    from whatworks.sources.read import read
+    from whatworks.spells import Overlap, Spells
     from whatworks.spells.link import link, score
+    from whatworks.spells.reconcile import reconcile
     from whatworks.study import run
 
 _HOME: Final = {
-    "sources": ("Records", "connect", "connect_spark", "read", "read_records"),
+    "sources": ("Records", "connect", "connect_spark", "read", "read_records", "write_records"),
     "spells": ("Overlap", "Spells", "reconcile"),
     "spells.link": ("link", "score"),
     "panel": ("Panel", "build", "expand", "open_panel"),
-    "indicators": ("Assessment", "Gate", "Indicator", "assess"),
+    "indicators": (
+        "Assessment",
+        "Claim",
+        "Gate",
+        "Indicator",
+        "assess",
+        "esf_counts",
+        "examine",
+        "measure",
+    ),
     "design": ("Design", "Exact", "NearestNeighbours", "Outcomes", "Question", "compare"),
     "estimate": (
         "ESTIMATORS",
@@ -60,6 +80,7 @@ __all__ = [
     "ESTIMATORS",
     "Assessment",
     "Benchmark",
+    "Claim",
     "Design",
     "Entry",
     "Estimate",
@@ -84,8 +105,11 @@ __all__ = [
     "compare",
     "connect",
     "connect_spark",
+    "esf_counts",
+    "examine",
     "expand",
     "link",
+    "measure",
     "open_panel",
     "plot_balance",
     "plot_effects",
@@ -97,6 +121,7 @@ __all__ = [
     "run",
     "score",
     "weigh",
+    "write_records",
 ]
 
 

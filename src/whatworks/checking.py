@@ -17,6 +17,7 @@ from whatworks.report import names
 from whatworks.report.language import Words
 from whatworks.sources import Records, read
 from whatworks.spells import reconcile
+from whatworks.spells.link import linked
 from whatworks.vocabulary import GateVerdict, Nature
 
 SCHEMA: Final = 1
@@ -103,7 +104,7 @@ def check(
     SourceRefused
         When a raw file cannot be trusted as it is.
     """
-    records = read(sources_file)
+    records = linked(read(sources_file))
     if not records.coverage:
         raise MappingError(
             what=str(sources_file),

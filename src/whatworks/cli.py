@@ -268,18 +268,15 @@ def build(
 ) -> None:
     """Lay the sources out by person and month, in partitioned Parquet files.
 
-    Persons are linked across systems first when the mapping gives their identities. A later run
+    Persons are linked across systems first when the mapping has a table [link]. A later run
     touches only what changed; one that was interrupted goes on where it stopped.
     """
     from whatworks.panel.build import build as lay_out
     from whatworks.sources import connect, read
-    from whatworks.spells.link import link
+    from whatworks.spells.link import linked
 
     _say("reading the sources")
-    records = read(sources_file, connection=connect(memory_limit=memory))
-    if records.identities is not None:
-        _say("recognising persons across systems")
-        records = link(records)
+    records = linked(read(sources_file, connection=connect(memory_limit=memory)), progress=_say)
     panel = lay_out(records, folder, first=first, last=last, progress=_say)
     _line(f"Panel: {folder} ({panel.n_persons:,} persons)")
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -24,12 +24,13 @@ from whatworks.errors import StudyError, WhatworksError, suggestion
 from whatworks.estimate import ESTIMATORS
 from whatworks.estimate.protocol import Estimator
 from whatworks.evidence import Benchmark, Refusal, weigh
-from whatworks.indicators import assess
+from whatworks.indicators import Assessment, Gate, Measured, assess, measure
 from whatworks.panel import Panel, expand
 from whatworks.report import Entry
 from whatworks.sources import Records, read
 from whatworks.sources.toml_problems import misuse, plain_problem
 from whatworks.spells import reconcile
+from whatworks.spells.link import linked
 from whatworks.vocabulary import KIND, Kind
 
 Options = dict[str, bool | int | float | str | list[str]]
@@ -84,6 +85,8 @@ class StudyFile(_Strict):
     estimators: Annotated[tuple[Options, ...], Field(min_length=1)] = (
         {"method": "MatchedDifference", "bias_adjust": True},
     )
+    gate: str | None = None
+    """File of the reliability gate: thresholds, breaks, independent counts, waivers."""
     asked: tuple[str, ...] = ()
     """Indicators someone asked for as results: each is assessed, and its refusal printed."""
     truth: str | None = None
@@ -224,15 +227,18 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
     using: Comparison = build(COMPARISONS, study.comparison, what="comparison")
     methods: list[Estimator] = [build(ESTIMATORS, o, what="estimators") for o in study.estimators]
     progress("reading the sources")
-    records = read(path.parent / study.sources)
+    gate = Gate.load(path.parent / study.gate) if study.gate else Gate.default()
+    records = linked(read(path.parent / study.sources), progress=progress)
     progress("laying out the panel")
     panel = expand(reconcile(records), first=study.panel.first, last=study.panel.last)
+    gated = _Gated(panel=panel, gate=gate, measured=measure(panel))
     known = _truth(path.parent / study.truth) if study.truth else {}
-    refusals = tuple(r for name in study.asked for r in assess(panel, name).refusals)
+    refusals = tuple(r for name in study.asked for r in gated.assess(name).refusals)
     provenance = {
         "whatworks": version("whatworks"),
         "study": fingerprint,
         "mapping": records.mapping_hash,
+        **({"gate": _sha256(path.parent / study.gate)} if study.gate else {}),
         "employment_source": _employment_source(records),
         **{f"file:{f.name}": f.sha256 for f in records.files},
     }
@@ -241,7 +247,7 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
         progress(f"question {q.slug}")
         try:
             entry = _entry(
-                panel,
+                gated,
                 q,
                 study=study,
                 using=using,
@@ -257,6 +263,23 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
     return entries
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gated:
+    """A panel, the gate, and what it counts in the panel: once for all questions."""
+
+    panel: Panel
+    gate: Gate
+    measured: Measured
+
+    def assess(self, outcome: str) -> Assessment:
+        """Pass an outcome through the gate."""
+        return assess(self.panel, outcome, gate=self.gate, measured=self.measured)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _employment_source(records: Records) -> str:
     """Whether employment is read off contracts, or is a state declared month by month."""
     by_month = records.states.filter(records.states[KIND] == Kind.EMPLOYMENT)
@@ -264,7 +287,7 @@ def _employment_source(records: Records) -> str:
 
 
 def _entry(
-    panel: Panel,
+    gated: _Gated,
     asked: QuestionText,
     *,
     study: StudyFile,
@@ -275,7 +298,7 @@ def _entry(
     provenance: Mapping[str, str],
 ) -> Entry:
     question = study.question(asked)
-    design: Design = compare(panel, question, using=using)
+    design: Design = compare(panel, question, using=using, gate=gated.gate, measured=gated.measured)
     benchmarks = [
         Benchmark(code="truth", month=month, value=value, std_error=error)
         for month, (value, error) in known.get((question.treatment, question.outcome), {}).items()
@@ -284,7 +307,7 @@ def _entry(
     evidence = weigh(
         design,
         [m.fit(design) for m in methods],
-        assessment=assess(panel, question.outcome),
+        assessment=gated.assess(question.outcome),
         refusals=refusals,
         benchmarks=benchmarks,
         provenance={**provenance, "comparison": repr(using)},

@@ -20,7 +20,7 @@ from whatworks.design.parts import Candidates, Outcomes, encode, population
 from whatworks.design.question import Question
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
-from whatworks.indicators import Indicator, assess, lookup
+from whatworks.indicators import Gate, Indicator, Measured, assess, lookup
 from whatworks.ledger import Ledger
 from whatworks.panel.record import Panel
 from whatworks.vocabulary import MARKET, MONTH, PERSON, WEIGHT, DesignClass, Supply
@@ -35,7 +35,14 @@ MOST_LEVELS: Final = 50
 OTHER_LEVELS: Final = "other"
 
 
-def compare(panel: Panel, question: Question, *, using: Comparison = _DEFAULT) -> Design:
+def compare(
+    panel: Panel,
+    question: Question,
+    *,
+    using: Comparison = _DEFAULT,
+    gate: Gate | None = None,
+    measured: Measured | None = None,
+) -> Design:
     """Choose, for everyone who entered, the persons they are compared with.
 
     Outcomes are read from the panel last, and only for the units chosen: no choice can depend
@@ -47,6 +54,8 @@ def compare(panel: Panel, question: Question, *, using: Comparison = _DEFAULT) -
     question : Question
     using : Comparison
         How comparisons are chosen: `NearestNeighbours` or `Exact`.
+    gate, measured
+        As `whatworks.assess` takes them.
 
     Returns
     -------
@@ -61,7 +70,7 @@ def compare(panel: Panel, question: Question, *, using: Comparison = _DEFAULT) -
     DesignRefused
         When nobody can be compared.
     """
-    assess(panel, question.outcome).raise_if_refused()
+    assess(panel, question.outcome, gate=gate, measured=measured).raise_if_refused()
     indicator = lookup(question.outcome)
     risk = risk_sets(panel, question, indicator)
     people = panel.persons.order_by(PERSON).execute()
@@ -83,7 +92,7 @@ def compare(panel: Panel, question: Question, *, using: Comparison = _DEFAULT) -
         chosen,
         ledger,
         person=risk.person,
-        market=None if markets is None else markets[risk.person],
+        market=None if markets is None else markets[_rows(people, risk)],
     )
     outcomes = _outcomes(panel, question, indicator, units)
     history = _history_months(panel, question, risk, chosen.used)
@@ -125,6 +134,11 @@ def _history_months(
     return max(looked_back, default=0)
 
 
+def _rows(people: pd.DataFrame, risk: RiskSets) -> NDArray[np.int64]:
+    """Row of each unit's person: the numbers of a panel that was refreshed have gaps."""
+    return np.searchsorted(people[PERSON].to_numpy(), risk.person)
+
+
 def _attributes(people: pd.DataFrame, risk: RiskSets) -> pd.DataFrame:
     """Attribute terms of each unit at risk, ages at entry."""
     columns = {}
@@ -132,7 +146,7 @@ def _attributes(people: pd.DataFrame, risk: RiskSets) -> pd.DataFrame:
         known = people[term.base]
         if not pd.api.types.is_numeric_dtype(known):
             known = _pooled_levels(known, name=term.base)
-        column = known.iloc[risk.person].reset_index(drop=True)
+        column = known.iloc[_rows(people, risk)].reset_index(drop=True)
         columns[term.name] = (risk.entry - column) / 12 if term.act == "age" else column
     return pd.DataFrame(columns, index=pd.RangeIndex(risk.person.size))
 
@@ -190,7 +204,7 @@ def _survey_weight(people: pd.DataFrame, risk: RiskSets) -> Floats:
             found=f"{unusable} persons without one",
             remedy="complete the attribute 'weight' in its source, or leave it out of the mapping",
         )
-    return weight[risk.person]
+    return weight[_rows(people, risk)]
 
 
 def _outcomes(

@@ -7,6 +7,7 @@ room: what leaves it calls persons by keyed hashes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import ibis
@@ -85,6 +86,17 @@ def link(
        American Statistical Association, 64(328), 1183-1210. doi:10.1080/01621459.1969.10501049
     """
     return score(records, linkage=linkage).at(threshold)
+
+
+def linked(records: Records, *, progress: Callable[[str], None] = lambda _: None) -> Records:
+    """Link persons where the mapping asks for it (``[link]``); otherwise records as they are.
+
+    What commands and study files call; errors are those of `link`.
+    """
+    if records.linkage is None:
+        return records
+    progress("recognising persons across systems")
+    return link(records)
 
 
 def score(records: Records, *, linkage: Linkage | None = None) -> Scored:

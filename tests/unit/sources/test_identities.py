@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
-import ibis
 import pandas as pd
 import pytest
 
@@ -178,8 +177,10 @@ def test_padding_is_seen_behind_the_space(folder: Folder) -> None:
 def linked(records: Records, **others: str) -> Records:
     """Records after a linkage by hand: ``rdv_1="P", caf_11="P"`` makes one person of two."""
     people = {old.replace("_", ":"): new for old, new in others.items()}
-    spaces = [(old.partition(":")[0], new) for old, new in people.items()]
-    links = ibis.memtable(spaces, columns=["space", "person_id"])
+    old = records.persons.person_id
+    links = records.persons.select(
+        space=old.re_extract("^[a-z]+", 0), person_id=old.cases(*people.items())
+    )
     made = {
         name: table.mutate(person_id=table.person_id.cases(*people.items()))
         for name in ("persons", "states", "episodes")

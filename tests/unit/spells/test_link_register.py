@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from identities import FIELDS, of_register, who
+from identities import FIELDS, known, of_register, who
 from whatworks import doors
 from whatworks.sources.mapping.people import Linkage
 from whatworks.sources.records import Records
@@ -207,10 +207,10 @@ def test_two_persons(case: str, linked: pd.DataFrame) -> None:
 def test_precision_and_recall_on_known_persons(
     register: tuple[Records, pd.DataFrame], linked: pd.DataFrame
 ) -> None:
-    known = linked.merge(register[1], on="person_id")
-    found = pairs(known, ["linked", "person"])
-    assert found / pairs(known, ["linked"]) >= 0.995
-    assert found / pairs(known, ["person"]) >= 0.95
+    both = linked.merge(register[1], on="person_id")
+    found = pairs(both, ["linked", "person"])
+    assert found / pairs(both, ["linked"]) >= 0.995
+    assert found / pairs(both, ["person"]) >= 0.95
 
 
 def test_nobody_is_two_persons_of_a_space(linked: pd.DataFrame) -> None:
@@ -241,8 +241,8 @@ def test_links_carry_method_and_probability_above_the_threshold(scored: Scored) 
 def test_the_estimated_share_of_false_links_covers_the_true_one(
     scored: Scored, register: tuple[Records, pd.DataFrame]
 ) -> None:
-    known = names(scored, 0.6).merge(register[1], on="person_id")
-    false = 1 - pairs(known, ["linked", "person"]) / pairs(known, ["linked"])
+    both = names(scored, 0.6).merge(register[1], on="person_id")
+    false = 1 - pairs(both, ["linked", "person"]) / pairs(both, ["linked"])
     told = scored.at(0.6).linked
     assert told is not None
     estimated = told.rates.set_index("by").loc["all", "false_link_rate"]
@@ -264,21 +264,35 @@ def test_linking_twice_gives_the_same_persons_and_probabilities() -> None:
     pd.testing.assert_frame_equal(links(shuffled), first)
 
 
-def test_the_library_of_linkage_writes_nothing(
+def test_the_library_of_linkage_writes_nothing_and_leaves_nothing(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = simulate_register(60, rng=np.random.default_rng(5), faults=Faults(nir_missing=1.0))
-    link(of_register(made.identities), linkage=LINKAGE)
-    assert capfd.readouterr() == ("", "")
-    assert not caplog.records
-
-
-def test_what_splink_made_in_the_engine_is_gone() -> None:
-    made = simulate_register(60, rng=np.random.default_rng(5), faults=Faults(nir_missing=1.0))
+    made = simulate_register(300, rng=np.random.default_rng(5), faults=Faults(nir_missing=1.0))
     records = of_register(made.identities)
     link(records, linkage=LINKAGE)
-    con = records.connection
-    tables = con.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-    views = con.con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-    left = [name for (name,) in (*tables, *views) if "splink" in name]
-    assert left == []
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+    con = records.connection.con
+    tables = con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    views = con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    assert [name for (name,) in (*tables, *views) if "splink" in name] == []
+
+
+PETIT = {"birth_name": "Petit", "first_names": "Anne", "birth_date": "1980-01-02"}
+ROUX = {"birth_name": "Roux", "first_names": "Zoé", "birth_date": "1990-07-12"}
+NOBODY = {"birth_name": "' -", "first_names": "--", "birth_date": "1990-07-12"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "persons"), [(PETIT, PETIT, 1), (PETIT, ROUX, 2), (ROUX, NOBODY, 2)]
+)
+def test_files_too_small_to_learn_from_are_weighed_by_our_own_values(
+    one: dict[str, str], other: dict[str, str], persons: int
+) -> None:
+    rows = [
+        who("caf:1", **one),
+        who("work:1", **other),
+        who("work:2", **{**PETIT, "birth_date": "1961-05-30"}),
+    ]
+    linked = link(known(rows), linkage=LINKAGE)
+    assert linked.persons.count().execute() == persons + 1

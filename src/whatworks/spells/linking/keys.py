@@ -24,6 +24,8 @@ DOUBT: Final = "doubt"
 """Estimated probability that a link joins two persons."""
 BY_NIR: Final = "nir"
 _VALUE: Final = "key_value"
+_NO: Final = ibis.literal(False)  # noqa: FBT003 - a column constant, not a flag
+_YES: Final = ibis.literal(True)  # noqa: FBT003 - idem
 _FIELDS: Final = {
     "nir": people.NIR,
     "birth_name": people.BIRTH_NAME,
@@ -180,18 +182,18 @@ def _disagreement(left: ibis.Table, right: ibis.Table) -> ibis.Value:
     """1 where first names have nothing in common, nor name, birth or sex; 0 elsewhere."""
     family = _shared(left, right, people.FAMILIES) | _shared(
         left, right, people.FAMILY_PARTS
-    ).fill_null(False)  # noqa: FBT003 - a column constant, not a flag
+    ).fill_null(_NO)
     swapped = left[people.FAMILIES].contains(right[people.GIVEN]) & right[people.FAMILIES].contains(
         left[people.GIVEN]
     )
     near = left[people.GIVEN].levenshtein(right[people.GIVEN]) <= 2
-    given = _shared(left, right, people.GIVEN_FORMS) | near | swapped.fill_null(False)  # noqa: FBT003
+    given = _shared(left, right, people.GIVEN_FORMS) | near | swapped.fill_null(_NO)
     birth = (left[people.BIRTH] == right[people.BIRTH]) | (
         (left[people.YEAR] == right[people.YEAR]) & _near(left, right)
     )
     sex = left[people.SEX] == right[people.SEX]
-    others = [(~agree).fill_null(False) for agree in (family, birth, sex)]  # noqa: FBT003
-    differs = (~given).fill_null(True) & (others[0] | others[1] | others[2])  # noqa: FBT003
+    others = [(~agree).fill_null(_NO) for agree in (family, birth, sex)]
+    differs = (~given).fill_null(_YES) & (others[0] | others[1] | others[2])
     return differs.cast("float64")
 
 

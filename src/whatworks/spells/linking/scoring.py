@@ -43,6 +43,7 @@ _FEWEST_MET: Final = 100
 _FOUND_EXACTLY: Final = 0.8
 """Share of the persons in common whose name, first name and birth are written alike: only the starting
 odds depend on it, and by less than one bit."""
+_MOST_ODDS: Final = 0.1
 _SMALLEST: Final[Mapping[str, float]] = {"m": 1e-5, "u": 1e-8}
 _DIGITS: Final = 6
 
@@ -135,7 +136,7 @@ def _starting_odds(table: ibis.Table) -> float:
     alike = whole.group_by(fields).aggregate(n=_.count())
     found = alike.aggregate(pairs=(_.n * (_.n - 1) / 2).sum().fill_null(0)).execute()
     share = max(float(found["pairs"].iloc[0]), 1.0) / _FOUND_EXACTLY / max(possible, 1.0)
-    return _rounded(min(share, 0.5))
+    return _rounded(min(share, _MOST_ODDS))
 
 
 def _learn(learner: Any, comparisons: Sequence[Comparison], table: ibis.Table) -> Parameters:
