@@ -298,7 +298,9 @@ def _entry(
     provenance: Mapping[str, str],
 ) -> Entry:
     question = study.question(asked)
-    design: Design = compare(panel, question, using=using, gate=gated.gate, measured=gated.measured)
+    design: Design = compare(
+        gated.panel, question, using=using, gate=gated.gate, measured=gated.measured
+    )
     benchmarks = [
         Benchmark(code="truth", month=month, value=value, std_error=error)
         for month, (value, error) in known.get((question.treatment, question.outcome), {}).items()

@@ -6,7 +6,7 @@ cannot be trusted, and accounts for every row in the ledger; it infers nothing a
 nothing: overlaps, gaps and contradictions are the next room's.
 
 To add a source, write a table in a mapping file. To add a layout, write one file in ``layouts/``
-(`whatworks.sources.layout.Layout`), register it there and list its keys in ``mapping.py``.
+(`whatworks.sources.layout.Layout`), register it there and list its keys in ``mapping/source.py``.
 """
 
 from __future__ import annotations

@@ -59,7 +59,8 @@ def reconcile(
     Raises
     ------
     OptionError
-        When ``gap_days`` is negative, or an overlap names a kind or a source that the records lack.
+        When ``gap_days`` is negative, when an overlap names a kind or a source that the records
+        lack, or when persons of several systems have not been linked.
 
     Notes
     -----
@@ -75,6 +76,7 @@ def reconcile(
             "accompaniment": Overlap(policy="priority", sources=("operator", "department"))
         })
     """
+    _refuse_unlinked(records)
     policies = _policies(records, gap_days=gap_days, asked=overlaps or {})
     con = records.connection
     runs = hold_table(con, "runs", _runs_of_months(records))
@@ -94,6 +96,22 @@ def reconcile(
         doses=None if doses is None else hold_table(con, "doses", doses.select(*DOSE)),
     )
     return check_spells(spells, before=before)
+
+
+def _refuse_unlinked(records: Records) -> None:
+    """Refuse to lay side by side persons whom nobody has tried to recognise."""
+    if records.identities is None:
+        return
+    spaces = sorted(
+        str(s) for s in records.identities.select("space").distinct().execute()["space"]
+    )
+    if len(spaces) > 1:
+        raise OptionError(
+            what="reconcile",
+            needed="records in which each person stands once",
+            found=f"persons of the spaces {', '.join(spaces)}, not linked",
+            remedy="pass the records to link() first, or add the table [link] to the mapping",
+        )
 
 
 def _policies(
