@@ -12,12 +12,14 @@ from collections.abc import Mapping
 import ibis
 from ibis.expr import datatypes as dt
 
-with warnings.catch_warnings():
-    # Where Spark is installed pandera imports its pandas, which warns of the pandas in use.
-    warnings.simplefilter("ignore", FutureWarning)
-    import pandera.ibis as pa
-    import pandera.pandas as frames
-    from pandera.errors import SchemaErrors
+# Where Spark is installed pandera tries its pandas at every turn, which warns of the pandas in use.
+warnings.filterwarnings(
+    "ignore", message="PySpark does not yet fully support pandas", category=FutureWarning
+)
+
+import pandera.ibis as pa  # noqa: E402 - the filter stands before
+import pandera.pandas as frames  # noqa: E402
+from pandera.errors import SchemaErrors  # noqa: E402
 
 __all__ = ["frames", "hold"]
 
