@@ -10,13 +10,13 @@ import ibis
 from ibis import _
 
 from whatworks.ledger import Ledger
-from whatworks.sources.attributes import ATTRIBUTE
-from whatworks.sources.households import one_household_each
-from whatworks.sources.identities import one_identity_each
 from whatworks.sources.joining import Circle
 from whatworks.sources.layout import REASON
 from whatworks.sources.passages import Passage
 from whatworks.sources.reading import Reading
+from whatworks.sources.rows.attributes import ATTRIBUTE
+from whatworks.sources.rows.households import one_household_each
+from whatworks.sources.rows.identities import one_identity_each
 from whatworks.sources.schemas import Product
 from whatworks.sources.scratch import Scratch
 from whatworks.vocabulary import HOUSEHOLD, PERSON, SOURCE

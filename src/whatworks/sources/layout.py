@@ -89,7 +89,7 @@ class Events:
 
 
 Listed = Sequence[ibis.Table | None]
-"""For each override of a source, the values its file lists (`whatworks.sources.listings`)."""
+"""For each override of a source, the values its file lists (`whatworks.sources.references.listings`)."""
 
 
 class Layout(Protocol):

@@ -22,11 +22,12 @@ from whatworks.sources.gathering import (
 )
 from whatworks.sources.joining import acquaintance, circles_of, unheard
 from whatworks.sources.mapping import Linkage, Mapping, load
-from whatworks.sources.objections import Opposed, read_objections
 from whatworks.sources.passages import Passage
 from whatworks.sources.problems import Problem, ProblemsError, refusal, refuse_if, reworded
 from whatworks.sources.reading import Reading, read_source
 from whatworks.sources.records import FileRead, Records
+from whatworks.sources.references.territories import Atlas, in_geography, read_territories
+from whatworks.sources.rows.objections import Opposed, read_objections
 from whatworks.sources.schemas import (
     BLIND,
     EPISODES,
@@ -48,7 +49,6 @@ from whatworks.sources.telling import (
     schemes_of,
     units_of,
 )
-from whatworks.sources.territories import Atlas, in_geography, read_territories
 
 
 def read(mapping_file: str | Path, *, connection: Backend | None = None) -> Records:

@@ -8,22 +8,27 @@ from typing import Final
 
 import ibis
 
-from whatworks.sources import attributes, bridges, households, identities
-from whatworks.sources.bridges import Crossing, read_bridge
-from whatworks.sources.coverage import VINTAGE, coverage_of
+from whatworks.sources.formats.table import FILE
 from whatworks.sources.layout import RAW_CODE, REASON, Events
 from whatworks.sources.layouts import LAYOUTS
-from whatworks.sources.listings import read_listings
 from whatworks.sources.mapping import Source
-from whatworks.sources.objections import OBJECTED, Opposed, objection_flag, with_objections
 from whatworks.sources.passages import Passage
-from whatworks.sources.people import one_row_each
 from whatworks.sources.records import Coverage, FileRead
-from whatworks.sources.rows import RawRows, raw_rows, row_flags, with_meaning
+from whatworks.sources.references.listings import read_listings
+from whatworks.sources.rows import attributes, bridges, households, identities
+from whatworks.sources.rows.bridges import Crossing, read_bridge
+from whatworks.sources.rows.counted import RawRows, raw_rows, row_flags, with_meaning
+from whatworks.sources.rows.objections import (
+    OBJECTED,
+    Opposed,
+    objection_flag,
+    with_objections,
+)
+from whatworks.sources.rows.people import one_row_each
+from whatworks.sources.rows.vintages import carried_columns, dated, first_unsettled
 from whatworks.sources.scratch import Scratch
 from whatworks.sources.settling import Place, settle
-from whatworks.sources.table import FILE
-from whatworks.sources.vintages import carried_columns, dated, first_unsettled
+from whatworks.sources.states.coverage import VINTAGE, coverage_of
 from whatworks.vocabulary import CODE, END, INTENSITY, KIND, MONTH, PERSON, SCHEME, START
 
 _SAID: Final = (FILE, PERSON, VINTAGE, RAW_CODE, KIND, CODE, START, END, MONTH, SCHEME, INTENSITY)

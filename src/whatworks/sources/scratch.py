@@ -8,7 +8,7 @@ from types import TracebackType
 import ibis
 from ibis.backends.duckdb import Backend
 
-from whatworks.sources.files import literal_path
+from whatworks.sources.formats.files import literal_path
 from whatworks.sources.problems import reworded
 
 

@@ -10,10 +10,10 @@ import ibis
 import pandas as pd
 from ibis import _
 
+from whatworks.sources.formats.table import FILE
 from whatworks.sources.layout import RAW_CODE, REASON, Flag
 from whatworks.sources.problems import Problem, counted, refuse_if
 from whatworks.sources.scratch import Scratch
-from whatworks.sources.table import FILE
 from whatworks.vocabulary import PERSON
 
 NOUNS: Final = {"rows": "row", "person_rows": "member's row", "person_months": "cell"}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from unit.sources.folder import Folder
 from whatworks.sources.formats import read_file
+from whatworks.sources.formats.table import FINGERPRINT
 from whatworks.sources.mapping import Source
 from whatworks.sources.problems import Problem
 from whatworks.sources.scratch import Scratch
-from whatworks.sources.table import FINGERPRINT
 
 SOURCE = """\
 layout = "persons"

@@ -13,9 +13,9 @@ import pytest
 
 from unit.sources.folder import CONTRACTS, HEADER, NAME, PERSON, SOUND, Folder, rows
 from unit.sources.raw import SOURCE, refusal, taken
-from whatworks.sources.files import inspect
+from whatworks.sources.formats.files import inspect
+from whatworks.sources.formats.packing import PIECE, PackingError, pieces
 from whatworks.sources.mapping import Source
-from whatworks.sources.packing import PIECE, PackingError, pieces
 
 TEXT = "id;sex\nA1;F\nB2;M\n"
 

@@ -16,9 +16,9 @@ from unit.sources.folder import Folder, rows
 from unit.sources.raw import refusal, taken
 from whatworks.sources.formats import elements
 from whatworks.sources.formats.elements import complete
+from whatworks.sources.formats.packing import PIECE
 from whatworks.sources.formats.paths import Branch
 from whatworks.sources.mapping.markup import way
-from whatworks.sources.packing import PIECE
 
 HOMES = """\
 <?xml version="1.0" encoding="UTF-8"?>
@@ -84,7 +84,7 @@ def test_paths_down_up_and_before_the_units(folder: Folder) -> None:
 def test_pieces_of_any_size_give_the_same_rows(
     folder: Folder, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whatworks.sources.packing.PIECE", size)
+    monkeypatch.setattr("whatworks.sources.formats.packing.PIECE", size)
     folder.file("a.xml", HOMES)
     assert taken(folder, "a.xml", ALL, keys=KEYS)[0] == EXPECTED
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from unit.sources.folder import CONTRACTS, HEADER
-from whatworks.sources.files import engine_path
+from whatworks.sources.formats.files import engine_path
 
 READ = """\
 import sys

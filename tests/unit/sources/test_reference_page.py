@@ -19,7 +19,7 @@ from whatworks.sources import mapping, read
 from whatworks.sources.mapping import Attribute, Mapping, PersonKey, Source
 from whatworks.sources.mapping.markup import Markup
 from whatworks.sources.mapping.territories import Tightness
-from whatworks.sources.objections import OBJECTED
+from whatworks.sources.rows.objections import OBJECTED
 
 PAGE: Final = (Path(__file__).parents[3] / "docs/reference/mapping.md").read_text(encoding="utf-8")
 BLOCKS: Final = re.findall(r"```\{code-block\} \w+\n:caption: (\S+)\n\n(.*?)```", PAGE, re.DOTALL)

@@ -17,8 +17,8 @@ from whatworks.months import to_index
 from whatworks.sources import connect
 from whatworks.sources.mapping import Mapping
 from whatworks.sources.problems import ProblemsError
+from whatworks.sources.references.territories import Atlas, in_geography, read_territories
 from whatworks.sources.scratch import Scratch
-from whatworks.sources.territories import Atlas, in_geography, read_territories
 
 MAPPING = """\
 schema = 1

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from whatworks.sources.formats import csv, parquet, xml
+from whatworks.sources.formats.table import Columns, RawTable
 from whatworks.sources.mapping import Source
 from whatworks.sources.problems import Problem
 from whatworks.sources.scratch import Scratch
-from whatworks.sources.table import Columns, RawTable
 
 
 class Format(Protocol):

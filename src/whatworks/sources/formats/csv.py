@@ -11,11 +11,11 @@ import ibis
 from ibis import _
 from ibis.backends.duckdb import Backend
 
-from whatworks.sources.files import RawFile, inspect, literal_path
+from whatworks.sources.formats.files import RawFile, inspect, literal_path
+from whatworks.sources.formats.table import Columns, RawTable, chosen, header_problems
 from whatworks.sources.mapping import Source
 from whatworks.sources.problems import Problem, ProblemsError, UnfitHeaderError, counted, reworded
 from whatworks.sources.scratch import Scratch
-from whatworks.sources.table import Columns, RawTable, chosen, header_problems
 
 _SEPARATORS: Final = (";", ",", "\t", "|")
 _SHOWN_ROWS: Final = 5

@@ -15,12 +15,12 @@ import ibis.expr.datatypes as dt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from whatworks.sources.files import engine_path, literal_path, no_path, not_read
+from whatworks.sources.formats.files import engine_path, literal_path, no_path, not_read
+from whatworks.sources.formats.packing import digest, first_bytes
+from whatworks.sources.formats.table import Columns, RawTable, chosen, header_problems
 from whatworks.sources.mapping import Source
-from whatworks.sources.packing import digest, first_bytes
 from whatworks.sources.problems import Problem, ProblemsError, UnfitHeaderError, reworded
 from whatworks.sources.scratch import Scratch
-from whatworks.sources.table import Columns, RawTable, chosen, header_problems
 
 _MARK: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from whatworks.sources.files import engine_path, no_path, not_read
 from whatworks.sources.formats.elements import BrokenXmlError, complete, uncollected
+from whatworks.sources.formats.files import engine_path, no_path, not_read
+from whatworks.sources.formats.packing import PackingError, pieces
 from whatworks.sources.formats.paths import (
     Flaw,
     Flaws,
@@ -25,12 +26,11 @@ from whatworks.sources.formats.paths import (
     plan_of,
     take,
 )
+from whatworks.sources.formats.table import Columns, RawTable, chosen, header_problems
 from whatworks.sources.layout import required
 from whatworks.sources.mapping import Source
-from whatworks.sources.packing import PackingError, pieces
 from whatworks.sources.problems import Problem, UnfitHeaderError, counted, reworded
 from whatworks.sources.scratch import Scratch
-from whatworks.sources.table import Columns, RawTable, chosen, header_problems
 
 _BATCH: Final = 8_192
 """Rows held before they are written."""

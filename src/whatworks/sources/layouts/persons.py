@@ -9,7 +9,7 @@ from ibis.backends.duckdb import Backend
 
 from whatworks.sources.layout import Events, Listed
 from whatworks.sources.mapping import Source
-from whatworks.sources.places import BEGINNING, place_column, places, two_places
+from whatworks.sources.states.places import BEGINNING, place_column, places, two_places
 
 
 def columns(

@@ -8,13 +8,14 @@ from typing import Final
 import ibis
 from ibis.backends.duckdb import Backend
 
-from whatworks.sources import amounts, values
-from whatworks.sources.censoring import blind, is_lost, lost_flags, reason_column
-from whatworks.sources.codes import code_column, code_flags, with_states
-from whatworks.sources.coverage import outside
+from whatworks.sources import values
 from whatworks.sources.layout import Events, Flag, Listed, required
 from whatworks.sources.mapping import Source
-from whatworks.sources.places import place_column, places
+from whatworks.sources.states import amounts
+from whatworks.sources.states.censoring import blind, is_lost, lost_flags, reason_column
+from whatworks.sources.states.codes import code_column, code_flags, with_states
+from whatworks.sources.states.coverage import outside
+from whatworks.sources.states.places import place_column, places
 from whatworks.vocabulary import MONTH
 
 _RAW_MONTH: Final = "raw_month"

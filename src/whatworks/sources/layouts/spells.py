@@ -8,13 +8,14 @@ from typing import Final
 import ibis
 from ibis.backends.duckdb import Backend
 
-from whatworks.sources import amounts, values
-from whatworks.sources.censoring import blind, is_lost, lost_flags, reason_column
-from whatworks.sources.codes import code_column, code_flags, with_states
+from whatworks.sources import values
 from whatworks.sources.layout import Events, Flag, Listed, required
 from whatworks.sources.mapping import DateColumn, Source
-from whatworks.sources.places import place_column, places
-from whatworks.sources.successions import until_the_next
+from whatworks.sources.states import amounts
+from whatworks.sources.states.censoring import blind, is_lost, lost_flags, reason_column
+from whatworks.sources.states.codes import code_column, code_flags, with_states
+from whatworks.sources.states.places import place_column, places
+from whatworks.sources.states.successions import until_the_next
 from whatworks.vocabulary import END, START
 
 _RAW_START: Final = "raw_start"

@@ -10,11 +10,11 @@ from ibis.backends.duckdb import Backend
 
 from whatworks.months import to_label
 from whatworks.sources import values
-from whatworks.sources.codes import code_flags, with_states
-from whatworks.sources.coverage import outside
 from whatworks.sources.layout import RAW_CODE, Events, Listed, required
 from whatworks.sources.mapping import Source
 from whatworks.sources.problems import UnfitHeaderError
+from whatworks.sources.states.codes import code_flags, with_states
+from whatworks.sources.states.coverage import outside
 from whatworks.vocabulary import MONTH
 
 _PREFIX = "month_"

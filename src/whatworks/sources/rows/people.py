@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import ibis
 from ibis import _
 
-from whatworks.sources.attributes import held_columns
+from whatworks.sources.formats.table import FILE
 from whatworks.sources.mapping import Source
 from whatworks.sources.problems import Problem, counted, refuse_if
+from whatworks.sources.rows.attributes import held_columns
 from whatworks.sources.scratch import Scratch
 from whatworks.sources.settling import Place
-from whatworks.sources.table import FILE
 from whatworks.vocabulary import PERSON
 
 

@@ -9,12 +9,18 @@ from typing import Final
 import ibis
 from ibis import _
 
-from whatworks.sources.identifiers import bare, identifier_of, in_space, is_missing, named
 from whatworks.sources.layout import Flag
 from whatworks.sources.mapping import PersonKey, Source
 from whatworks.sources.problems import Problem, counted, refuse_if
 from whatworks.sources.records import FileRead
-from whatworks.sources.references import Reference, read_reference
+from whatworks.sources.references.reference import Reference, read_reference
+from whatworks.sources.rows.identifiers import (
+    bare,
+    identifier_of,
+    in_space,
+    is_missing,
+    named,
+)
 from whatworks.sources.scratch import Scratch
 from whatworks.vocabulary import PERSON
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import ibis
 from ibis.backends.duckdb import Backend
 
-from whatworks.sources import attributes, bridges, households, identities, sifting, vintages
-from whatworks.sources.bridges import Crossing
-from whatworks.sources.coverage import VINTAGE
 from whatworks.sources.formats import read_file
+from whatworks.sources.formats.table import RawTable
 from whatworks.sources.layout import Flag
 from whatworks.sources.layouts import LAYOUTS
 from whatworks.sources.mapping import Source, files_of
-from whatworks.sources.objections import Opposed, objection_flag, with_objections
 from whatworks.sources.problems import Problem, refuse_if
 from whatworks.sources.records import FileRead
-from whatworks.sources.references import called
+from whatworks.sources.references.reference import called
+from whatworks.sources.rows import attributes, bridges, households, identities, sifting, vintages
+from whatworks.sources.rows.bridges import Crossing
+from whatworks.sources.rows.objections import Opposed, objection_flag, with_objections
 from whatworks.sources.scratch import Scratch
-from whatworks.sources.table import RawTable
+from whatworks.sources.states.coverage import VINTAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

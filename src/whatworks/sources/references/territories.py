@@ -12,13 +12,13 @@ from ibis import _
 
 from whatworks.ledger import Ledger
 from whatworks.sources import values
-from whatworks.sources.changes import NEW, OLD, shown, successors
 from whatworks.sources.mapping import Mapping
 from whatworks.sources.mapping.strict import Delimited
 from whatworks.sources.mapping.territories import Communes, Tightness
 from whatworks.sources.problems import Problem, counted, refuse_if
 from whatworks.sources.records import FileRead, Geography
-from whatworks.sources.references import Reference, read_reference
+from whatworks.sources.references.changes import NEW, OLD, shown, successors
+from whatworks.sources.references.reference import Reference, read_reference
 from whatworks.sources.scratch import Scratch
 from whatworks.vocabulary import COMMUNE, DEPARTEMENT, MONTH, PERSON, SOURCE, VALUE, ZONE
 

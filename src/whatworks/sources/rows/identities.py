@@ -10,14 +10,14 @@ import ibis.expr.datatypes as dt
 from ibis import _
 
 from whatworks.sources import values
-from whatworks.sources.identifiers import named
+from whatworks.sources.formats.table import FILE
 from whatworks.sources.mapping import Identity, Source
 from whatworks.sources.mapping.people import IDENTITY_TEXTS
 from whatworks.sources.passages import Passage
 from whatworks.sources.problems import Problem, counted, refuse_if
+from whatworks.sources.rows.identifiers import named
 from whatworks.sources.scratch import Scratch
 from whatworks.sources.settling import Place
-from whatworks.sources.table import FILE
 from whatworks.vocabulary import PERSON
 
 SPACE: Final = "space"

@@ -13,11 +13,11 @@ from ibis.backends.duckdb import Backend
 
 from whatworks.months import to_index, to_label
 from whatworks.sources import values
-from whatworks.sources.coverage import VINTAGE
 from whatworks.sources.layout import Flag, required
 from whatworks.sources.mapping import AUTO, Source, Vintage
 from whatworks.sources.problems import Problem
 from whatworks.sources.scratch import Scratch
+from whatworks.sources.states.coverage import VINTAGE
 
 _OBSERVED: Final = "observed"
 _MONTH: Final = "observed_month"

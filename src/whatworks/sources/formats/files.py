@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
-from whatworks.sources.mapping import Source
-from whatworks.sources.packing import (
+from whatworks.sources.formats.packing import (
     PackingError,
     damaged_archive,
     is_packed,
     pieces,
 )
+from whatworks.sources.formats.table import unreadable
+from whatworks.sources.mapping import Source
 from whatworks.sources.problems import Problem, counted
-from whatworks.sources.table import unreadable
 
 _UTF8: Final = ("utf-8", "utf-8-sig", "ascii")
 _WIDE: Final = ("utf-16", "utf-32")

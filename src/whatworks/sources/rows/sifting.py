@@ -10,13 +10,13 @@ import ibis
 from ibis import _
 
 from whatworks.sources import values
-from whatworks.sources.coverage import VINTAGE
-from whatworks.sources.identifiers import named
+from whatworks.sources.formats.table import FILE, FINGERPRINT
 from whatworks.sources.layout import Flag, required
 from whatworks.sources.mapping import Source
 from whatworks.sources.mapping.states import Condition, Keep
+from whatworks.sources.rows.identifiers import named
 from whatworks.sources.scratch import Scratch
-from whatworks.sources.table import FILE, FINGERPRINT
+from whatworks.sources.states.coverage import VINTAGE
 
 _WHERE: Final = "where_"
 _KEY: Final = "keep_"

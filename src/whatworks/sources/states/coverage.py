@@ -30,7 +30,7 @@ def outside(table: ibis.Table, source: Source) -> tuple[Flag, ...]:
     table : ibis.Table
         With the month of each row.
     source : Source
-        Its coverage is dated where it follows the vintage (`whatworks.sources.vintages.dated`).
+        Its coverage is dated where it follows the vintage (`whatworks.sources.rows.vintages.dated`).
     """
     month = table[MONTH]
     beyond: list[ibis.Value] = []

@@ -9,7 +9,7 @@ import ibis
 from ibis import _
 
 from whatworks.sources.problems import Problem, counted, refuse_if
-from whatworks.sources.references import Reference
+from whatworks.sources.references.reference import Reference
 from whatworks.sources.scratch import Scratch
 from whatworks.vocabulary import COMMUNE
 

@@ -10,7 +10,7 @@ from whatworks.sources.layout import LISTED
 from whatworks.sources.mapping import Source
 from whatworks.sources.problems import Problem, refuse_if
 from whatworks.sources.records import FileRead
-from whatworks.sources.references import read_reference
+from whatworks.sources.references.reference import read_reference
 from whatworks.sources.scratch import Scratch
 
 

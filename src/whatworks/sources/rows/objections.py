@@ -8,12 +8,12 @@ from typing import Final
 
 import ibis
 
-from whatworks.sources.identifiers import identifier_of, in_space, is_missing, named
 from whatworks.sources.layout import Flag
 from whatworks.sources.mapping import Mapping, Source
 from whatworks.sources.problems import Problem, refuse_if
 from whatworks.sources.records import FileRead
-from whatworks.sources.references import read_reference
+from whatworks.sources.references.reference import read_reference
+from whatworks.sources.rows.identifiers import identifier_of, in_space, is_missing, named
 from whatworks.sources.scratch import Scratch
 from whatworks.vocabulary import PERSON
 

@@ -8,9 +8,9 @@ from typing import Final
 import ibis
 from ibis import _
 
-from whatworks.sources.identifiers import bare, joined, named, widened
 from whatworks.sources.mapping import Source
 from whatworks.sources.passages import Passage
+from whatworks.sources.rows.identifiers import bare, joined, named, widened
 from whatworks.sources.scratch import Scratch
 from whatworks.vocabulary import HOUSEHOLD, PERSON
 
