@@ -28,8 +28,13 @@ montecarlo: $(READY)
 corruption: $(READY)
 	CORRUPTION_RUNS=500 $(BIN)/pytest -n 2 -q tests/corruption
 
+kills: $(READY)
+	WHATWORKS_KILLS=20 $(BIN)/pytest -q tests/unit/panel/test_build.py -k killed
+
+# walk, panel, xml_flux or link
+BENCH ?= walk
 bench: $(READY)
-	$(BIN)/python benchmarks/walk.py
+	$(BIN)/python benchmarks/$(BENCH).py
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from whatworks.worlds.civil_register import key_of
 from whatworks.worlds.identities import (
     COLUMNS,
     SYSTEMS,
     Faults,
     Register,
-    key_of,
     simulate_register,
 )
 
