@@ -198,7 +198,7 @@ def test_rows_up_to_a_month_do_not_know_what_comes_after(life: Life, other: Life
     first, second = upto(known, m), upto(altered, m)
     for name in {*first, *second}:
         if name in first and name in second:
-            pd.testing.assert_series_equal(first[name], second[name])
+            pd.testing.assert_series_equal(first[name], second[name], check_exact=True)
         else:  # a measure that nobody told up to then
             there = first if name in first else second
             assert there[name].isna().all()

@@ -82,7 +82,7 @@ def risk_sets(panel: Panel, question: Question, indicator: Indicator) -> RiskSet
     con.raw_sql(f"DROP TABLE {table.get_name()}")  # the engine needs its memory back
     person = columns[PERSON].to_numpy()
     entry = columns[ENTRY_MONTH].to_numpy().astype(np.int64)
-    order = np.argsort((entry - first) * panel.n_persons + person)
+    order = np.lexsort((person, entry))
     history = np.empty((person.size, len(history_terms)))
     for k, term in enumerate(history_terms):
         history[:, k] = columns[term.name].to_numpy()[order]
@@ -209,8 +209,9 @@ def _history(panel: Panel, terms: tuple[Term, ...]) -> dict[str, ibis.Value]:
     order = ibis.window(group_by=PERSON, order_by=MONTH)
     columns: dict[str, ibis.Value] = {}
     for term in terms:
-        state = (panel.table[term.base] > 0).cast("int32")
-        if term.act == "lag":
+        value = panel.table[term.base]
+        state = value if term.act == "value" else (value > 0).cast("int32")
+        if term.act in ("lag", "value"):
             columns[term.name] = state if term.k == 1 else state.lag(term.k - 1).over(order)
             continue
         reach = None if term.act == "since_start" else term.k - 1

@@ -2,7 +2,8 @@
 
 ``sex`` an attribute · ``birth_month.age`` years at entry · ``employment.lag1`` the state one month
 before entry · ``employment.months12`` months in the state over the twelve before entry ·
-``employment.months`` months in the state since the panel began.
+``employment.months`` months in the state since the panel began · ``tightness.lag1``,
+``measure_earnings.lag3`` a number of the panel that many months before entry.
 """
 
 from __future__ import annotations
@@ -34,14 +35,15 @@ class Term:
     base : str
         Attribute or panel state.
     act : str
-        ``attribute``, ``age``, ``lag``, ``months`` (over k months) or ``since_start``.
+        ``attribute``, ``age``, ``lag`` (in the state or not), ``value`` (a number, lagged),
+        ``months`` (over k months) or ``since_start``.
     k : int
         Months looked back; 0 for an attribute or its age.
     """
 
     name: str
     base: str
-    act: Literal["attribute", "age", "lag", "months", "since_start"]
+    act: Literal["attribute", "age", "lag", "value", "months", "since_start"]
     k: int = 0
 
 
@@ -53,7 +55,7 @@ def parse(name: str, panel: Panel) -> Term:
     OptionError
         When the panel has no such attribute or state; names the nearest.
     """
-    states = states_of(panel)
+    states, numbers = states_of(panel), numbers_of(panel)
     if name in panel.attributes and panel.attributes[name] != "month":
         return Term(name=name, base=name, act="attribute")
     base, _, rest = name.partition(".")
@@ -65,6 +67,8 @@ def parse(name: str, panel: Panel) -> Term:
             return Term(name=name, base=base, act="since_start", k=1)
         act: Literal["lag", "months"] = "lag" if match["act"] == "lag" else "months"
         return Term(name=name, base=base, act=act, k=int(match["k"]))
+    if match and match["base"] in numbers and match["act"] == "lag" and match["k"]:
+        return Term(name=name, base=base, act="value", k=int(match["k"]))
     if panel.attributes.get(name) == "month":
         raise OptionError(
             what="covariate",
@@ -72,10 +76,10 @@ def parse(name: str, panel: Panel) -> Term:
             found=f"the month {name!r}",
             remedy=f"write '{name}.age', years at entry",
         )
-    near = suggestion(base, (*panel.attributes, *states))
+    near = suggestion(base, (*panel.attributes, *states, *numbers))
     raise OptionError(
         what="covariate",
-        needed="an attribute, attribute.age, state.lagK or state.monthsK",
+        needed="an attribute, attribute.age, state.lagK, state.monthsK or number.lagK",
         found=repr(name),
         remedy=f"{near} as its first part" if near else "see whatworks.Question for the terms",
     )
@@ -88,6 +92,12 @@ def states_of(panel: Panel) -> tuple[str, ...]:
         for kind, codes in panel.states.items()
         for name in (kind, *(state_column(kind, code) for code in codes))
     )
+
+
+def numbers_of(panel: Panel) -> tuple[str, ...]:
+    """Names of the columns of a panel that hold numbers of the month: measures, doses, tightness."""
+    types = panel.table.schema()
+    return tuple(name for name, kind in types.items() if kind.is_floating())
 
 
 def default_terms(panel: Panel, *, history: int) -> tuple[Term, ...]:

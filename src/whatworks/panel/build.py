@@ -19,7 +19,15 @@ from whatworks.panel.manifest import open_panel, told, write_sides
 from whatworks.panel.parts import NUMBER, Columns, Parts, columns_of, parts_of
 from whatworks.panel.record import Panel
 from whatworks.panel.register import number_persons
-from whatworks.panel.store import locked, sweep, write_manifest, write_table
+from whatworks.panel.store import (
+    locked,
+    marks_of,
+    plainly,
+    standing,
+    sweep,
+    write_manifest,
+    write_table,
+)
 from whatworks.sources.records import Records
 from whatworks.spells.reconcile import reconcile
 from whatworks.spells.record import Spells
@@ -69,12 +77,14 @@ def build(
     OptionError
         When the window or the block is impossible, or the engine is not DuckDB.
     UsageError
-        When the folder cannot be written, or another build is writing there.
+        When the folder cannot be written, the disk or the memory is full, or another build is
+        writing there. What stood in the folder still does.
 
     Notes
     -----
     Partitions are calendar years of blocks of persons, rows in order of person and month. What each
-    would be made from is summed up first; one that stands already is left alone, so that a refresh
+    would be made from is summed up first; one that stands already, unchanged since it was written, is left
+    alone, so that a refresh
     touches what changed and a build that was cut goes on where it stopped. The manifest comes last:
     until then readers see the panel as it was.
     """
@@ -97,7 +107,7 @@ def build(
             found=con.name,
             remedy="read them there: read_records(folder, connection=connect()), or use expand()",
         )
-    with locked(folder):
+    with locked(folder), plainly(folder):
         sweep(folder)
         manifest = _write(
             con,
@@ -137,7 +147,8 @@ def _write(
             block_persons=block_persons,
             window=window,
         )
-        missing = [p for p in wanted if not (folder / p.path).is_file()]
+        stands = standing(folder, [p.path for p in wanted])
+        missing = [p for p in wanted if p.path not in stands]
         progress(f"{len(missing)} of {len(wanted)} partitions to write")
         _lay_out_blocks(con, staged, columns, folder, missing, block_persons=block_persons)
         persons, attributes = persons_of(spells, people, staged.parts, columns)
@@ -152,8 +163,10 @@ def _write(
         )
     finally:
         staged.drop()
+        con.drop_table(str(people.op().name), force=True)
     files = [{"path": p.path, "year": p.year, "block": p.block} for p in wanted]
     places = staged.parts.places is not None
+    names = {p.path for p in wanted} | set(beside.values())
     write_manifest(
         folder,
         {
@@ -162,9 +175,10 @@ def _write(
             "block_persons": block_persons,
             "partitions": files,
             "beside": beside,
+            "marks": marks_of(folder, names, known=stands),
         },
     )
-    return {p.path for p in wanted} | set(beside.values())
+    return names
 
 
 class Staged:

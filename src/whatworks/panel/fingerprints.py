@@ -28,7 +28,7 @@ from whatworks.sources.records import Geography
 _YEAR_END: Final = "(make_date(year::INT + 1, 1, 1) - DATE '1970-01-01' - 1)"
 _SEEN: Final[Mapping[str, str]] = {
     "stays": f"person_id, state, scheme, days, start_day, least(end_day, {_YEAR_END})",
-    "doses": "person_id, state, start_day, end_day, millionths",
+    "doses": "person_id, state, start_day, end_day, millionths, row_start, row_end",
     "measures": "person_id, measure, first, value",
     "blind": "person_id, source, kind, greatest(first, 12 * year), least(last, 12 * year + 11)",
     "places": "person_id, commune, greatest(first, 12 * year), least(last, 12 * year + 11)",

@@ -16,7 +16,7 @@ from whatworks.panel.parts import (
 )
 from whatworks.sources.records import Coverage
 from whatworks.spells.calendar import day_number, month_end
-from whatworks.spells.overlaps import MILLION
+from whatworks.spells.overlaps import MILLION, ROW_END, ROW_START
 from whatworks.vocabulary import (
     COMMUNE,
     DAYS,
@@ -160,12 +160,15 @@ def _doses(doses: ibis.Table, columns: Columns, window: tuple[int, int]) -> ibis
     difference: the months of a stay add up to its dose exactly.
     """
     long = _with_month_end(_by_month(doses, window), window)
-    length = long[END_DAY] - long[START_DAY] + 1
-    by_end = ibis.least(long[END_DAY], long[_MONTH_END]) - long[START_DAY] + 1
-    # A month's first day is the one after the end of the month before: 28 to 31 days earlier.
-    first_day = long[_MONTH_END] - _days_in_month(long[MONTH]) + 1
-    before = ibis.greatest(first_day - long[START_DAY], 0)
-    part = (long[MILLIONTHS] * by_end) // length - (long[MILLIONTHS] * before) // length
+
+    def told_by(day: ibis.Value) -> ibis.Value:
+        """Millionths of the row up to the end of a day."""
+        so_far = long[MILLIONTHS] * (day - long[ROW_START] + 1)
+        return so_far // (long[ROW_END] - long[ROW_START] + 1)
+
+    month_before = long[_MONTH_END] - _days_in_month(long[MONTH])
+    upto = told_by(ibis.least(long[END_DAY], long[_MONTH_END]))
+    part = upto - told_by(ibis.greatest(long[START_DAY] - 1, month_before))
     split = long.select(PERSON, MONTH, STATE, part=part.cast("int64"))
     return split.group_by([PERSON, MONTH]).aggregate(
         **{

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import ibis
 import pandas as pd
@@ -15,11 +16,15 @@ from whatworks.ledger import Ledger, Step
 from whatworks.panel.fingerprints import plain
 from whatworks.panel.parts import Columns
 from whatworks.panel.record import Panel
-from whatworks.panel.store import read_manifest, write_beside
+from whatworks.panel.store import plainly, read_manifest, unreadable, write_beside
 from whatworks.sources.engine import batches_of, connect
+from whatworks.sources.formats.files import literal_path
 from whatworks.sources.records import Coverage, FieldRead, FileRead, Geography, Linked, Records
 from whatworks.spells.record import Spells
 from whatworks.vocabulary import PERSON
+
+_PATTERN: Final = re.compile(r"([\\*?\[\]{}])")
+"""What Spark would take for a pattern in a path."""
 
 
 def told(
@@ -100,6 +105,16 @@ def open_panel(folder: str | Path, connection: BaseBackend | None = None) -> Pan
     folder = Path(folder)
     manifest = read_manifest(folder)
     con = connect() if connection is None else connection
+    try:
+        with plainly(folder):
+            return _panel(manifest, con, folder)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise unreadable(
+            folder, found=f"a manifest with other contents ({type(error).__name__})"
+        ) from None
+
+
+def _panel(manifest: dict[str, Any], con: BaseBackend, folder: Path) -> Panel:
     beside = {name: _view(con, [folder / path]) for name, path in manifest["beside"].items()}
     months = [folder / p["path"] for p in manifest["partitions"]]
     types = manifest["columns"]
@@ -130,13 +145,14 @@ def open_panel(folder: str | Path, connection: BaseBackend | None = None) -> Pan
 
 def _view(con: BaseBackend, paths: Iterable[Path]) -> ibis.Table:
     """Parquet files of one layout, as one table that is read when it is used."""
-    names = [str(path.resolve()) for path in paths]
+    files = [path.resolve() for path in paths]
     if con.name == "pyspark":
+        names = [_PATTERN.sub(r"\\\1", str(file)) for file in files]
         view = str(ibis.util.gen_name("panel_files"))
         # The backend's own reader takes one path only.
         con._session.read.parquet(*names).createOrReplaceTempView(view)  # noqa: SLF001 - see above
         return con.table(view)
-    return con.read_parquet(names, hive_partitioning=False)
+    return con.read_parquet([literal_path(file) for file in files], hive_partitioning=False)
 
 
 def _step(plain_step: dict[str, Any]) -> Step:

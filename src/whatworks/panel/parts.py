@@ -16,7 +16,7 @@ from ibis import _
 from whatworks.panel.places import FOREVER, lived_in
 from whatworks.sources.records import Coverage, Geography, Records
 from whatworks.spells.calendar import day_number, month_of
-from whatworks.spells.overlaps import MILLION
+from whatworks.spells.overlaps import MILLION, ROW_END, ROW_START
 from whatworks.spells.record import Spells
 from whatworks.vocabulary import (
     CODE,
@@ -73,7 +73,7 @@ class Parts:
     stays : ibis.Table
         ``person_id, state, scheme, first, last`` (months), ``start_day, end_day, days``.
     doses : ibis.Table or None
-        ``person_id, state, first, last, start_day, end_day, millionths``.
+        ``person_id, state, first, last, start_day, end_day, millionths, row_start, row_end``.
     measures : ibis.Table or None
         ``person_id, measure, month, value``.
     blind : ibis.Table or None
@@ -135,8 +135,12 @@ def parts_of(spells: Spells, keys: ibis.Table, columns: Columns) -> Parts:
     if spells.doses is not None:
         given = _by_days(spells.doses, columns)
         doses = given.mutate(
-            **{MILLIONTHS: (given[INTENSITY] * MILLION).round().cast("int64")}
-        ).select(PERSON, STATE, FIRST, LAST, START_DAY, END_DAY, MILLIONTHS)
+            **{
+                MILLIONTHS: (given[INTENSITY] * MILLION).round().cast("int64"),
+                ROW_START: day_number(given[ROW_START]),
+                ROW_END: day_number(given[ROW_END]),
+            }
+        ).select(PERSON, STATE, FIRST, LAST, START_DAY, END_DAY, MILLIONTHS, ROW_START, ROW_END)
     measures = None
     if records.measures is not None:
         measures = records.measures.group_by([PERSON, MEASURE, MONTH]).aggregate(

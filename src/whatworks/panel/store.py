@@ -15,24 +15,23 @@ stands; what neither needs is then removed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from whatworks.errors import UsageError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from whatworks.sources.private import hold
 
 FORMAT: Final = 1
 """Version of the folder's layout; another one is not read."""
@@ -41,6 +40,13 @@ REGISTER: Final = "register.parquet"
 MONTHS: Final = "months"
 BESIDE: Final = "beside"
 _PART: Final = ".part"
+_OURS: Final = re.compile(
+    r"([0-9]{5,}|[a-z]+)-[0-9a-f]{16}[.]parquet([.]part)?|[a-z]+[.]whole[.]part([.]part)?"
+)
+"""Names of the files of `MONTHS` and `BESIDE`: no other is ever removed."""
+_HELD: Final = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+Marks = Mapping[str, Mapping[str, int | str]]
+"""Of each file by its path in the folder: ``bytes`` and ``sha256``."""
 _ROW_GROUP: Final = 131_072
 
 
@@ -53,53 +59,100 @@ def locked(folder: Path) -> Iterator[None]:
     UsageError
         When another build holds it, or it cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with plainly(folder):
+        # Rows of persons: others enter a new folder once its owner lets them.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = (folder / "lock").open("a+b")
-    except OSError as error:
-        raise UsageError(
-            what=str(folder),
-            needed="a folder that can be written",
-            found=(error.strerror or type(error).__name__).lower(),
-            remedy="give another, or ask for the right to write there",
-        ) from None
     with handle:
         try:
-            _hold(handle)
-        except OSError:
+            hold(handle)
+        except OSError as error:
+            held = error.errno in _HELD
+            found = "one that another build holds" if held else "a file system that knows no locks"
+            wait = "wait until that build ends, or write to another folder"
             raise UsageError(
                 what=str(folder),
                 needed="a folder in which no other build is writing",
-                found="one that another build holds",
-                remedy="wait until that build ends, or write to another folder",
+                found=found,
+                remedy=wait if held else "write to a disk of this machine",
             ) from None
         yield
 
 
-def _hold(handle: IO[bytes]) -> None:
-    """Lock an open file; the system lets go of it when its process ends, however it ends."""
-    if sys.platform == "win32":
-        handle.seek(0)
-        msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+@contextmanager
+def plainly(folder: Path) -> Iterator[None]:
+    """Tell what the disk, or the engine, refuses while a folder is written or read.
+
+    Raises
+    ------
+    UsageError
+        Quotes neither the engine, whose errors may hold rows, nor anything behind it.
+    """
+    try:
+        yield
+    except OSError as error:
+        told = _not_done(
+            folder,
+            needed="a folder that can be written, with room on its disk",
+            # What the library cannot write is an OSError too, without a word of the system's.
+            found=(error.strerror or type(error).__name__).lower(),
+            remedy="free space, ask for the right to write there, or give another; what stands in"
+            " it is whole, and a build goes on from it",
+        )
+    except duckdb.OutOfMemoryException:
+        told = _not_done(
+            folder,
+            needed="more memory or more temporary disk than the engine may take",
+            found="the limit reached",
+            remedy="raise memory_limit of the connection, free space in its directory, or lower"
+            " block_persons",
+        )
+    except duckdb.Error as error:
+        told = _not_done(
+            folder,
+            needed="files the engine can read",
+            found=f"an error of the engine ({type(error).__name__}), its text withheld because it"
+            " can quote rows",
+            remedy="if a build was replacing the panel, do it again; if not, a file is damaged:"
+            " build it again there",
+        )
     else:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    raise told
 
 
-def write_table(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
+def _not_done(folder: Path, *, needed: str, found: str, remedy: str) -> UsageError:
+    return UsageError(what=str(folder), needed=needed, found=found, remedy=remedy)
+
+
+def write_table(
+    path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, private: bool = False
+) -> int:
     """Write Parquet under a temporary name, then give it its own; returns the rows written.
 
     The same rows in the same order give the same bytes: row groups are cut by number of rows, not
-    by how batches happen to arrive.
+    by how batches happen to arrive. A ``private`` file is its owner's alone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + _PART)
     rows = 0
-    with part.open("wb") as sink, pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for group in _groups(batches, schema):
-            writer.write_table(group, row_group_size=_ROW_GROUP)
-            rows += group.num_rows
-    _settle(part, path)
+    try:
+        with (
+            part.open("wb", opener=_for_owner if private else None) as sink,
+            pq.ParquetWriter(sink, schema, compression="zstd") as writer,
+        ):
+            for group in _groups(batches, schema):
+                writer.write_table(group, row_group_size=_ROW_GROUP)
+                rows += group.num_rows
+        _settle(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     return rows
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
 
 
 def _groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -146,23 +199,44 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises
     ------
     UsageError
-        When it holds no panel, one of another format, or one that lacks files.
+        When it holds no panel, one of another format, or one whose files are missing or cut.
     """
-    try:
-        content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _unreadable(
-            folder, found=f"no manifest that can be read ({type(error).__name__})"
-        ) from None
-    if content.get("format") != FORMAT:
-        raise _unreadable(folder, found=f"a panel of format {content.get('format')!r}")
-    missing = sum(not (folder / name).is_file() for name in files_of(content))
-    if missing:
-        raise _unreadable(folder, found=f"{missing} files of its manifest missing")
+    content = _manifest(folder)
+    while lost := [
+        name for name, mark in content["marks"].items() if not _there(folder / name, mark)
+    ]:
+        again = _manifest(folder)
+        if again["marks"] == content["marks"]:
+            raise unreadable(folder, found=f"{len(lost)} files of its manifest missing or cut")
+        content = again  # a build has replaced it, and removed what the old one named
     return content
 
 
-def _unreadable(folder: Path, *, found: str) -> UsageError:
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise unreadable(
+            folder, found=f"no manifest that can be read ({type(error).__name__})"
+        ) from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        told = content.get("format") if isinstance(content, dict) else None
+        raise unreadable(folder, found=f"a panel of format {told!r}")
+    if not isinstance(content.get("marks"), dict) or set(content["marks"]) != files_of(content):
+        raise unreadable(folder, found="a manifest with other contents")
+    return content
+
+
+def _there(path: Path, mark: Mapping[str, int | str]) -> bool:
+    """Whether a file stands, of the size it was written with."""
+    try:
+        return path.stat().st_size == mark["bytes"]
+    except OSError:
+        return False
+
+
+def unreadable(folder: Path, *, found: str) -> UsageError:
+    """Tell that a folder holds no whole panel."""
     return UsageError(
         what=str(folder),
         needed=f"a folder written by build(), format {FORMAT}",
@@ -171,21 +245,64 @@ def _unreadable(folder: Path, *, found: str) -> UsageError:
     )
 
 
+def marks_of(folder: Path, names: Iterable[str], *, known: Marks) -> Marks:
+    """Size and hash of files; ``known`` are not read again."""
+    return {name: known[name] if name in known else _mark(folder / name) for name in sorted(names)}
+
+
+def standing(folder: Path, names: Iterable[str]) -> Marks:
+    """Files that are there and are what they were when they were written.
+
+    Those of the manifest are compared with it byte by byte. A build that was cut has left others,
+    which have their names because they are whole.
+    """
+    try:
+        told = dict(_manifest(folder)["marks"])
+    except UsageError:
+        told = {}
+    found = {name: _mark(folder / name) for name in names if (folder / name).is_file()}
+    return {
+        name: mark
+        for name, mark in found.items()
+        if (mark == told[name] if name in told else _is_parquet(folder / name))
+    }
+
+
+def _mark(path: Path) -> dict[str, int | str]:
+    with path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+        return {"bytes": content.tell(), "sha256": digest}
+
+
+def _is_parquet(path: Path) -> bool:
+    """Whether a file has the end that is written last."""
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
+
+
 def files_of(manifest: dict[str, Any]) -> set[str]:
     """Every file a manifest names, relative to its folder."""
-    months = {str(p["path"]) for p in manifest["partitions"]}
-    return months | {str(name) for name in manifest["beside"].values()}
+    try:
+        months = {str(p["path"]) for p in manifest["partitions"]}
+        return months | {str(name) for name in manifest["beside"].values()}
+    except (KeyError, TypeError, AttributeError):
+        return set()  # not a manifest of ours: no mark agrees with it
 
 
 def sweep(folder: Path, *, keep: set[str] | None = None) -> None:
     """Remove what killed builds left half written and, given what to keep, every other file."""
     for room in (MONTHS, BESIDE):
-        for path in sorted((folder / room).rglob("*.parquet*")):
+        for path in sorted((folder / room).rglob("*")):
             name = path.relative_to(folder).as_posix()
+            if not _OURS.fullmatch(path.name):
+                continue
             if path.suffix == _PART or (keep is not None and name not in keep):
                 path.unlink()
-    for path in folder.glob(f"*{_PART}"):
-        path.unlink()
+    for name in (MANIFEST, REGISTER):
+        (folder / (name + _PART)).unlink(missing_ok=True)
 
 
 def _settle(part: Path, final: Path) -> None:

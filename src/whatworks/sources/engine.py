@@ -7,8 +7,6 @@ the design is written once, in expressions both understand; what they do not say
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 import warnings
 import weakref
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from ibis.backends.duckdb import Backend
 
 from whatworks import doors
 from whatworks.errors import OptionError, UsageError
+from whatworks.sources.private import PrivateFolder
 
 _SIZE: Final = re.compile(r"[0-9]+([.][0-9]+)?\s*[KMGT]i?B")
 
@@ -39,7 +38,8 @@ def connect(
         Cores to use; all of them by default.
     directory : Path, optional
         Where to spill; the system's temporary directory by default. A private directory
-        (readable by its owner only) is made there and removed with the engine.
+        (readable by its owner only) is made there and removed with the engine, or, should this
+        process be killed, by the next one.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def connect(
             remedy="write a number and a unit",
         )
     try:
-        spill = tempfile.mkdtemp(prefix="whatworks-", dir=directory)
+        spill = PrivateFolder(directory)
     except OSError:
         raise OptionError(
             what="directory",
@@ -78,7 +78,7 @@ def connect(
         ) from None
     cores = {} if threads is None else {"threads": threads}
     backend = ibis.duckdb.connect(
-        temp_directory=spill,
+        temp_directory=str(spill.path),
         memory_limit=memory_limit,
         preserve_insertion_order=False,
         autoinstall_known_extensions=False,
@@ -89,7 +89,7 @@ def connect(
     backend.raw_sql(
         "PRAGMA disable_progress_bar"
     )  # the setting fails in a notebook without widgets
-    weakref.finalize(backend, shutil.rmtree, spill, ignore_errors=True)
+    weakref.finalize(backend, spill.close)
     return backend
 
 

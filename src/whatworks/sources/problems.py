@@ -53,6 +53,23 @@ def refuse_if(problems: Sequence[Problem]) -> None:
 
 
 @contextmanager
+def refusing() -> Iterator[None]:
+    """Tell problems as the one refusal that the caller of a verb sees, and nothing behind it.
+
+    What an error followed from stays with it (``__context__``), frames and rows included, for any
+    tool that writes whole tracebacks: it is cut off here.
+    """
+    try:
+        yield
+    except ProblemsError as error:
+        told = refusal(error.problems)
+        try:
+            raise told from None
+        finally:
+            told.__context__ = None
+
+
+@contextmanager
 def reworded(what: str) -> Iterator[None]:
     """Replace an error of the engine, whose text may quote a row, by one that quotes nothing."""
     try:

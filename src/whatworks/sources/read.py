@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping as Mapped
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,8 @@ from whatworks.sources.gathering import (
 from whatworks.sources.joining import acquaintance, circles_of, unheard
 from whatworks.sources.mapping import Linkage, Mapping, load
 from whatworks.sources.passages import Passage
-from whatworks.sources.problems import Problem, ProblemsError, refusal, refuse_if, reworded
+from whatworks.sources.private import PrivateFolder
+from whatworks.sources.problems import Problem, ProblemsError, refuse_if, refusing, reworded
 from whatworks.sources.reading import Reading, read_source
 from whatworks.sources.records import FileRead, Records
 from whatworks.sources.references.territories import Atlas, in_geography, read_territories
@@ -84,16 +84,17 @@ def read(mapping_file: str | Path, *, connection: Backend | None = None) -> Reco
     path = Path(mapping_file)
     mapping, digest = load(path)
     engine = connect() if connection is None else connection
-    with tempfile.TemporaryDirectory(prefix="whatworks-") as folder, Scratch(engine) as scratch:
-        spool = Path(folder) / "utf8.csv"
-        try:
-            with reworded("the raw files"):
-                beside = _read_beside(mapping, path, spool=spool, scratch=scratch)
-                readings = _read_all(mapping, path, beside, spool=spool, scratch=scratch)
-                records = _records(mapping, digest, readings, beside, scratch=scratch)
-                return replace(records, linkage=_linkage(mapping, path))
-        except ProblemsError as error:
-            raise refusal(error.problems) from None
+    with (
+        refusing(),
+        PrivateFolder() as folder,
+        Scratch(engine) as scratch,
+        reworded("the raw files"),
+    ):
+        spool = folder / "utf8.csv"
+        beside = _read_beside(mapping, path, spool=spool, scratch=scratch)
+        readings = _read_all(mapping, path, beside, spool=spool, scratch=scratch)
+        records = _records(mapping, digest, readings, beside, scratch=scratch)
+        return replace(records, linkage=_linkage(mapping, path))
 
 
 def _linkage(mapping: Mapping, path: Path) -> Linkage | None:

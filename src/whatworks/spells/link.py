@@ -16,7 +16,7 @@ from ibis import _
 from whatworks.errors import OptionError, RefusedError, SourceRefused
 from whatworks.ledger import Ledger
 from whatworks.sources.mapping.people import Linkage
-from whatworks.sources.problems import ProblemsError, refusal
+from whatworks.sources.problems import refusing, reworded
 from whatworks.sources.records import Records
 from whatworks.sources.scratch import Scratch
 from whatworks.spells.linking import blocking, clusters, keys, nir, people, scoring
@@ -85,18 +85,26 @@ def link(
     .. [1] Fellegi, I. P. and Sunter, A. B. (1969). A Theory for Record Linkage. Journal of the
        American Statistical Association, 64(328), 1183-1210. doi:10.1080/01621459.1969.10501049
     """
-    return score(records, linkage=linkage).at(threshold)
+    scored = score(records, linkage=linkage)
+    try:
+        return scored.at(threshold)
+    finally:
+        scored.drop()
 
 
 def linked(records: Records, *, progress: Callable[[str], None] = lambda _: None) -> Records:
     """Link persons where the mapping asks for it (``[link]``); otherwise records as they are.
 
-    What commands and study files call; errors are those of `link`.
+    What commands and study files call, which have no more use for the records once they are linked:
+    their tables, which name persons by the identifiers of the files, leave the engine. Errors are
+    those of `link`.
     """
     if records.linkage is None:
         return records
     progress("recognising persons across systems")
-    return link(records)
+    made = link(records)
+    people.forget(records, kept=made)
+    return made
 
 
 def score(records: Records, *, linkage: Linkage | None = None) -> Scored:
@@ -106,14 +114,11 @@ def score(records: Records, *, linkage: Linkage | None = None) -> Scored:
     """
     options = _options(records, linkage)
     secret = read_secret(options)
-    with Scratch(engine_of(records)) as scratch:
-        try:
-            _refuse_hashes(records)
-            table = people.gather(records, secret, scratch=scratch)
-            _refuse_one_space(table)
-            scored = _score(records, options, table, scratch=scratch)
-        except ProblemsError as error:
-            raise refusal(error.problems) from None
+    with refusing(), Scratch(engine_of(records)) as scratch, reworded(people.WHAT):
+        _refuse_hashes(records)
+        table = people.gather(records, secret, scratch=scratch)
+        _refuse_one_space(table)
+        scored = _score(records, options, table, scratch=scratch)
         scratch.hand_over(scored.people, scored.groups, scored.certain, scored.probable)
         return scored
 

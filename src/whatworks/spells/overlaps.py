@@ -30,9 +30,13 @@ ROW: Final = (SOURCE, PERSON, KIND, CODE, SCHEME, START, END, DAYS, OPEN, INTENS
 """Columns of a row before overlaps are resolved."""
 STAY: Final = (PERSON, KIND, CODE, SCHEME, START, END, DAYS, OPEN, INTENSITY)
 """Columns of a stay."""
-DOSE: Final = (PERSON, KIND, CODE, START, END, INTENSITY)
+ROW_START: Final = "row_start"
+ROW_END: Final = "row_end"
+DOSE: Final = (PERSON, KIND, CODE, START, END, INTENSITY, ROW_START, ROW_END)
 """Columns of a dose."""
 MILLION: Final = 1_000_000
+TOLD: Final = "told"
+"""Dose of the whole row."""
 ROW_ID: Final = "row of the person"
 _RANK: Final = "rank of the source"
 
@@ -101,7 +105,8 @@ def cut(rows: ibis.Table, believed: ibis.Table, overlaps: Mapping[str, Overlap])
     -------
     ibis.Table
         Columns `ROW` and `ROW_ID`, the row's number within the person and kind: a row may leave
-        several pieces, or none. A piece has its share, by days, of the dose of its row.
+        several pieces, or none. A piece has its share, by days, of the dose of its row; `TOLD`,
+        `ROW_START` and `ROW_END` say what the row was before it was cut.
     """
     within = ibis.window(group_by=[PERSON, KIND], order_by=[c for c in ROW if c != PERSON])
     ranked = rows.mutate(
@@ -124,12 +129,14 @@ def cut(rows: ibis.Table, believed: ibis.Table, overlaps: Mapping[str, Overlap])
     )
     pieces = _between(bounds)
     joined = ranked.join(pieces, [PERSON, KIND, ROW_ID])
+    whole = {TOLD: joined[INTENSITY], ROW_START: joined[START], ROW_END: joined[END]}
     share = (joined.piece_to - joined.piece_from + 1) / (joined.to_day - joined.from_day + 1)
     return joined.mutate(
         start=date_of(joined.piece_from),
         end=date_of(joined.piece_to),
         intensity=joined[INTENSITY] * share,
-    ).select(*ROW, ROW_ID)
+        **whole,
+    ).select(*ROW, ROW_ID, *whole)
 
 
 def _rank(rows: ibis.Table, overlaps: Mapping[str, Overlap]) -> ibis.Value:

@@ -14,7 +14,7 @@ from whatworks.ledger import Ledger
 from whatworks.sources.engine import hold_table
 from whatworks.sources.records import Records
 from whatworks.spells.calendar import day_before, length, month_end, month_of, month_start
-from whatworks.spells.overlaps import DOSE, ROW, ROW_ID, STAY, cut, exact_sum, merge
+from whatworks.spells.overlaps import DOSE, ROW, ROW_ID, STAY, TOLD, cut, exact_sum, merge
 from whatworks.spells.record import OPEN_DAYS, Overlap, Spells
 from whatworks.spells.schemas import check_spells
 from whatworks.vocabulary import (
@@ -87,13 +87,15 @@ def reconcile(
     if any(overlap.policy == "priority" for overlap in policies.values()):
         rows, before, ledger = _prioritised(records, rows, policies, before=before)
         doses = None if doses is None else _cut_doses(doses, told, policies)
+    elif doses is not None:
+        doses = _whole(doses)
     gaps = {"": gap_days, **{s: n for s, n in records.gap_days.items() if n}}
     spells = Spells(
         records=records,
         table=hold_table(con, "spells", _resolved(rows, policies, gaps=gaps)),
         ledger=ledger,
         overlaps=MappingProxyType(policies),
-        doses=None if doses is None else hold_table(con, "doses", doses.select(*DOSE)),
+        doses=None if doses is None else hold_table(con, "doses", doses),
     )
     return check_spells(spells, before=before)
 
@@ -264,7 +266,13 @@ def _cut_doses(doses: ibis.Table, told: ibis.Table, policies: Mapping[str, Overl
     """Doses of the days that each row keeps."""
     ranked = _ranked(policies)
     pieces = cut(doses.filter(_[KIND].isin(ranked)), told.filter(_[KIND].isin(ranked)), policies)
-    return ibis.union(doses.filter(~_[KIND].isin(ranked)), pieces.select(*ROW))
+    cut_rows = pieces.mutate(intensity=pieces[TOLD]).select(*DOSE)
+    return ibis.union(_whole(doses.filter(~_[KIND].isin(ranked))), cut_rows)
+
+
+def _whole(doses: ibis.Table) -> ibis.Table:
+    """Doses of rows that keep all their days."""
+    return doses.mutate(row_start=doses[START], row_end=doses[END]).select(*DOSE)
 
 
 def _ranked(policies: Mapping[str, Overlap]) -> list[str]:

@@ -70,8 +70,10 @@ class Spells:
     overlaps : mapping of kind to Overlap
         The policies applied.
     doses : ibis.Table or None
-        ``person_id, kind, code, start, end, intensity``: each dose over the days of the row that
-        told it, which the merging of stays would blur. None when no source tells a dose.
+        ``person_id, kind, code, start, end, intensity, row_start, row_end``: each dose over the
+        days of the row that told it, which the merging of stays would blur; ``start`` to ``end``
+        are the days the row keeps where another source is believed first. None when no source
+        tells a dose.
     """
 
     records: Records

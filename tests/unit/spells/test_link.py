@@ -18,7 +18,7 @@ from identities import clusters, known, marks, who
 from whatworks.errors import OptionError, RefusedError, SourceRefused
 from whatworks.sources.mapping.people import Linkage
 from whatworks.sources.records import Acquaintance, Records
-from whatworks.spells.link import link, score
+from whatworks.spells.link import link, linked, score
 from whatworks.spells.linking.secret import Secret, read_secret
 
 SECRET = "correct horse battery staple"  # noqa: S105 - of these tests only
@@ -360,3 +360,24 @@ def test_scored_pairs_hold_no_identity() -> None:
     written = " ".join(t.to_csv() for t in tables)
     for secret in (MARIE[:13], "petit", "dupond"):
         assert secret not in written
+
+
+def test_the_engine_forgets_who_was_called_how() -> None:
+    """Nothing beside the records handed in holds an identifier of a file, once they are linked."""
+    records = replace(whole(), linkage=CERTAIN)
+    con = records.connection
+
+    def told() -> str:
+        names = [n for (n,) in con.con.execute("select table_name from duckdb_tables()").fetchall()]
+        return " ".join(con.con.table(name).df().to_csv() for name in names)
+
+    before = told()
+    assert "caf:1" in before
+    link(records)
+    assert told().count("caf:1") == before.count("caf:1")
+    made = linked(records)
+    assert "caf:1" not in told()
+    assert "petit" not in told().lower()
+    assert made.persons.count().execute() == 2
+    assert made.linked is not None
+    assert made.linked.links.count().execute() == 3

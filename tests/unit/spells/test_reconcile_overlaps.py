@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from hand import day, records
-from whatworks import WhatworksError, reconcile
+from whatworks import WhatworksError, expand, reconcile
 from whatworks.months import to_index
 from whatworks.sources.records import Coverage, Records
 from whatworks.spells import Overlap
@@ -154,13 +154,15 @@ def test_schemes_stay_apart_and_doses_follow_their_days() -> None:
 
 def test_a_cut_leaves_its_share_of_the_dose() -> None:
     rows = [
-        row("department", "job_search", "2020-01-01", "2020-01-31", None, 31.0),
-        row("operator", "aided_contract", "2020-01-11", "2020-01-20", None, None),
+        row("department", "job_search", "2020-01-11", "2020-02-19", None, 40.0),
+        row("operator", "aided_contract", "2020-01-21", "2020-02-09", None, None),
     ]
     told = replace(made(rows), intensities=frozenset({(KIND, "job_search")}))
-    doses = reconcile(told, overlaps=BEFORE).doses
-    assert doses is not None
-    assert sorted(doses.execute()["intensity"]) == [pytest.approx(10.0), pytest.approx(11.0)]
+    spells = reconcile(told, overlaps=BEFORE)
+    found = spells.table.filter(spells.table["code"] == "job_search").execute()
+    assert sorted(found["intensity"]) == [pytest.approx(10.0), pytest.approx(10.0)]
+    laid = expand(spells, first="2020-01", last="2020-03").to_pandas()
+    assert laid["accompaniment_job_search_intensity"].tolist() == [10.0, 10.0, 0.0]
 
 
 def test_an_open_stay_ends_the_day_before_its_source_loses_sight() -> None:

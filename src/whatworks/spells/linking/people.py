@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import ibis
+import ibis.expr.operations as ops
 from ibis import _
 
 from whatworks.sources.records import Records
@@ -84,6 +85,27 @@ def gather(records: Records, secret: Secret, *, scratch: Scratch) -> ibis.Table:
     made = keyed(hidden, secret, text=PERSON, purpose="person", into=HASHED, scratch=scratch)
     scratch.drop(hidden)
     return made
+
+
+def forget(records: Records, *, kept: Records) -> None:
+    """Drop, from the engine, the tables that name the persons of records, but for those kept.
+
+    Parameters
+    ----------
+    records : Records
+        No longer used after this.
+    kept : Records
+        Whatever of ``records`` they still read stays.
+    """
+    for name in sorted(_held(records) - _held(kept)):
+        records.connection.drop_table(name, force=True)
+
+
+def _held(records: Records) -> set[str]:
+    """Names, in the engine, of the tables that name persons."""
+    tables = [getattr(records, name) for name in TABLES]
+    found = [t.op().find(ops.DatabaseTable) for t in tables if t is not None]
+    return {str(node.name) for nodes in found for node in nodes}
 
 
 def _everyone(records: Records) -> ibis.Table:

@@ -12,7 +12,7 @@ from ibis.backends.duckdb import Backend
 
 from whatworks.errors import OptionError, SourceRefused
 from whatworks.ledger import Ledger
-from whatworks.sources.problems import ProblemsError, refusal
+from whatworks.sources.problems import refusing, reworded
 from whatworks.sources.records import Linked, Records
 from whatworks.sources.scratch import Scratch
 from whatworks.spells.linking import clusters, people, rates
@@ -111,11 +111,13 @@ class Scored:
                 found=f"{chosen:g}",
                 remedy="write for instance 0.99",
             )
-        with Scratch(engine_of(self.records)) as scratch:
-            try:
-                return _linked(self, chosen, scratch=scratch)
-            except ProblemsError as error:
-                raise refusal(error.problems) from None
+        with refusing(), Scratch(engine_of(self.records)) as scratch, reworded(WHAT):
+            return _linked(self, chosen, scratch=scratch)
+
+    def drop(self) -> None:
+        """Take its tables from the engine: who is called how. Records made of it stay whole."""
+        for table in (self.people, self.groups, self.certain, self.probable):
+            self.records.connection.drop_table(str(table.op().name), force=True)
 
 
 def _linked(scored: Scored, threshold: float, *, scratch: Scratch) -> Records:
