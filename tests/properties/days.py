@@ -179,7 +179,7 @@ def outranked(world: World, rows: list[Row], told: list[Row]) -> list[Row]:
             share = (stop - begin + 1) / len(days_of(row))
             dose = None if row["dose"] is None else row["dose"] * share
             bounds = {"start": dt.date.fromordinal(begin), "end": dt.date.fromordinal(stop)}
-            pieces.append({**row, **bounds, "dose": dose})
+            pieces.append({**row, **bounds, "dose": dose, "whole": row})
     return pieces
 
 
@@ -321,12 +321,13 @@ def month_row(
 
 
 def _of_month(dose: Row, begin: int, stop: int) -> int:
-    """Millionths of a dose that fall on the days of a month, whole ones by each day's end."""
-    days, total = days_of(dose), millionths(dose["dose"])
+    """Millionths of a dose on the days of a month that its row keeps, whole ones by each day's end."""
+    whole = dose.get("whole", dose)
+    days, kept, total = days_of(whole), set(days_of(dose)), millionths(whole["dose"])
     return sum(
         total * (k + 1) // len(days) - total * k // len(days)
         for k, day in enumerate(days)
-        if begin <= day <= stop
+        if day in kept and begin <= day <= stop
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import hypothesis.strategies as st
 import pandas as pd
 import pyarrow.parquet as pq
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 import hand
 from properties import days
@@ -219,7 +219,10 @@ def registered(folder: Path) -> dict[int, str]:
 
 
 SETTINGS = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a world takes minutes to shrink
 )
 
 

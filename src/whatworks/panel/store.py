@@ -24,7 +24,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -45,6 +45,7 @@ _OURS: Final = re.compile(
 )
 """Names of the files of `MONTHS` and `BESIDE`: no other is ever removed."""
 _HELD: Final = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 Marks = Mapping[str, Mapping[str, int | str]]
 """Of each file by its path in the folder: ``bytes`` and ``sha256``."""
 _ROW_GROUP: Final = 131_072
@@ -138,7 +139,7 @@ def write_table(
     rows = 0
     try:
         with (
-            part.open("wb", opener=_for_owner if private else None) as sink,
+            _opened(part, mode=0o600 if private else 0o666) as sink,
             pq.ParquetWriter(sink, schema, compression="zstd") as writer,
         ):
             for group in _groups(batches, schema):
@@ -151,8 +152,10 @@ def write_table(
     return rows
 
 
-def _for_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, mode=0o600)
+def _opened(path: Path, *, mode: int) -> IO[bytes]:
+    """A new file that was never more open than its mode."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, _NEW, mode), "wb")
 
 
 def _groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

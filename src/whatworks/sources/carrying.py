@@ -52,7 +52,8 @@ def write_records(records: Records, folder: str | Path) -> Path:
             found="one that holds some",
             remedy="remove it or give another",
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    # Rows of persons: others enter a new folder once its owner lets them.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     tables = {name: getattr(records, name) for name in _TABLES}
     if records.geography is not None:
         tables |= {"communes": records.geography.communes, "tightness": records.geography.tightness}

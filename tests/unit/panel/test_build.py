@@ -146,7 +146,7 @@ def test_a_folder_that_is_no_whole_panel_is_refused(tmp_path: Path) -> None:
         open_panel(tmp_path)
     built(lives(), tmp_path)
     next((tmp_path / "months").rglob("*.parquet")).unlink()
-    with pytest.raises(WhatworksError, match="1 files of its manifest missing"):
+    with pytest.raises(WhatworksError, match="1 files of its manifest missing or cut"):
         open_panel(tmp_path)
     text = json.loads((tmp_path / MANIFEST).read_text())
     (tmp_path / MANIFEST).write_text(json.dumps({**text, "format": 0}))
