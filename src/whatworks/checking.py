@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -58,27 +59,45 @@ class Checked:
         return tuple(criterion.name for criterion in CRITERIA if criterion.name in common)
 
     def refusals(self, words: Words) -> list[str]:
-        """Each refusal in full sentences: the outcome, where, why, what to do, who may waive it."""
-        return [
-            f"{names.outcome(words, name, 'label')} — {told.refusal(words, refusal)}"
-            for name, assessment in self.verdicts.items()
-            for refusal in assessment.refusals
-        ]
+        """Each refusal in full sentences, said once: outcomes, where, why, what to do, who may waive."""
+        return _together(
+            words,
+            (
+                (name, told.refusal(words, refusal))
+                for name, assessment in self.verdicts.items()
+                for refusal in assessment.refusals
+            ),
+        )
 
     def reserves(self, words: Words) -> list[str]:
         """Reserves, dates from which to publish, and waivers, one a line, each said once."""
-        lines = [
-            f"{names.outcome(words, name, 'label')}: {told.reserve(words, reserve)}"
-            for name, assessment in self.verdicts.items()
-            for reserve in assessment.reserves
+        said = [
+            *(
+                (name, told.reserve(words, reserve))
+                for name, assessment in self.verdicts.items()
+                for reserve in assessment.reserves
+            ),
+            *(
+                (name, told.publishable(words, assessment))
+                for name, assessment in self.verdicts.items()
+                if assessment.publishable_from is not None
+            ),
         ]
         waivers = [told.waived(words, w) for a in self.verdicts.values() for w in a.waivers]
-        dates = [
-            f"{names.outcome(words, name, 'label')}: {told.publishable(words, a)}"
-            for name, a in self.verdicts.items()
-            if a.publishable_from is not None
-        ]
-        return list(dict.fromkeys([*lines, *dates, *waivers]))
+        return [*_together(words, said), *dict.fromkeys(waivers)]
+
+    @property
+    def strangers(self) -> tuple[str, ...]:
+        """Sources that the gate file speaks of and that are not in these files."""
+        return tuple(sorted(self.gate.sources - {c.source for c in self.records.coverage}))
+
+
+def _together(words: Words, said: Iterable[tuple[str, str]]) -> list[str]:
+    """Outcomes of which the same is said, in one line."""
+    grouped: dict[str, dict[str, None]] = {}
+    for name, sentence in said:
+        grouped.setdefault(sentence, {})[names.outcome(words, name, "label")] = None
+    return [f"{words.series(list(labels))} — {text}" for text, labels in grouped.items()]
 
 
 def check(
@@ -181,6 +200,7 @@ def as_json(checked: Checked) -> str:
         ],
         "ledger": json.loads(checked.panel.ledger.frame().to_json(orient="records")),
         "gate": _thresholds(checked.gate),
+        "gate_speaks_of_absent_sources": list(checked.strangers),
         "outcomes": [a.to_dict() for a in checked.verdicts.values()],
     }
     return json.dumps(content, indent=2)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from whatworks.errors import OptionError, WhatworksError, choice
+from whatworks.ending import ending
+from whatworks.errors import OptionError, choice
 
 app = typer.Typer(
     name="whatworks",
@@ -25,7 +25,8 @@ app = typer.Typer(
         "\n\nA first run: [bold]whatworks demo[/bold]. Then write a mapping of your files, see what "
         "it is worth with [bold]whatworks check sources.toml[/bold], and ask your questions in a "
         "study file: [bold]whatworks run study.toml[/bold]."
-        "\n\nExit codes: 0 done · 2 the request cannot be read · 3 refused, with the reason."
+        "\n\nExit codes: 0 done · 2 the request cannot be read · 3 refused, with the reason · "
+        "130 or 143 stopped from outside."
     ),
     rich_markup_mode="rich",
 )
@@ -154,6 +155,13 @@ def check(
     from whatworks.report.language import words
 
     gate = Gate.default() if gate_file is None else Gate.load(gate_file)
+    if cohort is not None and horizon is None:
+        raise OptionError(
+            what="--cohort",
+            needed="a horizon with it",
+            found="no --horizon",
+            remedy="add for instance --horizon 12, or leave --cohort out",
+        )
     found = checking.check(sources_file, gate, horizon=horizon, cohort=_months(cohort))
     if heatmap is not None:
         from whatworks.report.heatmap import heatmap as draw
@@ -165,9 +173,12 @@ def check(
         for title, columns in checking.tables(found).items():
             if next(iter(columns.values())):
                 out.print(_table(title, columns))
+                out.print()
         speak = words(lang)
         if unmeasured := found.unmeasured:
-            _line(f"Not measured here: {', '.join(unmeasured)}")
+            _line(speak.text("gate.unmeasured", {"criteria": ", ".join(unmeasured)}))
+        if strangers := found.strangers:
+            _line(speak.text("gate.absent_sources", {"sources": ", ".join(strangers)}))
         for line in found.reserves(speak):
             _line(f"~ {line}")
         for line in found.refusals(speak):
@@ -247,8 +258,9 @@ def templates(
             _write_whole(folder / file, text.encode())
             _line(f"Template: {folder / file}")
     elif name is None:
+        width = max(map(len, chosen))
         for each in chosen:
-            _line(each)
+            _line(f"{each:{width}}  {shipped.title(each)}")
     else:
         typer.echo(texts[f"{name}.toml"], nl=False)
 
@@ -268,15 +280,20 @@ def build(
 ) -> None:
     """Lay the sources out by person and month, in partitioned Parquet files.
 
-    Persons are linked across systems first when the mapping has a table [link]. A later run
-    touches only what changed; one that was interrupted goes on where it stopped.
+    Persons are linked across systems first when the mapping says how.
+    A later run touches only what changed; an interrupted one goes on.
     """
     from whatworks.panel.build import build as lay_out
+    from whatworks.panel.expand import window_of
+    from whatworks.panel.store import check_place
     from whatworks.sources import connect, read
     from whatworks.spells.link import linked
 
+    window_of(first, last)
+    check_place(folder)
+    engine = connect(memory_limit=memory)
     _say("reading the sources")
-    records = linked(read(sources_file, connection=connect(memory_limit=memory)), progress=_say)
+    records = linked(read(sources_file, connection=engine), progress=_say)
     panel = lay_out(records, folder, first=first, last=last, progress=_say)
     _line(f"Panel: {folder} ({panel.n_persons:,} persons)")
 
@@ -325,9 +342,17 @@ def _line(text: str) -> None:
 
 
 def _table(title: str, columns: dict[str, list[str]]) -> Table:
-    table = Table(title=title)
-    for name in columns:
-        table.add_column(name, overflow="fold")
+    # No frame: names of steps and reasons fit whole in 80 columns.
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for name, cells in columns.items():
+        figures = all(cell[:1].isdecimal() for cell in cells)
+        table.add_column(name, overflow="fold", justify="right" if figures else "left")
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table
@@ -335,21 +360,8 @@ def _table(title: str, columns: dict[str, list[str]]) -> Table:
 
 def main() -> None:
     """Entry point: a user's mistake ends in a sentence and an exit code, never in a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal without accents shows marks in their place rather than nothing at all.
-            stream.reconfigure(errors="replace")
-    try:
+    with ending(err):
         app()
-    except WhatworksError as error:
-        err.print(f"[bold]{type(error).__name__}[/bold] · ", end="")
-        err.print(error.what, soft_wrap=True, markup=False, highlight=False)
-        for name in ("needed", "found"):
-            err.print(
-                f"  {name}: {getattr(error, name)}", soft_wrap=True, markup=False, highlight=False
-            )
-        err.print(f"  to do: {error.remedy}", soft_wrap=True, markup=False, highlight=False)
-        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

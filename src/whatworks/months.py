@@ -9,8 +9,8 @@ from whatworks.errors import UsageError
 _LABEL = re.compile(r"(\d{4})-(\d{2})")
 
 
-def to_index(label: str) -> int:
-    """Integer of a month written ``YYYY-MM``.
+def to_index(label: str, *, what: str = "a month") -> int:
+    """Integer of a month written ``YYYY-MM``; an error names ``what`` was to be one.
 
     >>> to_index("2021-01")
     24252
@@ -18,7 +18,7 @@ def to_index(label: str) -> int:
     match = _LABEL.fullmatch(label) if isinstance(label, str) else None
     if match is None or not 1 <= int(match[2]) <= 12:
         raise UsageError(
-            what="a month",
+            what=what,
             needed="a month written YYYY-MM",
             found=repr(label),
             remedy="write for instance 2021-01",

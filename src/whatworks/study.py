@@ -24,7 +24,7 @@ from whatworks.errors import StudyError, WhatworksError, suggestion
 from whatworks.estimate import ESTIMATORS
 from whatworks.estimate.protocol import Estimator
 from whatworks.evidence import Benchmark, Refusal, weigh
-from whatworks.indicators import Assessment, Gate, Measured, assess, measure
+from whatworks.indicators import Assessment, Gate, Measured, assess, lookup, measure
 from whatworks.panel import Panel, expand
 from whatworks.report import Entry
 from whatworks.sources import Records, read
@@ -226,13 +226,14 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
     study, fingerprint = load(path)
     using: Comparison = build(COMPARISONS, study.comparison, what="comparison")
     methods: list[Estimator] = [build(ESTIMATORS, o, what="estimators") for o in study.estimators]
-    progress("reading the sources")
     gate = Gate.load(path.parent / study.gate) if study.gate else Gate.default()
+    known = _truth(path.parent / study.truth) if study.truth else {}
+    _check_outcomes(study, path.name)
+    progress("reading the sources")
     records = linked(read(path.parent / study.sources), progress=progress)
     progress("laying out the panel")
     panel = expand(reconcile(records), first=study.panel.first, last=study.panel.last)
     gated = _Gated(panel=panel, gate=gate, measured=measure(panel))
-    known = _truth(path.parent / study.truth) if study.truth else {}
     refusals = tuple(r for name in study.asked for r in gated.assess(name).refusals)
     provenance = {
         "whatworks": version("whatworks"),
@@ -261,6 +262,17 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
             raise
         entries.append(entry)
     return entries
+
+
+def _check_outcomes(study: StudyFile, file: str) -> None:
+    """Refuse an outcome that does not exist before files are read for it."""
+    wanted = [(f"question {q.slug!r}", study.question(q).outcome) for q in study.questions]
+    for place, name in [*wanted, *(("asked", name) for name in study.asked)]:
+        try:
+            lookup(name)
+        except WhatworksError as error:
+            error.what = f"{file}, {place}: {error.what}"
+            raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,8 +112,15 @@ def closed(world: World) -> list[Row]:
             days = OPEN_DAYS if end is None else (last - start).days + 1
         rows.append(
             {
-                **{"source": source, "kind": kind, "code": code, "scheme": scheme},
-                **{"start": start, "end": last, "days": days, "open": end is None, "dose": dose},
+                "source": source,
+                "kind": kind,
+                "code": code,
+                "scheme": scheme,
+                "start": start,
+                "end": last,
+                "days": days,
+                "open": end is None,
+                "dose": dose,
             }
         )
     return rows
@@ -133,9 +140,15 @@ def runs(world: World) -> list[Row]:
             doses = [summed(months[m]) for m in inside]
             rows.append(
                 {
-                    **{"source": source, "kind": kind, "code": code, "scheme": scheme},
-                    **{"start": first_day(min(inside)), "end": last_day(max(inside))},
-                    **{"days": None, "open": False, "dose": summed(doses)},
+                    "source": source,
+                    "kind": kind,
+                    "code": code,
+                    "scheme": scheme,
+                    "start": first_day(min(inside)),
+                    "end": last_day(max(inside)),
+                    "days": None,
+                    "open": False,
+                    "dose": summed(doses),
                 }
             )
     return rows
@@ -145,9 +158,15 @@ def doses(world: World) -> list[Row]:
     """Each dose over the days of the row that tells it."""
     by_month = [
         {
-            **{"source": source, "kind": kind, "code": code, "scheme": scheme},
-            **{"start": first_day(month), "end": last_day(month)},
-            **{"days": None, "open": False, "dose": dose},
+            "source": source,
+            "kind": kind,
+            "code": code,
+            "scheme": scheme,
+            "start": first_day(month),
+            "end": last_day(month),
+            "days": None,
+            "open": False,
+            "dose": dose,
         }
         for source, _, (kind, code), month, scheme, dose in world.months
     ]
@@ -200,12 +219,13 @@ def joined(world: World, rows: list[Row]) -> list[Row]:
             lengths = [r["days"] for r in inside if r["days"] is not None]
             stays.append(
                 {
-                    **{"kind": kind, "code": code, "scheme": scheme},
-                    **{
-                        "start": min(r["start"] for r in inside),
-                        "end": max(r["end"] for r in inside),
-                    },
-                    **{"days": max(lengths, default=None), "open": any(r["open"] for r in inside)},
+                    "kind": kind,
+                    "code": code,
+                    "scheme": scheme,
+                    "start": min(r["start"] for r in inside),
+                    "end": max(r["end"] for r in inside),
+                    "days": max(lengths, default=None),
+                    "open": any(r["open"] for r in inside),
                     "dose": summed(r["dose"] for r in inside),
                 }
             )

@@ -225,7 +225,7 @@ def _told(refusal: Refusal) -> dict[str, Any]:
 def _cohort(panel: Panel, cohort: tuple[str, str] | None) -> tuple[int, int]:
     if cohort is None:
         return panel.first, panel.last
-    first, last = to_index(cohort[0]), to_index(cohort[1])
+    first, last = (to_index(month, what="cohort") for month in cohort)
     if last < first:
         raise OptionError(
             what="cohort",

@@ -34,6 +34,9 @@ THRESHOLDS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
 )
 """Packaged thresholds: above which a criterion calls for a reserve, and for a refusal."""
 
+COUNTS: Final = frozenset({"declared_breaks", "volatility", "single_declarant", "completeness"})
+"""Criteria that are not shares of something: their thresholds may exceed 1."""
+
 
 class Bounds(Strict):
     """Thresholds of one criterion."""
@@ -132,6 +135,14 @@ class Gate(Strict):
     @model_validator(mode="after")
     def _in_order(self) -> Gate:
         for name, bounds in self.thresholds.items():
+            percentage = name not in COUNTS and 1 < max(bounds.reserve, _finite(bounds.refuse))
+            if percentage:
+                raise misuse(
+                    f"thresholds.{name}",
+                    needed="shares from 0 to 1: 0.15 for 15 %",
+                    found=f"reserve above {bounds.reserve:g}, refusal above {bounds.refuse:g}",
+                    remedy="divide percentages by 100, or write refuse = inf to never refuse",
+                )
             if bounds.reserve > bounds.refuse:
                 raise misuse(
                     f"thresholds.{name}",
@@ -185,6 +196,20 @@ class Gate(Strict):
             needed, found, remedy = plain_problem(error, text, cls)
             raise OptionError(what=str(place), needed=needed, found=found, remedy=remedy) from None
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """Sources that a user's file speaks of; those of packaged breaks are left out."""
+        packaged = Gate.default().breaks
+        breaks = [declared for declared in self.breaks if declared not in packaged]
+        return frozenset(
+            (
+                *self.lags,
+                *(source for declared in breaks for source in declared.sources),
+                *(count.source for count in self.completeness),
+                *(waiver.source for waiver in self.waivers if waiver.source != ANY),
+            )
+        )
+
     def bounds(self, criterion: str) -> Bounds:
         """Thresholds of a criterion."""
         return self.thresholds[criterion]
@@ -194,6 +219,11 @@ class Gate(Strict):
         return tuple(
             b for b in self.breaks if source in b.sources and first < to_index(b.month) <= last
         )
+
+
+def _finite(bound: float) -> float:
+    """A threshold, or 0 when it never applies."""
+    return 0.0 if math.isinf(bound) else bound
 
 
 def _known(criterion: str, *, what: str, key: str = "") -> str:

@@ -149,7 +149,8 @@ def _write(
         )
         stands = standing(folder, [p.path for p in wanted])
         missing = [p for p in wanted if p.path not in stands]
-        progress(f"{len(missing)} of {len(wanted)} partitions to write")
+        kept = len(wanted) - len(missing)
+        progress(f"{len(missing)} of {len(wanted)} partitions to write, {kept} left as they are")
         _lay_out_blocks(con, staged, columns, folder, missing, block_persons=block_persons)
         persons, attributes = persons_of(spells, people, staged.parts, columns)
         beside = write_sides(folder, spells.records, persons)

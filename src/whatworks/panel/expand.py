@@ -89,7 +89,7 @@ def expand(spells: Spells, *, first: str, last: str) -> Panel:
 
 def window_of(first: str, last: str) -> tuple[int, int]:
     """Months of a window, once it ends no earlier than it starts."""
-    begin, stop = to_index(first), to_index(last)
+    begin, stop = to_index(first, what="first"), to_index(last, what="last")
     if stop < begin:
         raise OptionError(
             what="the panel's window",

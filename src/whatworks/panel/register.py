@@ -80,9 +80,10 @@ def _known(connection: Backend, path: Path) -> ibis.Table | None:
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error:
-        raise _damaged(path, found="one that cannot be read") from None
+        told = _damaged(path, found="one that cannot be read")
     finally:
         connection.drop_view(view, force=True)
+    raise told  # out of the handler: what the engine says can quote rows
 
 
 def _damaged(path: Path, *, found: str) -> UsageError:

@@ -24,6 +24,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any, Final
 
 import duckdb
@@ -80,6 +81,22 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def check_place(folder: Path) -> None:
+    """Raise what writing the folder would raise, before any work; leave nothing behind.
+
+    Raises
+    ------
+    UsageError
+        When its place cannot be written.
+    """
+    with plainly(folder):
+        ground = folder.resolve()
+        while not ground.exists():
+            ground = ground.parent
+        with TemporaryDirectory(dir=ground, prefix=".whatworks-"):
+            pass
+
+
 @contextmanager
 def plainly(folder: Path) -> Iterator[None]:
     """Tell what the disk, or the engine, refuses while a folder is written or read.
@@ -119,7 +136,10 @@ def plainly(folder: Path) -> Iterator[None]:
         )
     else:
         return
-    raise told
+    try:
+        raise told
+    finally:
+        told.__context__ = None  # frames of an error behind it can hold rows
 
 
 def _not_done(folder: Path, *, needed: str, found: str, remedy: str) -> UsageError:
@@ -234,7 +254,7 @@ def _there(path: Path, mark: Mapping[str, int | str]) -> bool:
     """Whether a file stands, of the size it was written with."""
     try:
         return path.stat().st_size == mark["bytes"]
-    except OSError:
+    except (OSError, KeyError, TypeError):
         return False
 
 

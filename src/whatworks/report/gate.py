@@ -32,7 +32,7 @@ def waived(words: Words, waiver: Waiver) -> str:
         "gate.waived",
         {
             "by": waiver.by,
-            "on": waiver.on.isoformat(),
+            "on": words.day(waiver.on),
             "criterion": waiver.criterion,
             "why": waiver.why,
         },

@@ -168,6 +168,10 @@ class Words:
         day = date(index // 12, index % 12 + 1, 1)
         return str(format_date(day, "MMMM y", locale=self.lang))
 
+    def day(self, day: date) -> str:
+        """Date in figures, as the language writes them."""
+        return day.strftime("%d/%m/%Y") if self.lang == "fr" else day.isoformat()
+
     def listing(self, items: Sequence[str]) -> str:
         """Items joined as in a sentence."""
         return str(format_list(list(items), locale=self.lang))

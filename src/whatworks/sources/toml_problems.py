@@ -120,7 +120,7 @@ def _wrong_value(details: ErrorDetails, facts: dict[str, Any], place: str) -> Pl
     stem = re.sub(r"_(type|parsing|from_float)$", "", family)
     if stem in _SHAPES:
         return _SHAPES[stem], found, "write the value in that shape"
-    needed = re.sub(r"^[A-Z][a-z]+ should (be )?", "", details["msg"])
+    needed = re.sub(r"^[A-Z][a-z]+ should (be |have )?", "", details["msg"])
     return needed[:1].lower() + needed[1:], found, "correct the value"
 
 

@@ -180,7 +180,8 @@ def _with_loss(stays: ibis.Table, blind: ibis.Table) -> ibis.Table:
     """Stays with ``first``: for open ones, the month from which their source lost the person."""
     at_risk = stays.filter(stays[END].isnull()).select(SOURCE, PERSON, KIND, START).distinct()
     lost = at_risk.join(blind, [SOURCE, PERSON, KIND])
-    after = lost.filter(lost[FIRST] >= month_of(lost[START]))
+    # A source that shows the person in the month it lost them has found them again.
+    after = lost.filter(lost[FIRST] > month_of(lost[START]))
     when = after.group_by([SOURCE, PERSON, KIND, START]).aggregate(first=_[FIRST].min())
     is_open = stays[END].isnull()
     keys = [stays[c] == when[c] for c in (SOURCE, PERSON, KIND, START)]

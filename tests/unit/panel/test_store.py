@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -44,6 +45,19 @@ def squeezed(folder: Path, most: int) -> str:
         command, env=environment, check=True, capture_output=True, text=True, timeout=200
     )
     return done.stdout
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "panel"
+    built(lives(), folder)
+    return folder
+
+
+@pytest.fixture
+def panel(whole: Path, tmp_path: Path) -> Path:
+    """A panel of one's own."""
+    return Path(shutil.copytree(whole, tmp_path / "copy"))
 
 
 def partition(folder: Path) -> Path:
@@ -96,43 +110,39 @@ def empty(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [cut, empty])
 def test_a_cut_partition_is_seen_when_the_panel_is_opened(
-    tmp_path: Path, damage: Callable[[Path], None]
+    panel: Path, damage: Callable[[Path], None]
 ) -> None:
-    built(lives(), tmp_path)
-    damage(partition(tmp_path))
+    damage(partition(panel))
     with pytest.raises(UsageError, match="1 files of its manifest missing or cut"):
-        open_panel(tmp_path)
+        open_panel(panel)
 
 
 @pytest.mark.parametrize("damage", [cut, empty, flip])
 def test_a_damaged_partition_is_written_again_and_no_other(
-    tmp_path: Path, damage: Callable[[Path], None]
+    panel: Path, damage: Callable[[Path], None]
 ) -> None:
-    built(lives(), tmp_path)
-    expected, before, path = content(tmp_path), stamps(tmp_path), partition(tmp_path)
+    expected, before, path = content(panel), stamps(panel), partition(panel)
     damage(path)
-    built(lives(), tmp_path)
-    assert content(tmp_path) == expected
-    assert written(before, tmp_path) == {(path.parent.name, path.name[:5])}
+    built(lives(), panel)
+    assert content(panel) == expected
+    assert written(before, panel) == {(path.parent.name, path.name[:5])}
 
 
-def test_a_damaged_partition_of_a_build_that_was_cut_is_written_again(tmp_path: Path) -> None:
-    built(lives(), tmp_path)
-    expected = content(tmp_path)
-    (tmp_path / MANIFEST).unlink()
-    cut(partition(tmp_path))
-    built(lives(), tmp_path)
-    assert content(tmp_path) == expected
+def test_a_damaged_partition_of_a_build_that_was_cut_is_written_again(panel: Path) -> None:
+    expected = content(panel)
+    (panel / MANIFEST).unlink()
+    cut(partition(panel))
+    built(lives(), panel)
+    assert content(panel) == expected
 
 
 @pytest.mark.parametrize("side", ["persons", "communes", "tightness"])
-def test_a_damaged_table_beside_is_written_again(tmp_path: Path, side: str) -> None:
-    built(lives(), tmp_path)
-    expected = content(tmp_path)
-    (path,) = (tmp_path / "beside").glob(f"{side}-*")
+def test_a_damaged_table_beside_is_written_again(panel: Path, side: str) -> None:
+    expected = content(panel)
+    (path,) = (panel / "beside").glob(f"{side}-*")
     flip(path)
-    built(lives(), tmp_path)
-    assert content(tmp_path) == expected
+    built(lives(), panel)
+    assert content(panel) == expected
 
 
 def without(*keys: str) -> Callable[[str], str]:
@@ -159,35 +169,36 @@ def without(*keys: str) -> Callable[[str], str]:
         lambda text: text.replace('"n_persons": 23', '"n_persons": "many"'),
     ],
 )
-def test_a_damaged_manifest_is_told_and_a_build_mends_it(
-    tmp_path: Path, change: Callable[[str], str]
-) -> None:
-    built(lives(), tmp_path)
-    expected = content(tmp_path)
-    manifest = tmp_path / MANIFEST
+def test_a_damaged_manifest_is_told(panel: Path, change: Callable[[str], str]) -> None:
+    manifest = panel / MANIFEST
     manifest.write_text(change(manifest.read_text()))
     with pytest.raises(UsageError, match="needed a folder written by build"):
-        open_panel(tmp_path)
-    built(lives(), tmp_path)
-    assert content(tmp_path) == expected
+        open_panel(panel)
 
 
-def test_a_damaged_register_is_told(tmp_path: Path) -> None:
-    built(lives(), tmp_path)
-    register = tmp_path / REGISTER
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 1, "marks": {"a": 3}, "partitions": 1}'])
+def test_a_build_mends_a_damaged_manifest(panel: Path, text: str) -> None:
+    expected = content(panel)
+    (panel / MANIFEST).write_text(text)
+    built(lives(), panel)
+    assert content(panel) == expected
+
+
+def test_a_damaged_register_is_told(panel: Path) -> None:
+    register = panel / REGISTER
     whole = register.read_bytes()
     for damaged in (whole[:-9], b"", whole[:4] + bytes(len(whole) - 8) + whole[-4:]):
         register.write_bytes(damaged)
         with pytest.raises(UsageError, match="needed the register") as caught:
-            built(lives(), tmp_path)
+            built(lives(), panel)
         assert caught.value.__context__ is None
         assert not [name for name in PEOPLE if name in str(caught.value)]
     pq.write_table(pa.table({"person_id": ["p01"], "number": [1]}), register)
     with pytest.raises(UsageError, match="found other columns"):
-        built(lives(), tmp_path)
-    assert open_panel(tmp_path).n_persons == 23  # what stands is not touched
+        built(lives(), panel)
+    assert open_panel(panel).n_persons == 23  # what stands is not touched
     register.unlink()
-    built(lives(), tmp_path)
+    built(lives(), panel)
     assert register.read_bytes() == whole
 
 
@@ -204,7 +215,7 @@ def test_opened_while_a_build_replaces_it(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("other", ["block", "window", "persons"])
 def test_a_panel_of_other_options_in_the_folder_gives_way(tmp_path: Path, other: str) -> None:
-    people = PEOPLE[4:15] if other == "persons" else PEOPLE
+    people = tuple(f"q{p[1:]}" for p in PEOPLE) if other == "persons" else PEOPLE
     given = {"first": "2019-06", "last": "2020-02"} if other == "window" else {}
     window = {"first": WINDOW[0], "last": WINDOW[1], **given}
     build(lives(people), tmp_path / "panel", **window, block_persons=3 if other == "block" else 5)

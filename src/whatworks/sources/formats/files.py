@@ -32,6 +32,10 @@ _FORMATS: Final = (
         "an XML file",
         "write format = 'xml' in the mapping, and describe its rows in 'xml'",
     ),
+    *(
+        (opening, "a web page", "download the file again: the site answered with a page")
+        for opening in (b"<!DOCTYPE html", b"<!doctype html", b"<html")
+    ),
     (
         b"PK\x03\x04",
         "a spreadsheet (.xlsx, .ods) or another zip archive",

@@ -6,6 +6,7 @@ name, read it. A sample of every layout lies under ``data/synthetic/sources/``.
 
 from __future__ import annotations
 
+import tomllib
 from importlib.resources import files
 
 from whatworks.errors import choice
@@ -21,6 +22,15 @@ def names() -> tuple[str, ...]:
     """
     found = (entry.name for entry in files(__name__).iterdir())
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in found if name.endswith(_SUFFIX)))
+
+
+def title(name: str) -> str:
+    """Title of a template.
+
+    >>> title("rdv_insertion")
+    'Orientations of RSA holders (rdv-insertion)'
+    """
+    return str(tomllib.loads(text(name))["title"])
 
 
 def text(name: str) -> str:
