@@ -150,19 +150,13 @@ def check(
     """Read the sources, print the reading ledger, and say which outcomes they can carry."""
     choice(lang, ("fr", "en"), what="--lang")
     kind = _drawn_as(heatmap)
+    months = _months(cohort, horizon)
     from whatworks import checking
     from whatworks.indicators import Gate
     from whatworks.report.language import words
 
     gate = Gate.default() if gate_file is None else Gate.load(gate_file)
-    if cohort is not None and horizon is None:
-        raise OptionError(
-            what="--cohort",
-            needed="a horizon with it",
-            found="no --horizon",
-            remedy="add for instance --horizon 12, or leave --cohort out",
-        )
-    found = checking.check(sources_file, gate, horizon=horizon, cohort=_months(cohort))
+    found = checking.check(sources_file, gate, horizon=horizon, cohort=months)
     if heatmap is not None:
         from whatworks.report.heatmap import heatmap as draw
 
@@ -298,10 +292,17 @@ def build(
     _line(f"Panel: {folder} ({panel.n_persons:,} persons)")
 
 
-def _months(cohort: str | None) -> tuple[str, str] | None:
+def _months(cohort: str | None, horizon: int | None) -> tuple[str, str] | None:
     """First and last month of ``FIRST:LAST``."""
     if cohort is None:
         return None
+    if horizon is None:
+        raise OptionError(
+            what="--cohort",
+            needed="a horizon with it",
+            found="no --horizon",
+            remedy="add for instance --horizon 12, or leave --cohort out",
+        )
     first, colon, last = cohort.partition(":")
     if not colon:
         raise OptionError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -162,8 +163,8 @@ def test_version() -> None:
 def test_check_says_what_each_source_lost_and_cuts_no_word() -> None:
     shown = whatworks("check", SAMPLE / "sources.toml", COLUMNS="60", PYTHONIOENCODING="utf-8")
     assert shown.returncode == 0, shown.stderr
-    rows = [[c.strip() for c in line.split("│")[1:-1]] for line in shown.stdout.splitlines()]
-    lost = {row[0]: row[3] for row in rows if len(row) == 4}
+    rows = [line.split() for line in shown.stdout.split("Fields")[0].splitlines()]
+    lost = {row[0]: row[-1] for row in rows if row and row[-1].endswith("%")}
     ledger = read(SAMPLE / "sources.toml").ledger
     expected = {
         step.name: f"{1 - step.after / step.before:.1%}"
@@ -323,6 +324,9 @@ def test_check_draws_what_is_missing(tmp_path: Path, short_contracts: Path, suff
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (("--cohort", "2021-01:2021-12"), ["--cohort", "--horizon 12"]),
+        (("--cohort", "2021-01:21", "--horizon", "12"), ["cohort", "YYYY-MM"]),
+        (("--gate", "percent.toml"), ["percent.toml", "shares from 0 to 1", "line 3"]),
         (("--gate", "none.toml"), ["none.toml", "no such file"]),
         (("--heatmap", "missing.pdf"), ["svg, png"]),
         (("--heatmap", "afile/missing.svg"), ["missing.svg", "can be written"]),
@@ -333,13 +337,16 @@ def test_check_of_what_cannot_be_is_a_usage_error(
     tmp_path: Path, words: tuple[str, ...], told: list[str]
 ) -> None:
     (tmp_path / "afile").write_text("mine", encoding="utf-8")
+    percent = "schema = 1\n\n[thresholds.dropped_rows]\nrefuse = 15\n"
+    (tmp_path / "percent.toml").write_text(percent, encoding="utf-8")
+    before = sorted(tmp_path.iterdir())
     shown = whatworks("check", SAMPLE / "sources.toml", *words, cwd=tmp_path)
     assert shown.returncode == 2, shown.stderr
     assert "Traceback" not in shown.stderr
     assert not shown.stdout
     for word in told:
         assert word in " ".join(shown.stderr.split())
-    assert [p.name for p in tmp_path.iterdir()] == ["afile"]
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_indicators_lists_nature_and_switches() -> None:
@@ -377,8 +384,9 @@ def test_the_schema_of_mappings_is_json() -> None:
 
 
 def test_templates_are_listed_printed_and_written_once(tmp_path: Path) -> None:
-    listed = whatworks("templates").stdout.split()
-    assert "cnaf_rsa_xml" in listed
+    lines = whatworks("templates").stdout.splitlines()
+    listed = [line.split()[0] for line in lines]
+    assert "rdv_insertion      Orientations of RSA holders (rdv-insertion)" in lines
     printed = whatworks("templates", "generic_csv", PYTHONIOENCODING="utf-8")
     assert "[sources." in printed.stdout
     assert whatworks("templates", "--out", tmp_path / "t").returncode == 0
@@ -413,3 +421,78 @@ def test_check_says_from_which_data_a_recent_cohort_can_be_told() -> None:
     wrong = whatworks("check", SAMPLE / "sources.toml", "--horizon", "12", "--cohort", "2023")
     assert wrong.returncode == 2
     assert "2025-01:2025-12" in wrong.stderr
+
+
+def test_check_says_what_is_common_to_several_outcomes_once(short_contracts: Path) -> None:
+    shown = whatworks("check", short_contracts, "--lang", "en", PYTHONIOENCODING="utf-8")
+    sentences = [line.partition(" — ")[2] for line in shown.stdout.splitlines() if line[:1] == "×"]
+    assert sentences
+    assert len(sentences) == len(set(sentences))
+    assert "× Presence in employment; Months in employment" in shown.stdout
+
+
+def test_check_says_that_a_gate_file_speaks_of_sources_that_are_not_there(tmp_path: Path) -> None:
+    gate = tmp_path / "gate.toml"
+    gate.write_text("schema = 1\nlags = { rsaa = 6, rsa = 0 }\n", encoding="utf-8")
+    asked = ("check", SAMPLE / "sources.toml", "--gate", gate)
+    shown = whatworks(*asked, PYTHONIOENCODING="utf-8")
+    assert shown.returncode == 0, shown.stderr
+    assert "sources absentes de ces fichiers\u00a0: rsaa\n" in shown.stdout
+    told = json.loads(whatworks(*asked, "--json").stdout)
+    assert told["gate_speaks_of_absent_sources"] == ["rsaa"]
+
+
+def test_build_looks_at_what_is_asked_before_it_reads(tmp_path: Path) -> None:
+    (tmp_path / "afile").write_text("mine", encoding="utf-8")
+    window = ("--first", "2022-01", "--last", "2022-12")
+    for words, told in (
+        (("--first", "2022-13", "--last", "2022-12"), "first"),
+        ((*window, "--out", tmp_path / "afile"), "afile"),
+        ((*window, "--memory", "lots"), "memory_limit"),
+    ):
+        shown = whatworks("build", SAMPLE / "sources.toml", *words, cwd=tmp_path)
+        assert shown.returncode == 2
+        assert told in shown.stderr
+        assert "reading" not in shown.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["afile"]
+
+
+def test_a_second_build_leaves_what_stands(tmp_path: Path) -> None:
+    words = ("--first", "2022-01", "--last", "2022-12", "--out", tmp_path / "panel")
+    first = whatworks("build", SAMPLE / "sources.toml", *words)
+    assert "1 of 1 partitions to write, 0 left as they are" in first.stderr
+    again = whatworks("build", SAMPLE / "sources.toml", *words)
+    assert "0 of 1 partitions to write, 1 left as they are" in again.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a word")
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_is_stopped_says_so_and_leaves_nothing(
+    tmp_path: Path, stop: signal.Signals, code: int
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    command = [sys.executable, "-m", "whatworks.cli", "build", str(SAMPLE / "sources.toml")]
+    window = ["--first", "2019-01", "--last", "2023-12", "--out", str(tmp_path / "panel")]
+    with subprocess.Popen(
+        [*command, *window],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path / "scratch")},
+    ) as running:
+        assert running.stderr is not None
+        assert "reading" in running.stderr.readline()
+        running.send_signal(stop)
+        told = running.stderr.read()
+    assert running.returncode == code
+    assert "Stopped." in told
+    assert "Traceback" not in told
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_a_study_that_asks_for_no_known_outcome_reads_nothing(study: Path) -> None:
+    text = study.read_text(encoding="utf-8").replace("employment_presence", "employment_presense")
+    study.write_text(text, encoding="utf-8")
+    shown = whatworks("run", study, "--out", study.parent / "out")
+    assert shown.returncode == 2
+    assert "write 'employment_presence'" in shown.stderr
+    assert "reading" not in shown.stderr

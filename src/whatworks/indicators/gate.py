@@ -135,8 +135,7 @@ class Gate(Strict):
     @model_validator(mode="after")
     def _in_order(self) -> Gate:
         for name, bounds in self.thresholds.items():
-            percentage = name not in COUNTS and 1 < max(bounds.reserve, _finite(bounds.refuse))
-            if percentage:
+            if name not in COUNTS and max(bounds.reserve, _finite(bounds.refuse)) > 1:
                 raise misuse(
                     f"thresholds.{name}",
                     needed="shares from 0 to 1: 0.15 for 15 %",

@@ -178,7 +178,7 @@ import os, signal, sys, threading, time
 from pathlib import Path
 import pyarrow.parquet as pq
 from lives import built, lives
-from whatworks.panel import build, store
+import whatworks.panel.build
 
 made, place, wait = lives(), int(sys.argv[2]), float(sys.argv[3])
 seen = 0
@@ -201,7 +201,9 @@ pq.ParquetWriter.close = counted(pq.ParquetWriter.close)
 os.fsync = counted(os.fsync)
 Path.replace = counted(Path.replace)
 Path.unlink = counted(Path.unlink)
-build.sweep = counted(build.sweep)
+module = sys.modules["whatworks.panel.build"]
+module.sweep = counted(module.sweep)
+module.write_manifest = counted(module.write_manifest)
 built(made, Path(sys.argv[1]))
 print(seen)
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import ibis
 from ibis import _
@@ -19,6 +19,8 @@ from whatworks.sources.scratch import Scratch
 
 _SEPARATORS: Final = (";", ",", "\t", "|")
 _SHOWN_ROWS: Final = 5
+_LONGEST_ROW: Final = 2_000_000
+"""Bytes of the longest row that the engine reads; a longer first line is no header either."""
 
 
 def read(
@@ -77,8 +79,19 @@ def load_file(
 
 def _header(path: Path, source: Source) -> list[str]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, delimiter=source.separator, quotechar=source.quote, strict=True)
+        lines = _first_lines(stream)
+        reader = csv.reader(lines, delimiter=source.separator, quotechar=source.quote, strict=True)
         return next(reader)
+
+
+def _first_lines(stream: TextIO) -> Iterator[str]:
+    """Lines of a file, as long as all of them together could be a header."""
+    left = _LONGEST_ROW
+    while line := stream.readline(left + 1):
+        left -= len(line)
+        if left < 0:
+            raise csv.Error
+        yield line
 
 
 def _no_header(file: RawFile) -> Problem:
@@ -207,7 +220,7 @@ def _broken_rows(file: RawFile, rejects: ibis.Table, width: int) -> Iterator[Pro
         needed = {
             "UNQUOTED VALUE": "quotes that are closed",
             "INVALID ENCODING": "text in the declared encoding",
-            "LINE SIZE OVER MAXIMUM": "rows shorter than 2,000,000 bytes",
+            "LINE SIZE OVER MAXIMUM": f"rows shorter than {_LONGEST_ROW:,} bytes",
         }.get(row.flaw, f"{counted(width, 'field')} in every row")
         yield Problem(
             what=file.name,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +24,15 @@ class PackingError(Exception):
 
 
 def first_bytes(path: Path) -> bytes:
-    """First bytes of a file, by which its format is known."""
+    """First bytes of a file, by which its format is known.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read; when it is a pipe or a device, which may never end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "a pipe or a device")
     with path.open("rb") as stream:
         return stream.read(_MARK_SIZE)
 

@@ -76,11 +76,13 @@ def header_problems(
     name: str, header: Sequence[str], wanted: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Columns that a layout reads and that a file lacks, or has twice."""
+    known = not set(header).isdisjoint(wanted.values())
     for column in dict.fromkeys(wanted.values()):
         if column in header:
             continue
-        # The header is not listed: in a file without one it would be a person's row.
-        near = suggestion(column, header)
+        # The header is not listed, and nothing of it shown unless another column of ours is there: in
+        # a file without one it would be a person's row.
+        near = suggestion(column, header) if known else ""
         yield Problem(
             what=f"{name}, column {column!r}",
             needed="that column",
