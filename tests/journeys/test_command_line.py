@@ -417,7 +417,7 @@ def test_check_says_from_which_data_a_recent_cohort_can_be_told() -> None:
     asked = ("--horizon", "12", "--cohort", "2023-01:2023-12", "--lang", "en")
     shown = whatworks("check", SAMPLE / "sources.toml", *asked, PYTHONIOENCODING="utf-8")
     assert shown.returncode == 3, shown.stderr
-    assert "Exit from RSA: Publishable from the data of December 2024 on." in shown.stdout
+    assert "Exit from RSA — Publishable from the data of December 2024 on." in shown.stdout
     wrong = whatworks("check", SAMPLE / "sources.toml", "--horizon", "12", "--cohort", "2023")
     assert wrong.returncode == 2
     assert "2025-01:2025-12" in wrong.stderr

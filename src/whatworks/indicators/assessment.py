@@ -32,7 +32,7 @@ from whatworks.indicators.criteria import (
     unlinked_gap,
     volatility,
 )
-from whatworks.indicators.gate import Gate, Waiver
+from whatworks.indicators.gate import Gate, Waiver, above
 from whatworks.indicators.impossible import IMPOSSIBLE, never_seen, not_a_result, not_shown
 from whatworks.indicators.measured import PERSONS, Measured, measure
 from whatworks.indicators.record import Refusal, shown_by
@@ -304,7 +304,7 @@ def _decided(
 def _refusal(case: Case, criterion: Criterion, reading: Reading) -> Refusal:
     """What was found where, against what was needed."""
     bounds = case.gate.bounds(criterion.name)
-    refused = reading.value > _ceiling(case, criterion, reading)
+    refused = above(reading.value, _ceiling(case, criterion, reading))
     first, last = case.measured.window if reading.months is None else reading.months
     period = f"{to_label(first)} → {to_label(last)}"
     places = (", ".join(reading.sources or case.sources), period, reading.territory, reading.arm)
@@ -325,9 +325,7 @@ def _cells(case: Case, criterion: Criterion, reading: Reading) -> pd.DataFrame:
     """Cells of a reading with their verdicts, small ones left out."""
     shown = reading.cells[reading.cells[PERSONS] >= case.gate.smallest_cell]
     bounds = case.gate.bounds(criterion.name)
-    verdict = pd.Series(str(GateVerdict.PUBLISHED), index=shown.index, dtype=object)
-    verdict[shown["measured"] > bounds.reserve] = str(GateVerdict.WITH_RESERVE)
-    verdict[shown["measured"] > bounds.refuse] = str(GateVerdict.REFUSED)
+    verdict = [str(bounds.verdict(float(measured))) for measured in shown["measured"]]
     columns = [c for c in CELL if c != "measured"]
     return shown.assign(criterion=criterion.name, verdict=verdict)[
         [*columns, "criterion", "measured", "verdict"]

@@ -37,6 +37,18 @@ THRESHOLDS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
 COUNTS: Final = frozenset({"declared_breaks", "volatility", "single_declarant", "completeness"})
 """Criteria that are not shares of something: their thresholds may exceed 1."""
 
+_NOISE: Final = 1e-9
+"""Far less than one person of a country, far more than what binary fractions lose."""
+
+
+def above(measured: float, threshold: float) -> bool:
+    """Whether a share is above a threshold, and not merely written so by binary fractions.
+
+    >>> 1 - 950 / 1000 > 0.05, above(1 - 950 / 1000, 0.05)
+    (True, False)
+    """
+    return measured > threshold + _NOISE
+
 
 class Bounds(Strict):
     """Thresholds of one criterion."""
@@ -46,9 +58,9 @@ class Bounds(Strict):
 
     def verdict(self, measured: float, *, refusable: bool = True) -> GateVerdict:
         """Answer of one criterion on what it measured."""
-        if refusable and measured > self.refuse:
+        if refusable and above(measured, self.refuse):
             return GateVerdict.REFUSED
-        return GateVerdict.WITH_RESERVE if measured > self.reserve else GateVerdict.PUBLISHED
+        return GateVerdict.WITH_RESERVE if above(measured, self.reserve) else GateVerdict.PUBLISHED
 
 
 class Volatility(Strict):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from whatworks.indicators.case import CELL, Case, Criterion, Reading
+from whatworks.indicators.gate import above
 from whatworks.indicators.measured import ARM, PERSONS, TERRITORY
 from whatworks.vocabulary import MONTH, SOURCE, measure_column
 
@@ -69,7 +70,7 @@ def _margins(
             continue
         share = 1.0 - tall["known"] / tall["rows"]
         worst = share.index[int(np.argmax(share.to_numpy()))]
-        if share[worst] > case.gate.bounds(CRITERION.name).refuse:
+        if above(float(share[worst]), case.gate.bounds(CRITERION.name).refuse):
             found.append(
                 Reading(
                     value=float(share[worst]),

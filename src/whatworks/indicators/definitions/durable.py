@@ -79,8 +79,9 @@ def returned(panel: Panel) -> ibis.Value:
     A person registered as already in employment (category E) counts; one who is off the list does not.
     """
     began = begins(presence(panel), ago=RETURN_MONTHS)
-    now = ibis.greatest(_MIDAS_RETURN.holds(panel), (panel.table[_WORKING] > 0).cast("int32"))
-    return began * now
+    # Added, so that it is unknown where either is: a 1 known without the other would be a selection.
+    now = _MIDAS_RETURN.holds(panel) + (panel.table[_WORKING] > 0).cast("int32")
+    return began * (now > 0).cast("int32")
 
 
 def _switches(fixed_term: str, temporary: str, apprentices: str, aided: str, own: str) -> Switches:

@@ -16,6 +16,8 @@ from whatworks.sources.problems import Problem, counted
 
 FILE: Final = "file"
 """Number of the file within its source."""
+MOST_COLUMNS: Final = 10_000
+"""A file of more has another separator, or its rows as columns; the engine would take minutes."""
 FINGERPRINT: Final = "fingerprint"
 """Of every column of the raw row, mapped or not; equal only for exact duplicates."""
 
@@ -75,7 +77,15 @@ def _fingerprint(fields: ibis.Table, header: Sequence[str]) -> ibis.Value:
 def header_problems(
     name: str, header: Sequence[str], wanted: Mapping[str, str]
 ) -> Iterator[Problem]:
-    """Columns that a layout reads and that a file lacks, or has twice."""
+    """Columns that a layout reads and that a file lacks, or has twice; or far too many of them."""
+    if len(header) > MOST_COLUMNS:
+        yield Problem(
+            what=name,
+            needed=f"at most {MOST_COLUMNS:,} columns",
+            found=f"{len(header):,}",
+            remedy="check separator in the mapping; if it is right, ask for the columns it reads",
+        )
+        return
     known = not set(header).isdisjoint(wanted.values())
     for column in dict.fromkeys(wanted.values()):
         if column in header:
