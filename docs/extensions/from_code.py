@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -22,7 +22,7 @@ from typer.main import get_command
 from whatworks import ESTIMATORS, cli
 from whatworks.evidence import rating
 from whatworks.indicators import indicators, lookup
-from whatworks.indicators.gate import THRESHOLDS
+from whatworks.indicators.gate import COUNTS, THRESHOLDS
 from whatworks.report.language import words
 from whatworks.vocabulary import Nature
 
@@ -135,7 +135,7 @@ class Indicators(Table):
 
 def bound(criterion: str, value: float) -> str:
     """Threshold of a criterion: a share, a count where it counts, or none."""
-    counts = ("declared_breaks", "volatility", "single_declarant")
+    counts = COUNTS - {"completeness"}
     if value == float("inf"):
         return "never"
     return f"{value:.0f}" if criterion in counts else f"{value:.1%}"
@@ -191,12 +191,21 @@ def first_sentence(thing: object) -> str:
     return (thing.__doc__ or "").strip().partition("\n\n")[0].replace("\n", " ")
 
 
+def commands(group: Any) -> Iterator[tuple[str, Any]]:
+    """Commands by the words that call them, those of a group after its name."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from ((f"{name} {word}", inner) for word, inner in commands(command))
+        else:
+            yield name, command
+
+
 class Commands(Table):
     """The commands, their arguments and options, as ``--help`` has them."""
 
     def markdown(self) -> str:
         parts = []
-        for name, command in get_command(cli.app).commands.items():
+        for name, command in commands(get_command(cli.app)):
             rows = [
                 (
                     code(

@@ -111,8 +111,8 @@ def test_readme_and_tutorial_have_blocks_that_run() -> None:
 
 def test_api_page_documents_every_public_name() -> None:
     page = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")
-    shown = re.findall(
-        r"^\.\. auto(?:class|function|data|exception):: (?:[\w.]+\.)?(\w+)$", page, re.MULTILINE
+    shown = re.findall(  # a name with a dot is that of a record the public ones hold
+        r"^\.\. auto(?:class|function|data|exception):: (\w+)$", page, re.MULTILINE
     )
     assert sorted(shown) == sorted(whatworks.__all__)
 

@@ -24,7 +24,7 @@ from whatworks.panel import Panel, build, expand
 from whatworks.sources.records import Coverage, Geography, Records
 from whatworks.spells import Overlap, Spells, reconcile
 
-EXAMPLES = int(os.environ.get("WHATWORKS_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("WHATWORKS_EXAMPLES", "6"))
 JAN = to_index("2020-01")
 LAST = 16
 PEOPLE = ("b", "d", "a", "c", "e", "h", "g", "f")

@@ -117,7 +117,7 @@ class Waiver(Strict):
 
 
 class Gate(Strict):
-    """The whole file, over the packaged defaults.
+    """What is asked of an outcome before it is published: a gate file over the packaged defaults.
 
     Examples
     --------

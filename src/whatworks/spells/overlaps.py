@@ -57,8 +57,7 @@ def merge(rows: ibis.Table, *, gaps: Mapping[str, int], by: Sequence[str] = ()) 
     Returns
     -------
     ibis.Table
-        Columns `STAY`. A declared length is that of the longest row, or of the whole stay where
-        the source says that its rows follow one another (``gaps``).
+        Columns `STAY`. A declared length is that of the longest row.
     """
     keys = [PERSON, KIND, CODE, SCHEME, *by]
     order = [START, END]

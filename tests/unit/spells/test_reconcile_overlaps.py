@@ -258,3 +258,16 @@ def test_coverage_of_each_source_closes_its_own_open_ends() -> None:
         ("aided_contract", "2020-02-10", "2020-12-31"),
         ("job_search", "2020-02-10", "2020-06-30"),
     ]
+
+
+def test_a_stay_that_begins_in_the_month_of_the_loss_is_no_loss() -> None:
+    """The source moved the person from one file to another: it shows them again at once."""
+    rows = [
+        row("s", "rsa", "2020-01-10", "2020-03-31", kind="benefit"),
+        row("s", "rsa", "2020-04-10", None, kind="benefit"),
+    ]
+    lost = [("s", "a", "benefit", to_index("2020-04"))]
+    whole = made(rows, blind=lost)
+    only = replace(whole, coverage=tuple(c for c in whole.coverage if c.source == "s"))
+    found = expand(reconcile(only), first="2020-01", last="2020-12").to_pandas()
+    assert found["benefit"].tolist() == [1] * 12
