@@ -291,7 +291,8 @@ def strange_texts(data: bytes, rng: np.random.Generator) -> bytes:
     share = float(rng.choice([0.05, 1.0]))
 
     def changed(found: re.Match[bytes]) -> bytes:
-        return found[1] + str(value).encode() + found[2] if rng.random() < share else found[0]
+        text = _numbered(str(value), found.start()).encode()
+        return found[1] + text + found[2] if rng.random() < share else found[0]
 
     return re.sub(pattern, changed, data)
 
@@ -303,6 +304,11 @@ def document_type(data: bytes, rng: np.random.Generator) -> bytes:
     )
     place = data.find(b"?>") + 2 if data.startswith(b"<?") else 0
     return data[:place] + b"<!DOCTYPE x [" + str(told).encode() + b"]>" + data[place:]
+
+
+def _numbered(value: str, number: int) -> str:
+    """One text for each row: a code that many persons share may be shown."""
+    return f"{value}{number}" if value == MARK else value
 
 
 def _table(data: bytes) -> pa.Table:
@@ -340,8 +346,8 @@ def strange_cells(data: bytes, rng: np.random.Generator) -> bytes:
     place = int(rng.integers(0, table.num_columns))
     share, value = float(rng.choice([0.02, 1.0])), rng.choice([MARK, "", "31/02/2021"])
     texts = [
-        str(value) if rng.random() < share else text
-        for text in map(str, table.column(place).to_pylist())
+        _numbered(str(value), number) if rng.random() < share else text
+        for number, text in enumerate(map(str, table.column(place).to_pylist()))
     ]
     return _parquet(table.set_column(place, table.column_names[place], pa.array(texts)))
 

@@ -417,7 +417,8 @@ def test_check_says_from_which_data_a_recent_cohort_can_be_told() -> None:
     asked = ("--horizon", "12", "--cohort", "2023-01:2023-12", "--lang", "en")
     shown = whatworks("check", SAMPLE / "sources.toml", *asked, PYTHONIOENCODING="utf-8")
     assert shown.returncode == 3, shown.stderr
-    assert "Exit from RSA — Publishable from the data of December 2024 on." in shown.stdout
+    sentence = "Exit from RSA for six months — Publishable from the data of December 2024 on."
+    assert sentence in shown.stdout
     wrong = whatworks("check", SAMPLE / "sources.toml", "--horizon", "12", "--cohort", "2023")
     assert wrong.returncode == 2
     assert "2025-01:2025-12" in wrong.stderr
@@ -428,7 +429,7 @@ def test_check_says_what_is_common_to_several_outcomes_once(short_contracts: Pat
     sentences = [line.partition(" — ")[2] for line in shown.stdout.splitlines() if line[:1] == "×"]
     assert sentences
     assert len(sentences) == len(set(sentences))
-    assert "× Presence in employment; Months in employment" in shown.stdout
+    assert "× Presence in employment; Months spent in employment" in shown.stdout
 
 
 def test_check_says_that_a_gate_file_speaks_of_sources_that_are_not_there(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ from ibis.backends import BaseBackend
 
 from whatworks import doors
 from whatworks.ledger import Ledger
+from whatworks.months import to_label
 from whatworks.sources.records import Coverage, FieldRead, FileRead, Geography, Linked
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Panel:
     """A row for every person and every month of the window, whether anything was seen or not.
 
@@ -90,6 +91,11 @@ class Panel:
     linked: Linked | None = None
     files: tuple[FileRead, ...] = ()
     fields: tuple[FieldRead, ...] = ()
+
+    def __repr__(self) -> str:
+        """What it covers, not its tables: in a notebook those show their rows."""
+        window = f"{to_label(self.first)}:{to_label(self.last)}"
+        return f"Panel({self.n_persons:,} persons, {window}, mapping {self.mapping_hash[:12]})"
 
     def assess(self, indicator: str) -> Any:
         """Pass an indicator through the reliability gate; see `whatworks.assess`."""

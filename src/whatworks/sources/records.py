@@ -115,7 +115,7 @@ class Linked:
     threshold: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Records:
     """Everything the mapped files say, still file by file.
 
@@ -200,3 +200,9 @@ class Records:
     fields: tuple[FieldRead, ...] = ()
     gaps: Mapping[str, int] = field(default_factory=dict)
     gap_days: Mapping[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Sources, not tables: in a notebook those show their rows."""
+        sources = ", ".join(dict.fromkeys(file.source for file in self.files))
+        state = "linked" if self.linked is not None else "as read"
+        return f"Records({state}, sources: {sources}, mapping {self.mapping_hash[:12]})"

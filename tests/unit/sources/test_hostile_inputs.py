@@ -9,12 +9,14 @@ import sys
 import threading
 from pathlib import Path
 
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from unit.sources.folder import CONTRACTS, HEADER, SOUND, Folder, rows
 from whatworks.errors import MappingError
+from whatworks.sources import connect, read
 from whatworks.sources.formats.table import MOST_COLUMNS
 
 HOSTILE = [
@@ -55,12 +57,13 @@ def test_names_of_columns_and_files_are_only_names(folder: Folder, name: str) ->
 def test_values_and_reasons_of_a_mapping_are_only_values(folder: Folder, name: str) -> None:
     written = name.replace("\\", "\\\\").replace('"', '\\"')
     folder.file("contrats.csv", HEADER + SOUND + SOUND.replace("Zénaïde Quéré", "autre"))
-    where = f'where = [{{column = "nom", is_not = ["{written}", "autre"], reason = "left_out"}}]\n'
+    where = f'where = [{{column = "nom", none_of = ["{written}", "autre"], reason = "left_out"}}]\n'
     records = folder.read(CONTRACTS + where)
     assert dict(records.ledger.steps[0].dropped) == {"left_out": 1}
-    unsound = where.replace("left_out", written)
-    with pytest.raises(MappingError, match="reason"):
-        folder.read(CONTRACTS + unsound if name != "select" else CONTRACTS + unsound.upper())
+    assert len(rows(records.episodes)) == 1
+    if not name.isidentifier():
+        with pytest.raises(MappingError, match="reason"):
+            folder.read(CONTRACTS + where.replace("left_out", written))
 
 
 @pytest.mark.parametrize("name", ["it's [1]*?.csv", "{a,b}.csv", "a%20b.csv", 'x"y.csv'])
@@ -83,12 +86,15 @@ def test_names_that_are_patterns_elsewhere(folder: Folder, name: str, kind: str)
 def test_a_first_line_without_end(folder: Folder) -> None:
     folder.file("contrats.csv", b"a;" * 20_000_000)
     mapping = CONTRACTS + 'final_newline = "optional"\n'
-    assert "a first line with the names of the columns" in folder.refused(mapping)
+    assert "found 1 line otherwise, first on line 1" in folder.refused(mapping)
 
 
 def test_a_row_without_end(folder: Folder) -> None:
-    folder.file("contrats.csv", HEADER.encode() + b"x" * 100_000_000 + b"\n")
-    assert "rows shorter than 2,000,000 bytes" in folder.refused(CONTRACTS)
+    """Beyond its buffer the engine drops such a row, and says nothing."""
+    endless = SOUND.encode().replace(b"01/02", b"x" * 40_000_000)
+    folder.file("contrats.csv", HEADER.encode() + SOUND.encode() + endless + SOUND.encode())
+    text = folder.refused(CONTRACTS)
+    assert "rows shorter than 2,000,000 bytes; found 1 line otherwise, first on line 3" in text
 
 
 def test_a_quote_that_swallows_the_header(folder: Folder) -> None:
@@ -147,12 +153,13 @@ def test_links_that_go_round(folder: Folder) -> None:
 
 def test_a_folder_is_not_a_file(folder: Folder) -> None:
     (folder.path / "contrats.csv").mkdir()
-    with pytest.raises(Exception, match="no file|0 files|none") as caught:
+    with pytest.raises(MappingError, match="a glob that matches at least one file"):
         folder.read(CONTRACTS)
-    assert type(caught.value).__name__ in ("MappingError", "SourceRefused")
 
 
-@pytest.mark.parametrize("files", ["package:../x", "package:/x", "package:a.b.c/x", "package:", "\\u0000"])
+@pytest.mark.parametrize(
+    "files", ["package:../x", "package:/x", "package:a.b.c/x", "package:", "\\u0000"]
+)
 def test_files_that_are_nowhere(folder: Folder, files: str) -> None:
     with pytest.raises(MappingError):
         folder.read(CONTRACTS.replace("contrats*.csv", files))
@@ -160,8 +167,6 @@ def test_files_that_are_nowhere(folder: Folder, files: str) -> None:
 
 def test_repr_shows_no_row(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where the library shows tables by themselves, as in a notebook."""
-    import ibis
-
     folder.file("contrats.csv", HEADER + SOUND)
     records = folder.read(CONTRACTS)
     monkeypatch.setattr(ibis.options, "interactive", True)
@@ -173,15 +178,21 @@ def test_repr_shows_no_row(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> N
 def test_bytes_of_any_kind(folder: Folder) -> None:
     """Noise is refused, whatever it begins with, and in no time."""
     random_ = random.Random(3)  # noqa: S311 - noise
-    for start in (b"", b"PAR1", b"\x1f\x8b\x08", HEADER.encode(), b"\xef\xbb\xbf", b"\xff\xfe", b"<?xml"):
+    for start in (
+        b"",
+        b"PAR1",
+        b"\x1f\x8b\x08",
+        HEADER.encode(),
+        b"\xef\xbb\xbf",
+        b"\xff\xfe",
+        b"<?xml",
+    ):
         folder.file("contrats.csv", start + random_.randbytes(100_000))
         folder.refused(CONTRACTS)
 
 
 def test_readers_on_threads_do_not_meet(tmp_path: Path, folder: Folder) -> None:
     """Two readings at once, each with an engine of its own."""
-    from whatworks.sources import connect, read
-
     folder.file("contrats.csv", HEADER + SOUND)
     folder.file("sources.toml", f"schema = 1\n{CONTRACTS}")
     found: list[int] = []

@@ -11,7 +11,7 @@ import ibis
 from ibis import _
 from ibis.backends.duckdb import Backend
 
-from whatworks.sources.formats.files import RawFile, inspect, literal_path
+from whatworks.sources.formats.files import LONGEST_ROW, RawFile, inspect, literal_path
 from whatworks.sources.formats.table import Columns, RawTable, chosen, header_problems
 from whatworks.sources.mapping import Source
 from whatworks.sources.problems import Problem, ProblemsError, UnfitHeaderError, counted, reworded
@@ -19,8 +19,6 @@ from whatworks.sources.scratch import Scratch
 
 _SEPARATORS: Final = (";", ",", "\t", "|")
 _SHOWN_ROWS: Final = 5
-_LONGEST_ROW: Final = 2_000_000
-"""Bytes of the longest row that the engine reads; a longer first line is no header either."""
 
 
 def read(
@@ -86,7 +84,7 @@ def _header(path: Path, source: Source) -> list[str]:
 
 def _first_lines(stream: TextIO) -> Iterator[str]:
     """Lines of a file, as long as all of them together could be a header."""
-    left = _LONGEST_ROW
+    left = LONGEST_ROW
     while line := stream.readline(left + 1):
         left -= len(line)
         if left < 0:
@@ -220,7 +218,7 @@ def _broken_rows(file: RawFile, rejects: ibis.Table, width: int) -> Iterator[Pro
         needed = {
             "UNQUOTED VALUE": "quotes that are closed",
             "INVALID ENCODING": "text in the declared encoding",
-            "LINE SIZE OVER MAXIMUM": f"rows shorter than {_LONGEST_ROW:,} bytes",
+            "LINE SIZE OVER MAXIMUM": f"rows shorter than {LONGEST_ROW:,} bytes",
         }.get(row.flaw, f"{counted(width, 'field')} in every row")
         yield Problem(
             what=file.name,

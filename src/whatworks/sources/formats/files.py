@@ -50,6 +50,10 @@ _FORMATS: Final = (
 """First bytes of files that are not text in one byte after the other, what they are, the remedy."""
 
 
+LONGEST_ROW: Final = 2_000_000
+"""Bytes of the longest row that the engine takes; beyond its buffer it loses rows without a word."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawFile:
     """A raw file that could be read to its end.
@@ -82,14 +86,29 @@ class _Tally:
     nuls: int = 0
     first_nul_line: int = 0
     last: str = ""
+    run: int = 0
+    long_lines: int = 0
+    first_long_line: int = 0
 
     def add(self, text: str) -> None:
+        self._measure(text)
         if not self.nuls and "\0" in text:
             self.first_nul_line = self.lines + text.count("\n", 0, text.index("\0")) + 1
         self.nuls += text.count("\0")
         self.lines += text.count("\n")
         self.carriage_returns += text.count("\r\n") + (self.last == "\r" and text[:1] == "\n")
         self.last = text[-1:] or self.last
+
+    def _measure(self, text: str) -> None:
+        """Follow the length of the line; within one piece none can be too long."""
+        breaks = [place for place in (text.find("\n"), text.find("\r")) if place >= 0]
+        before = self.run
+        self.run += min(breaks, default=len(text))
+        if before <= LONGEST_ROW < self.run:
+            self.long_lines += 1
+            self.first_long_line = self.first_long_line or self.lines + 1
+        if breaks:
+            self.run = len(text) - 1 - max(text.rfind("\n"), text.rfind("\r"))
 
 
 def inspect(
@@ -143,7 +162,8 @@ def inspect(
         text=text,
         mixed_line_ends=0 < tally.carriage_returns < tally.lines,
     )
-    return (None if tally.nuls else file), list(_flaws(tally, source, name))
+    unfit = tally.nuls or tally.long_lines
+    return (None if unfit else file), list(_flaws(tally, source, name))
 
 
 def engine_path(path: Path, link: Path | None) -> Path | None:
@@ -227,6 +247,15 @@ def _flaws(tally: _Tally, source: Source, name: str) -> Iterator[Problem]:
             needed="text",
             found=f"{counted(tally.nuls, 'NUL byte')}, first on line {tally.first_nul_line}",
             remedy="declare the encoding if it is UTF-16, or ask the producer for the file again",
+        )
+    if tally.long_lines:
+        yield Problem(
+            what=name,
+            needed=f"rows shorter than {LONGEST_ROW:,} bytes",
+            found=f"{counted(tally.long_lines, 'line')} otherwise, first on line"
+            f" {tally.first_long_line}",
+            remedy="check separator and quote in the mapping; if they are right, the file is"
+            " damaged: ask for it again",
         )
     if source.final_newline == "required" and tally.last not in "\r\n":
         yield Problem(

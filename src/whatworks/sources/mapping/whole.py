@@ -245,7 +245,8 @@ def files_of(source: Delimited, mapping_file: Path) -> tuple[Path, ...]:
     base, pattern = mapping_file.parent, source.files
     if pattern.startswith(PACKAGE):
         name, _, pattern = pattern.removeprefix(PACKAGE).partition("/")
-        spec = find_spec(name)
+        # A dotted name would have its parent imported; a package that ships files has a plain one.
+        spec = find_spec(name) if name.isidentifier() else None
         places = [] if spec is None else list(spec.submodule_search_locations or [])
         if not places:
             raise MappingError(
