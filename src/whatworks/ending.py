@@ -49,12 +49,26 @@ def ending(err: Console) -> Iterator[None]:
         # The engine wraps an interruption of its queries in an error of its own, and the parser of
         # commands wraps one in the exit it asks for.
         stops = [e for e in _behind(error) if isinstance(e, KeyboardInterrupt)]
+        if not stops and type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb"):
+            # Its message may quote rows of persons.
+            _tell(_engine_failed(error), err)
+            sys.exit(WhatworksError.exit_code)
         if not stops:
             raise
         _line(
             err, "Stopped. No file is left half-written; the same command goes on or starts anew."
         )
         sys.exit(128 + signal.SIGTERM if isinstance(stops[0], _Ended) else INTERRUPTED)
+
+
+def _engine_failed(error: BaseException) -> WhatworksError:
+    return WhatworksError(
+        what="the engine",
+        needed="memory and disk enough for tables of this size, and a place it may write to",
+        found=type(error).__name__,
+        remedy="free some of them, or give the command more (--memory); if that changes nothing, "
+        "report what was asked and this name",
+    )
 
 
 def _behind(error: BaseException | None) -> Iterator[BaseException]:

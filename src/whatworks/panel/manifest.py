@@ -128,7 +128,7 @@ def _panel(manifest: dict[str, Any], con: BaseBackend, folder: Path) -> Panel:
         first=int(manifest["first"]),
         last=int(manifest["last"]),
         n_persons=int(manifest["n_persons"]),
-        coverage=tuple(Coverage(**c) for c in manifest["coverage"]),
+        coverage=tuple(Coverage.of(c) for c in manifest["coverage"]),
         operator_declared=frozenset(manifest["operator_declared"]),
         mapping_hash=str(manifest["mapping_hash"]),
         ledger=Ledger(tuple(_step(step) for step in manifest["ledger"])),

@@ -17,6 +17,7 @@ from ibis.backends import BaseBackend
 from whatworks.errors import UsageError
 from whatworks.ledger import Ledger, Step
 from whatworks.sources.engine import batches_of, connect
+from whatworks.sources.formats.files import literal_path
 from whatworks.sources.records import Coverage, FieldRead, FileRead, Geography, Linked, Records
 
 FORMAT: Final = 1
@@ -106,14 +107,13 @@ def read_records(folder: str | Path, connection: BaseBackend | None = None) -> R
 
 def _records(about: Mapping[str, Any], con: BaseBackend, folder: Path) -> Records:
     tables = {
-        name: con.read_parquet(str((folder / f"{name}.parquet").resolve()))
-        for name in about["tables"]
+        name: con.read_parquet(_path(con, folder / f"{name}.parquet")) for name in about["tables"]
     }
     return Records(
         connection=con,
         codes={kind: tuple(codes) for kind, codes in about["codes"]},
         attributes=dict(about["attributes"]),
-        coverage=tuple(Coverage(**c) for c in about["coverage"]),
+        coverage=tuple(Coverage.of(c) for c in about["coverage"]),
         files=tuple(FileRead(**f) for f in about["files"]),
         fields=tuple(FieldRead(**f) for f in about["fields"]),
         ledger=Ledger(tuple(_step(step) for step in about["ledger"])),
@@ -128,6 +128,11 @@ def _records(about: Mapping[str, Any], con: BaseBackend, folder: Path) -> Record
         gap_days=about["gap_days"],
         **{name: tables[name] for name in _TABLES if name in tables},
     )
+
+
+def _path(con: BaseBackend, path: Path) -> str:
+    """A path in which the engine sees no pattern."""
+    return str(path.resolve()) if con.name == "pyspark" else literal_path(path.resolve())
 
 
 def _about(records: Records, tables: list[str]) -> dict[str, Any]:

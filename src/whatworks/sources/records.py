@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import ibis
 import pandas as pd
@@ -63,7 +64,7 @@ class Coverage:
 
     Outside its coverage a source is silent, not negative: the panel holds nulls there. From
     ``unsettled`` on, when it is not None, what the source says may still change with a later
-    vintage.
+    vintage. ``codes`` are those it can tell of that kind; empty where it could tell any.
     """
 
     source: str
@@ -71,6 +72,16 @@ class Coverage:
     first: int
     last: int
     unsettled: int | None = None
+    codes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Coverage:
+        """Coverage as files keep it."""
+        return cls(**{**plain, "codes": tuple(plain.get("codes", ()))})
+
+    def tells(self, code: str) -> bool:
+        """Whether the source would have told of a state with this code."""
+        return not self.codes or code in self.codes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,17 @@ def test_months_unseen(long: Panel, months: int, verdict: GateVerdict) -> None:
     assert verdict_of("months_unseen", made) == verdict
 
 
+def test_a_code_that_a_shorter_source_alone_can_tell_is_not_seen_after_it(long: Panel) -> None:
+    both = next(c for c in long.coverage if c.kind == "employment")
+    short = replace(both, source="short", codes=("cdd",), last=JAN + 49)
+    others = tuple(c for c in long.coverage if c.kind != "employment")
+    for codes, expected in ((("cdi", "cdd"), 0.0), (("cdi",), 0.5)):
+        made = replace(long, coverage=(*others, replace(both, codes=codes), short))
+        made = replace(made, first=JAN, last=JAN + 99)
+        found = assess(made, "durable_employment").criteria.set_index("criterion")
+        assert found.loc["months_unseen", "measured"] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(("months", "verdict"), four(1, 2, 10, 11))
 def test_horizon_unobserved(long: Panel, months: int, verdict: GateVerdict) -> None:
     made = covered_to(long, JAN + 100 - months)

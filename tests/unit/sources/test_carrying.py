@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,3 +75,9 @@ def test_a_folder_without_records_is_named(tmp_path: Path) -> None:
     (tmp_path / "records.json").write_text('{"format": 1, "tables": []}')
     with pytest.raises(WhatworksError, match="KeyError"):
         read_records(tmp_path)
+
+
+def test_a_folder_of_any_name_is_its_owner_s(tmp_path: Path) -> None:
+    folder = write_records(made(), tmp_path / "rec[1]*'s")
+    assert read_records(folder).persons.count().execute() == 2
+    assert sys.platform == "win32" or stat.S_IMODE(folder.stat().st_mode) == 0o700

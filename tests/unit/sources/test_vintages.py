@@ -118,8 +118,8 @@ def test_coverage_of_stays_ends_with_the_vintage(
     assert covered(folder.read(SPELLS + NAMED % "" + keys)) == expected
 
 
-@pytest.mark.parametrize(("lag", "last"), [("", "2021-09"), ("lag_months = 3\n", "2021-06")])
-def test_without_a_vintage_it_ends_with_the_last_month_seen(
+@pytest.mark.parametrize(("lag", "last"), [("", "2021-07"), ("lag_months = 3\n", "2021-04")])
+def test_without_a_vintage_it_ends_with_the_last_start_for_an_end_may_be_planned(
     folder: Folder, lag: str, last: str
 ) -> None:
     folder.file("s_1.csv", "id;from;to\n1;2021-01-05;2021-09-01\n2;2021-07-05;\n")

@@ -116,7 +116,7 @@ def _header_problems(
             remedy="write encoding = 'utf-8' in the mapping",
         )
         return
-    yield from header_problems(file.name, header, wanted)
+    yield from header_problems(file.name, header, wanted, first_line=True)
 
 
 def _wrong_separator(file: RawFile, source: Source, other: str) -> Problem:

@@ -75,9 +75,13 @@ def _fingerprint(fields: ibis.Table, header: Sequence[str]) -> ibis.Value:
 
 
 def header_problems(
-    name: str, header: Sequence[str], wanted: Mapping[str, str]
+    name: str, header: Sequence[str], wanted: Mapping[str, str], *, first_line: bool = False
 ) -> Iterator[Problem]:
-    """Columns that a layout reads and that a file lacks, or has twice; or far too many of them."""
+    """Columns that a layout reads and that a file lacks, or has twice; or far too many of them.
+
+    Where the header is only the ``first_line`` of a file, it may be a person's row: nothing of it is
+    shown unless another column of ours is there.
+    """
     if len(header) > MOST_COLUMNS:
         yield Problem(
             what=name,
@@ -86,13 +90,11 @@ def header_problems(
             remedy="check separator in the mapping; if it is right, ask for the columns it reads",
         )
         return
-    known = not set(header).isdisjoint(wanted.values())
+    shown = not first_line or not set(header).isdisjoint(wanted.values())
     for column in dict.fromkeys(wanted.values()):
         if column in header:
             continue
-        # The header is not listed, and nothing of it shown unless another column of ours is there: in
-        # a file without one it would be a person's row.
-        near = suggestion(column, header) if known else ""
+        near = suggestion(column, header) if shown else ""
         yield Problem(
             what=f"{name}, column {column!r}",
             needed="that column",

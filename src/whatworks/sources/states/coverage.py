@@ -15,7 +15,7 @@ from whatworks.sources.layout import REASON, Flag, required
 from whatworks.sources.mapping import AUTO, Source
 from whatworks.sources.problems import Problem, counted, refuse_if
 from whatworks.sources.records import Coverage
-from whatworks.vocabulary import END, MONTH, START
+from whatworks.vocabulary import MONTH, START
 
 VINTAGE: Final = "vintage"
 """Month of the file a row comes from."""
@@ -83,7 +83,14 @@ def coverage_of(
         refuse_if([_no_month(name, source, first, last)])
     late = None if unsettled is None or unsettled > last else max(unsettled, first)
     return tuple(
-        Coverage(source=name, kind=kind, first=first, last=last, unsettled=late)
+        Coverage(
+            source=name,
+            kind=kind,
+            first=first,
+            last=last,
+            unsettled=late,
+            codes=tuple(code for told, code in source.states if told == kind),
+        )
         for kind in source.kinds
     )
 
@@ -114,13 +121,12 @@ def _months_seen(name: str, source: Source, table: ibis.Table) -> tuple[int, int
 
 
 def _last_seen(source: Source, table: ibis.Table) -> int:
-    """Last month in which a stay begins or ends, less the known lag."""
+    """Last month in which a stay begins, less the known lag: an end may be a plan for later."""
     sound = table.filter(table[REASON].isnull())
-    days = sound.aggregate(start=sound[START].max(), end=sound[END].max()).execute().iloc[0]
-    known = [pd.Timestamp(day) for day in days if not pd.isna(day)]
-    if not known:
+    latest = sound[START].max().execute()
+    if pd.isna(latest):
         return to_index(required(source.coverage)[0])
-    last = max(known)
+    last = pd.Timestamp(latest)
     return 12 * last.year + last.month - 1 - source.lag_months
 
 
