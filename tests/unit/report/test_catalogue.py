@@ -143,9 +143,10 @@ def ledger_words() -> Iterator[str]:
 
 
 def asked_by_code() -> tuple[set[str], list[re.Pattern[str]]]:
-    """Keys written out in the room's code and templates, and the patterns of those it composes."""
+    """Keys written out in the code and templates of the room and of the commands, and the patterns of those it composes."""
     literal, composed = set(), []
-    for file in (*ROOM.rglob("*.py"), *(ROOM / "templates").glob("*.j2")):
+    files = (*ROOM.rglob("*.py"), *(ROOM / "templates").glob("*.j2"), ROOM.parent / "cli.py")
+    for file in files:
         text = file.read_text(encoding="utf-8")
         literal |= set(re.findall(r"""(?<!f)["']([a-z_]+(?:\.\w+)+)["']""", text))
         for template in re.findall(r"""f["]([a-z_]+\.[^"]*\{[^"]*)["]""", text):

@@ -233,7 +233,7 @@ def test_units_inside_units(folder: Folder) -> None:
 
 def test_column_that_the_mapping_does_not_declare(folder: Folder) -> None:
     folder.file("a.xml", HOMES)
-    text = refusal(folder, "a.xml", ("names",), keys=KEYS)
+    text = refusal(folder, "a.xml", ("names", "id"), keys=KEYS)
     assert "a.xml, column 'names': needed that column" in text
     assert "the nearest is 'name'" in text
 
