@@ -143,7 +143,7 @@ def ledger_words() -> Iterator[str]:
 
 
 def asked_by_code() -> tuple[set[str], list[re.Pattern[str]]]:
-    """Keys written out in the code and templates of the room and of the commands, and the patterns of those it composes."""
+    """Keys written out in code and templates, and the patterns of those they compose."""
     literal, composed = set(), []
     files = (*ROOM.rglob("*.py"), *(ROOM / "templates").glob("*.j2"), ROOM.parent / "cli.py")
     for file in files:
