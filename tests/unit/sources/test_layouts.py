@@ -73,6 +73,7 @@ def test_spells(folder: Folder) -> None:
             kind="employment",
             first=to_index("2021-01"),
             last=to_index("2022-12"),
+            codes=("cdi", "cdd"),
         ),
     )
     content = (folder.path / "contrats.csv").read_bytes()
@@ -165,7 +166,7 @@ def test_snapshots(folder: Folder) -> None:
     ]
     assert records.codes == {"benefit": ("rsa",)}
     assert records.coverage == (
-        Coverage(source="benefit", kind="benefit", first=january, last=february),
+        Coverage(source="benefit", kind="benefit", first=january, last=february, codes=("rsa",)),
     )
     assert [(f.name, f.rows) for f in records.files] == [("rsa_1.csv", 2), ("rsa_2.csv", 2)]
     assert dropped(records.ledger, "benefit") == (4, 3, {"code_none": 1})
