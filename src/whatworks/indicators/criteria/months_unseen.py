@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from whatworks.indicators.case import Case, Criterion, Reading
-from whatworks.indicators.definitions.employment import PROGRAMME_CONTRACTS
-from whatworks.vocabulary import state_column
+from whatworks.indicators.definitions.employment import ordinary_codes
+from whatworks.vocabulary import Kind, state_column
 
 
 def read(case: Case) -> tuple[Reading, ...]:
@@ -38,7 +38,7 @@ def _needed(case: Case, kind: str) -> tuple[str, ...]:
     """Codes of a kind without which the outcome is not what it says."""
     codes = case.measured.panel.states[kind]
     named = tuple(code for code in codes if state_column(kind, code) in case.indicator.codes)
-    ordinary = tuple(code for code in codes if code not in PROGRAMME_CONTRACTS)
+    ordinary = ordinary_codes(case.measured.panel) if kind == Kind.EMPLOYMENT else ()
     return named or ordinary or codes
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from whatworks.sources.mapping.dates import MONTH_PARTS, check_format
-from whatworks.sources.mapping.strict import Guarded, OnProblem
+from whatworks.sources.mapping.strict import Guarded, OnProblem, check_type_keys
 from whatworks.sources.toml_problems import misuse
 
 
@@ -32,14 +32,7 @@ class Attribute(Guarded):
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Attribute:
-        for key, kind in (("format", "month"), ("decimal", "number")):
-            if key in self.model_fields_set and self.type != kind:
-                raise misuse(
-                    key,
-                    needed=f"{key!r} only where type is {kind!r}",
-                    found=f"type {self.type!r}",
-                    remedy="remove the key or correct the type",
-                )
+        check_type_keys(self, self.type, dated="month")
         if "unmapped" in self.model_fields_set and not self.renamed:
             raise misuse(
                 "unmapped",

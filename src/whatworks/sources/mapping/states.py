@@ -7,7 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from whatworks.sources.mapping.dates import DAY_PARTS, check_format
-from whatworks.sources.mapping.strict import Delimited, Guarded, OnProblem, State, Strict
+from whatworks.sources.mapping.strict import (
+    Delimited,
+    Guarded,
+    OnProblem,
+    State,
+    Strict,
+    check_type_keys,
+)
 from whatworks.sources.toml_problems import misuse
 
 Decimal = Literal[".", ","]
@@ -217,14 +224,7 @@ class Keep(Strict):
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Keep:
-        for key, kind in (("format", "date"), ("decimal", "number")):
-            if key in self.model_fields_set and self.type != kind:
-                raise misuse(
-                    key,
-                    needed=f"{key!r} only where type is {kind!r}",
-                    found=f"type {self.type!r}",
-                    remedy="remove the key or correct the type",
-                )
+        check_type_keys(self, self.type, dated="date")
         if "type" in self.model_fields_set and self.order is None:
             raise misuse(
                 "type",

@@ -98,3 +98,15 @@ class Delimited(Strict):
                 remedy="correct one of the two",
             )
         return self
+
+
+def check_type_keys(table: Strict, written: str, *, dated: str) -> None:
+    """Refuse ``format`` beside a type other than ``dated``, ``decimal`` beside one that is no number."""
+    for key, kind in (("format", dated), ("decimal", "number")):
+        if key in table.model_fields_set and written != kind:
+            raise misuse(
+                key,
+                needed=f"{key!r} only where type is {kind!r}",
+                found=f"type {written!r}",
+                remedy="remove the key or correct the type",
+            )
