@@ -36,10 +36,12 @@ UNIT: Final = "unit_id"
 TREATED: Final = "treated"
 ENTRY_MONTH: Final = "entry_month"
 WEIGHT: Final = "weight"
+SAMPLING: Final = "sampling_weight"
+MATCHED_SET: Final = "matched_set"
+PROPENSITY: Final = "propensity"
 STRATUM: Final = "stratum"
 SATURATION: Final = "saturation"
-TREATED_UNIT: Final = "treated_unit"
-COMPARISON_UNIT: Final = "comparison_unit"
+MATCH: Final = "match_id"
 
 NONE: Final = "none"
 """State code of a person-month in which a source was read and saw nothing."""
@@ -70,18 +72,25 @@ class Versus(StrEnum):
     """Who the entrants of a month are compared with."""
 
     NOT_YET_STARTED = "not_yet_started"
+    NO_ACCOMPANIMENT = "no_accompaniment"
+    NEVER_IN_WINDOW = "never_in_window"
 
 
 class Estimand(StrEnum):
     """Over whom an effect is averaged."""
 
     ATT = "ATT"
+    ATC = "ATC"
+    ATE = "ATE"
+    ATO = "ATO"
 
 
 class Supply(StrEnum):
     """What a design can offer to a method. A method lists what it ``needs`` in these words."""
 
     MATCHES = "matches"
+    WEIGHTS = "weights"
+    COVARIATES = "covariates"
     PRE_MONTHS = "pre_months"
     NEVER_TREATED = "never_treated"
     INDEPENDENT_UNITS = "independent_units"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -9,15 +12,18 @@ from numpy.typing import NDArray
 from whatworks.design.comparison import Chosen
 from whatworks.design.parts import Candidates
 from whatworks.ledger import Ledger
+from whatworks.stats.fitted import FittedScore
 from whatworks.vocabulary import (
-    COMPARISON_UNIT,
     ENTRY_MONTH,
     MARKET,
+    MATCH,
+    MATCHED_SET,
     PERSON,
+    PROPENSITY,
+    SAMPLING,
     SATURATION,
     STRATUM,
     TREATED,
-    TREATED_UNIT,
     UNIT,
     WEIGHT,
 )
@@ -43,6 +49,9 @@ def frame_of_units(
             TREATED: candidates.treated,
             ENTRY_MONTH: candidates.cell,
             WEIGHT: candidates.weight.astype(float),
+            SAMPLING: candidates.weight.astype(float),
+            MATCHED_SET: np.full(n, -1, dtype=np.int64),
+            PROPENSITY: np.full(n, np.nan),
             STRATUM: pd.Series(absent if stratum is None else stratum, dtype=object),
             MARKET: pd.Series(absent if market is None else market, dtype=object),
             SATURATION: np.nan if saturation is None else saturation,
@@ -52,9 +61,27 @@ def frame_of_units(
     return pd.concat([frame, values], axis=1)
 
 
-def chosen_rows(chosen: Chosen) -> Ints:
-    """Positions of candidates that take part, treated and comparisons, in their order."""
-    return np.unique(np.concatenate([chosen.treated, chosen.comparison]))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What of the candidates takes part.
+
+    Parameters
+    ----------
+    units : DataFrame
+    matches : DataFrame or None
+        ``unit_id, match_id, weight``.
+    fitted : tuple of FittedScore
+        Rows as the units.
+    rows : ndarray of int
+        Position of each unit among the candidates.
+    ledger : Ledger
+    """
+
+    units: pd.DataFrame
+    matches: pd.DataFrame | None
+    fitted: tuple[FittedScore, ...]
+    rows: Ints
+    ledger: Ledger
 
 
 def keep_chosen(
@@ -64,52 +91,58 @@ def keep_chosen(
     *,
     person: Ints,
     market: NDArray[np.object_] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame, Ledger]:
-    """Units that take part, their matches, and the ledger of those that do not.
-
-    The weight of a comparison is what it stands for: the sum of its parts of its treated units'
-    weights.
-    """
-    rows = chosen_rows(chosen)
-    part_of = restrict(candidates, rows)
+) -> Kept:
+    """Units that take part, their matches, and the ledger of those that do not."""
+    rows = np.flatnonzero(chosen.weight > 0)
     units = frame_of_units(
-        part_of, person=person[rows], market=None if market is None else market[rows]
+        restrict(candidates, rows),
+        person=person[rows],
+        market=None if market is None else market[rows],
     )
+    units[WEIGHT] = chosen.weight[rows]
+    if chosen.matched_set is not None:
+        units[MATCHED_SET] = chosen.matched_set[rows]
+    if chosen.propensity is not None:
+        units[PROPENSITY] = chosen.propensity[rows]
     place = np.full(candidates.treated.size, -1, dtype=np.int64)
     place[rows] = np.arange(rows.size)
-    matches = pd.DataFrame(
-        {
-            TREATED_UNIT: place[chosen.treated],
-            COMPARISON_UNIT: place[chosen.comparison],
-            WEIGHT: chosen.part,
-        }
+    matches = None
+    if chosen.matches is not None:
+        matches = pd.DataFrame(
+            {
+                UNIT: place[chosen.matches.unit],
+                MATCH: place[chosen.matches.match],
+                WEIGHT: chosen.matches.part,
+            }
+        )
+    for step, arm in (
+        ("matched_treated", candidates.treated),
+        ("matched_comparison", ~candidates.treated),
+    ):
+        dropped = _dropped(chosen, arm & (chosen.weight == 0))
+        ledger = ledger.add("design", step, unit="units", before=int(arm.sum()), dropped=dropped)
+    return Kept(
+        units=units,
+        matches=matches,
+        fitted=tuple(f.take(rows) for f in chosen.fitted),
+        rows=rows,
+        ledger=ledger,
     )
-    stands_for = np.bincount(
-        matches[COMPARISON_UNIT],
-        minlength=rows.size,
-        weights=part_of.weight[matches[TREATED_UNIT]] * chosen.part,
-    )
-    units[WEIGHT] = np.where(part_of.treated, part_of.weight, stands_for)
-    n_treated, n_kept = int(candidates.treated.sum()), int(part_of.treated.sum())
-    n_others, n_used = candidates.treated.size - n_treated, rows.size - n_kept
-    ledger = ledger.add(
-        "design", "matched_treated", unit="units", before=n_treated, dropped=chosen.dropped
-    ).add(
-        "design",
-        "matched_comparison",
-        unit="units",
-        before=n_others,
-        dropped={"not_chosen": n_others - n_used},
-    )
-    return units, matches, ledger
+
+
+def _dropped(chosen: Chosen, out: NDArray[np.bool_]) -> Mapping[str, int]:
+    """Units of one arm that take no part, by reason."""
+    counts = {reason: int((out & mask).sum()) for reason, mask in chosen.lost.items()}
+    counts["not_chosen"] = int(out.sum()) - sum(counts.values())
+    return {reason: n for reason, n in counts.items() if n}
 
 
 def restrict(candidates: Candidates, rows: Ints) -> Candidates:
     """Candidates at some positions."""
-    return Candidates(
+    return replace(
+        candidates,
         treated=candidates.treated[rows],
         cell=candidates.cell[rows],
         covariates=candidates.covariates[rows],
-        names=candidates.names,
         weight=candidates.weight[rows],
     )

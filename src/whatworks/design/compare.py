@@ -5,25 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-import ibis
 import numpy as np
 import pandas as pd
-from ibis import _
 from numpy.typing import NDArray
 
-from whatworks.design.choosing import keep_chosen
+from whatworks.design.choosing import Kept, keep_chosen
 from whatworks.design.cohorts import RiskSets, risk_sets
 from whatworks.design.comparison import Comparison
 from whatworks.design.comparisons.nearest import NearestNeighbours
 from whatworks.design.covariates import LONG_HISTORY
+from whatworks.design.outcomes import open_outcomes
 from whatworks.design.parts import Candidates, Outcomes, encode, population
 from whatworks.design.question import Question
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
-from whatworks.indicators import Gate, Indicator, Measured, assess, lookup
+from whatworks.indicators import Gate, Measured, assess, lookup
 from whatworks.ledger import Ledger
 from whatworks.panel.record import Panel
-from whatworks.vocabulary import MARKET, MONTH, PERSON, WEIGHT, DesignClass, Supply
+from whatworks.vocabulary import MARKET, PERSON, WEIGHT, DesignClass, Supply
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +52,7 @@ def compare(
     panel : Panel
     question : Question
     using : Comparison
-        How comparisons are chosen: `NearestNeighbours` or `Exact`.
+        How comparisons are chosen: any of `whatworks.COMPARISONS`.
     gate, measured
         As `whatworks.assess` takes them.
 
@@ -84,32 +83,34 @@ def compare(
         weight=weight,
         covariates=np.column_stack([risk.history, values]),
         names=(*(t.name for t in risk.history_terms), *names),
+        estimand=question.estimand,
     )
     chosen = using.choose(candidates)
     markets = people[MARKET].to_numpy() if MARKET in people else None
-    units, matches, ledger = keep_chosen(
+    kept = keep_chosen(
         candidates,
         chosen,
         ledger,
         person=risk.person,
         market=None if markets is None else markets[_rows(people, risk)],
     )
-    outcomes = _outcomes(panel, question, indicator, units)
+    outcomes = open_outcomes(panel, question, indicator, kept.units)
     history = _history_months(panel, question, risk, chosen.used)
     return Design(
         question=question,
-        units=units,
+        units=kept.units,
         covariates=candidates.names,
-        matches=matches,
+        matches=kept.matches,
+        fitted=kept.fitted,
         outcomes=outcomes,
-        supplies=_supplies(units, outcomes),
+        supplies=_supplies(kept, outcomes),
         design_class=(
             DesignClass.MATCHED_LONG_HISTORY
             if history >= LONG_HISTORY
             else DesignClass.MATCHED_SHORT_HISTORY
         ),
         population=population(candidates, chosen.propensity),
-        ledger=panel.ledger + ledger,
+        ledger=panel.ledger + kept.ledger,
         history_months=history,
     )
 
@@ -207,60 +208,11 @@ def _survey_weight(people: pd.DataFrame, risk: RiskSets) -> Floats:
     return weight[_rows(people, risk)]
 
 
-def _outcomes(
-    panel: Panel, question: Question, indicator: Indicator, units: pd.DataFrame
-) -> Outcomes:
-    """Outcomes of the chosen units by month since entry, from before entry to the last horizon."""
-    entry = units["entry_month"].to_numpy()
-    earliest = int(entry.min()) - panel.first
-    reach = -question.placebo_months[0] if question.placebo_months else LONG_HISTORY
-    months = np.arange(-min(earliest, max(reach, 1)), question.months[-1] + 1)
-    persons, place = np.unique(units["person_id"].to_numpy(), return_inverse=True)
-    monthly = _monthly(panel, indicator, persons)
-    position = entry[:, None] - panel.first + months[None, :]
-    inside = (position >= 0) & (position < monthly.shape[1])
-    safe = np.clip(position, 0, monthly.shape[1] - 1)
-    values = np.where(inside, monthly[place[:, None], safe], np.nan)
-    if indicator.accumulates:
-        values = _accumulate(values, months)
-    if indicator.ever:
-        values = np.minimum(values, 1.0)
-    scale = 100.0 if indicator.unit == "pp" else 1.0
-    return Outcomes(
-        name=indicator.id,
-        unit=indicator.unit,
-        months=tuple(int(m) for m in months),
-        values=values * scale,
-        accumulates=indicator.accumulates,
-    )
-
-
-def _monthly(panel: Panel, indicator: Indicator, persons: NDArray[np.int64]) -> Floats:
-    """The indicator by person (rows, in the order given) and month of the panel (columns)."""
-    if indicator.monthly is None:
-        raise AssertionError(f"outcome {indicator.id} has no monthly expression")
-    wanted = ibis.memtable(pd.DataFrame({PERSON: persons, "row": np.arange(persons.size)}))
-    values = panel.table.select(PERSON, MONTH, value=indicator.monthly(panel))
-    rows = values.join(wanted, PERSON).filter(_.value.notnull())
-    columns = rows.select("row", MONTH, "value").to_pyarrow()
-    matrix = np.full((persons.size, panel.last - panel.first + 1), np.nan)
-    matrix[columns["row"].to_numpy(), columns[MONTH].to_numpy() - panel.first] = columns[
-        "value"
-    ].to_numpy()
-    return matrix
-
-
-def _accumulate(values: Floats, months: NDArray[np.int64]) -> Floats:
-    """Months accumulated from entry on, and before entry over the months that lead to it."""
-    result = np.zeros_like(values)
-    after, before = months > 0, months < 0
-    result[:, after] = np.cumsum(values[:, after], axis=1)
-    result[:, before] = np.cumsum(values[:, before][:, ::-1], axis=1)[:, ::-1]
-    return result
-
-
-def _supplies(units: pd.DataFrame, outcomes: Outcomes) -> frozenset[Supply]:
-    supplies = {Supply.MATCHES}
+def _supplies(kept: Kept, outcomes: Outcomes) -> frozenset[Supply]:
+    units = kept.units
+    supplies = {Supply.WEIGHTS, Supply.COVARIATES}
+    if kept.matches is not None:
+        supplies.add(Supply.MATCHES)
     if outcomes.months[0] < 0:
         supplies.add(Supply.PRE_MONTHS)
     if units["market"].notna().all() and units["market"].nunique() > 1:

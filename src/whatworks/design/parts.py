@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.stats.balance import moments
+from whatworks.vocabulary import Estimand
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -32,6 +33,9 @@ class Outcomes:
         NaN where not observed.
     accumulates : bool
         True when the value at h months sums months 1 to h (before entry: from there to entry).
+    weights : ndarray of shape (n_units, n_months) or None
+        What a unit stands for beyond itself in each month, once others were censored; 0 from the
+        month in which it is censored itself. None when nobody is.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Outcomes:
     months: tuple[int, ...]
     values: Floats
     accumulates: bool = False
+    weights: Floats | None = None
 
     def at(self, month: int) -> Floats:
         """Column of one month, shape (n_units,)."""
@@ -81,6 +86,10 @@ class Candidates:
     covariates : ndarray of shape (n, k)
     names : tuple of str
     weight : ndarray of shape (n,)
+        Sampling weights.
+    estimand : str
+        Over whom the effect is averaged: comparisons are sought for the treated (``ATT``), for the
+        untreated (``ATC``), for both (``ATE``), or where the two overlap (``ATO``).
     """
 
     treated: Bools
@@ -88,6 +97,16 @@ class Candidates:
     covariates: Floats
     names: tuple[str, ...]
     weight: Floats
+    estimand: str = Estimand.ATT
+
+    @property
+    def sought(self) -> Bools:
+        """Units for which comparisons are sought, shape (n,)."""
+        if self.estimand == Estimand.ATT:
+            return self.treated
+        if self.estimand == Estimand.ATC:
+            return ~self.treated
+        return np.ones(self.treated.size, dtype=bool)
 
 
 def population(candidates: Candidates, score: Floats | None) -> Population:

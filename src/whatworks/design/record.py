@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.design.choosing import chosen_rows, frame_of_units, keep_chosen
+from whatworks.design.choosing import frame_of_units, keep_chosen
 from whatworks.design.comparison import Comparison, as_names
 from whatworks.design.parts import Candidates, Outcomes, Population, population
 from whatworks.design.question import Question
@@ -17,6 +17,7 @@ from whatworks.design.schemas import check_units
 from whatworks.design.table import Columns, Tabled, read_cross_section, read_panel
 from whatworks.errors import DesignRefused
 from whatworks.ledger import Ledger
+from whatworks.stats.fitted import FittedScore
 from whatworks.vocabulary import ENTRY_MONTH, MARKET, PERSON, TREATED, WEIGHT, DesignClass, Supply
 
 Floats = NDArray[np.float64]
@@ -30,12 +31,14 @@ class Design:
     ----------
     question : Question
     units : DataFrame
-        ``unit_id, person_id, treated, entry_month, weight, stratum, market, saturation`` and the
-        covariate columns (float64). No outcome column. ``unit_id`` is the row number,
-        ``person_id`` an integer that ties the units of one person.
+        ``unit_id, person_id, treated, entry_month, weight, sampling_weight, matched_set,
+        propensity, stratum, market, saturation`` and the covariate columns (float64). No outcome
+        column. ``unit_id`` is the row number, ``person_id`` an integer that ties the units of one
+        person, ``weight`` what a unit stands for in the mean of its arm, ``matched_set`` the number
+        of its set or cell (−1 for none).
     covariates : tuple of str
     matches : DataFrame or None
-        ``treated_unit, comparison_unit, weight``; weights of a treated unit sum to one.
+        ``unit_id, match_id, weight``; weights of a unit's matches sum to one.
     outcomes : Outcomes
     supplies : frozenset of Supply
     design_class : DesignClass
@@ -43,6 +46,8 @@ class Design:
     ledger : Ledger
     history_months : int
         Months of history before entry on which treated and comparison were aligned.
+    fitted : tuple of FittedScore
+        Estimating equations behind weights or propensity, rows as the units.
     """
 
     question: Question
@@ -55,6 +60,7 @@ class Design:
     population: Population
     ledger: Ledger
     history_months: int = 0
+    fitted: tuple[FittedScore, ...] = ()
 
     def __post_init__(self) -> None:
         check_units(self.units, covariates=self.covariates, n_outcomes=len(self.outcomes.values))
@@ -213,7 +219,7 @@ class Design:
             covariates=tabled.candidates.names,
             matches=None,
             outcomes=tabled.outcomes,
-            supplies=supplies,
+            supplies=supplies | ({Supply.COVARIATES} if tabled.candidates.names else set()),
             design_class=design_class,
             population=population(tabled.candidates, None),
             ledger=tabled.ledger,
@@ -222,6 +228,7 @@ class Design:
     def candidates(self) -> Candidates:
         """Units as a comparison sees them: no outcome among them."""
         return Candidates(
+            estimand=self.question.estimand,
             treated=self.units[TREATED].to_numpy(),
             cell=self.units[ENTRY_MONTH].to_numpy(),
             covariates=self.units[list(self.covariates)].to_numpy(dtype=float),
@@ -229,20 +236,25 @@ class Design:
             weight=self.units[WEIGHT].to_numpy(),
         )
 
-    def matched(self, *, using: Comparison) -> Design:
-        """Design in which each treated unit has its comparisons.
+    def matched(self, *, using: Comparison, estimand: str | None = None) -> Design:
+        """Design in which each unit sought for has its comparisons, or each unit its weight.
 
         Parameters
         ----------
         using : Comparison
-            `NearestNeighbours` or `Exact`.
+            Any of `whatworks.COMPARISONS`.
+        estimand : str, optional
+            ``"ATT"``, ``"ATC"``, ``"ATE"`` or ``"ATO"``; by default that of the question.
 
         Raises
         ------
         DesignRefused
             When the design is matched already, or nobody can be matched.
         """
-        if self.matches is not None:
+        if estimand is not None and estimand != self.question.estimand:
+            asked = replace(self.question, estimand=estimand)
+            return replace(self, question=asked).matched(using=using)
+        if Supply.WEIGHTS in self.supplies:
             raise DesignRefused(
                 what="matching",
                 needed="a design not matched yet",
@@ -251,8 +263,7 @@ class Design:
             )
         candidates = self.candidates()
         chosen = using.choose(candidates)
-        rows = chosen_rows(chosen)
-        units, matches, ledger = keep_chosen(
+        found = keep_chosen(
             candidates,
             chosen,
             self.ledger,
@@ -264,11 +275,12 @@ class Design:
         compared = DesignClass.CROSS_SECTION if self.covariates else DesignClass.UNADJUSTED
         return replace(
             self,
-            units=units,
-            matches=matches,
-            ledger=ledger,
-            outcomes=replace(self.outcomes, values=self.outcomes.values[rows]),
-            supplies=kept | {Supply.MATCHES},
+            units=found.units,
+            matches=found.matches,
+            fitted=found.fitted,
+            ledger=found.ledger,
+            outcomes=replace(self.outcomes, values=self.outcomes.values[found.rows]),
+            supplies=kept | {Supply.WEIGHTS} | ({Supply.MATCHES} if chosen.matches else set()),
             # Matching compares levels: what made a panel's differences credible is not used.
             design_class=DesignClass.RANDOMISED if drawn else compared,
             population=population(candidates, chosen.propensity),

@@ -293,8 +293,8 @@ def _who(words: Words, evidence: Evidence) -> str:
     }
     if design.matches is None:
         return words.text("compared.weighted", said)
-    said["treated"] = words.count(design.matches["treated_unit"].nunique())
-    said["comparison"] = words.count(design.matches["comparison_unit"].nunique())
+    said["treated"] = words.count(design.matches["unit_id"].nunique())
+    said["comparison"] = words.count(design.matches["match_id"].nunique())
     said["pairs"] = words.count(len(design.matches))
     return words.text("compared.matched", said)
 

@@ -37,6 +37,9 @@ def make_units(covariates: Sequence[str], *, markets: bool = True) -> pd.DataFra
             "treated": np.arange(n) < TREATED,
             "entry_month": np.full(n, 24252),
             "weight": np.ones(n),
+            "sampling_weight": np.ones(n),
+            "matched_set": np.full(n, -1),
+            "propensity": np.nan,
             "stratum": pd.Series([None] * n, dtype=object),
             "market": pd.Series(
                 [f"ZE0{k % 2}" if markets else None for k in range(n)], dtype=object
@@ -83,8 +86,8 @@ def make_design(
     matched = design_class not in (DesignClass.RANDOMISED, DesignClass.PANEL_DIFFERENCE)
     matches = pd.DataFrame(
         {
-            "treated_unit": np.repeat(np.arange(TREATED), 2),
-            "comparison_unit": np.arange(TREATED, n),
+            "unit_id": np.repeat(np.arange(TREATED), 2),
+            "match_id": np.arange(TREATED, n),
             "weight": 0.5,
         }
     )

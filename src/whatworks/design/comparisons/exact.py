@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from whatworks.design.comparison import Chosen, as_names, cells, chosen, on_line
+from whatworks.design.comparison import Chosen, as_names, cells, from_matches, on_line
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused
 
@@ -46,14 +46,14 @@ class Exact:
         """Choose comparisons without seeing any outcome."""
         cell = cells(candidates, self.on or candidates.names, what="Exact(on=...)")
         # Equal scores within a cell are all ties: everyone in the cell is a match.
-        pairs = on_line(np.zeros(cell.size), cell, candidates.treated, ratio=1)
-        if pairs.treated.size == 0:
+        matches = on_line(np.zeros(cell.size), cell, candidates, ratio=1)
+        if not matches.unit.size:
             raise DesignRefused(
                 what="exact comparisons",
                 needed="a treated unit with a comparison in its cell",
                 found=f"{int(candidates.treated.sum())} treated units, each alone in its cell",
                 remedy="match exactly on fewer covariates, or use nearest neighbours",
             )
-        return replace(
-            chosen(candidates, pairs, reason="no_comparison"), used=self.on or candidates.names
+        return from_matches(
+            candidates, matches, reason="no_comparison", used=self.on or candidates.names
         )

@@ -9,11 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from whatworks.design.comparison import Chosen, as_names, cells, chosen, on_line
+from whatworks.design.comparison import (
+    Chosen,
+    Matches,
+    arms_sought,
+    as_names,
+    by_arm,
+    cells,
+    from_matches,
+    on_line,
+)
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, choice
 from whatworks.stats.logit import CERTAIN, fit_logit
-from whatworks.stats.neighbours import Pairs, nearest_in_space, whiten
+from whatworks.stats.neighbours import nearest_in_space, whiten
 
 Floats = NDArray[np.float64]
 Metric = Literal["linear_propensity", "propensity", "mahalanobis"]
@@ -76,10 +85,9 @@ class NearestNeighbours:
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
         cell = cells(candidates, self.exact, what="exact")
-        treated, others = (np.flatnonzero(arm) for arm in (candidates.treated, ~candidates.treated))
         propensity = None
         if self.metric == "mahalanobis":
-            pairs = self._in_space(candidates, cell, treated, others)
+            matches = self._in_space(candidates, cell)
         else:
             linear = _log_odds(candidates)
             possible = np.abs(linear) < CERTAIN
@@ -87,24 +95,18 @@ class NearestNeighbours:
             score = propensity if self.metric == "propensity" else linear
             spread = float(score[possible].std(ddof=1)) if possible.sum() > 1 else np.nan
             reach = np.inf if self.caliper_sd is None else self.caliper_sd * spread
-            pairs = on_line(score, cell, candidates.treated, ratio=self.ratio, caliper=reach)
-        if pairs.treated.size == 0:
+            matches = on_line(score, cell, candidates, ratio=self.ratio, caliper=reach)
+        if not matches.unit.size:
             raise DesignRefused(
                 what="nearest neighbours",
                 needed="at least one treated unit with a comparison",
-                found=f"{treated.size} treated units, none with a comparison within reach",
+                found=f"{int(candidates.sought.sum())} units, none with a comparison within reach",
                 remedy="widen the caliper or match exactly on fewer covariates",
             )
         reason = "no_comparison" if self.caliper_sd is None else "no_match_in_caliper"
-        return chosen(candidates, pairs, reason=reason, propensity=propensity)
+        return from_matches(candidates, matches, reason=reason, propensity=propensity)
 
-    def _in_space(
-        self,
-        candidates: Candidates,
-        cell: NDArray[np.int64],
-        treated: NDArray[np.int64],
-        others: NDArray[np.int64],
-    ) -> Pairs:
+    def _in_space(self, candidates: Candidates, cell: NDArray[np.int64]) -> Matches:
         points = whiten(candidates.covariates, weight=candidates.weight)
         if not points.shape[1]:
             raise DesignRefused(
@@ -113,14 +115,18 @@ class NearestNeighbours:
                 found="none",
                 remedy="name covariates in the question, or use exact comparisons",
             )
-        return nearest_in_space(
-            points[treated],
-            points[others],
-            cell_treated=cell[treated],
-            cell_comparison=cell[others],
-            ratio=self.ratio,
-            caliper=np.inf if self.caliper_sd is None else self.caliper_sd,
-        )
+        found = {}
+        for arm in arms_sought(candidates):
+            mine, theirs = candidates.treated == arm, candidates.treated != arm
+            found[arm] = nearest_in_space(
+                points[mine],
+                points[theirs],
+                cell_treated=cell[mine],
+                cell_comparison=cell[theirs],
+                ratio=self.ratio,
+                caliper=np.inf if self.caliper_sd is None else self.caliper_sd,
+            )
+        return by_arm(candidates, found)
 
 
 def _log_odds(candidates: Candidates) -> Floats:

@@ -56,11 +56,12 @@ from whatworks.stats.matching import MatchedSets, abadie_imbens, matched_effect
 from whatworks.stats.neighbours import whiten
 from whatworks.stats.uncertainty import Covariance, Influence, Uncertainty, cluster_sums
 from whatworks.vocabulary import (
-    COMPARISON_UNIT,
     MARKET,
+    MATCH,
     PERSON,
+    SAMPLING,
     TREATED,
-    TREATED_UNIT,
+    UNIT,
     WEIGHT,
     Supply,
 )
@@ -192,10 +193,10 @@ class _Months:
         units = design.units
         covariates = units[list(design.covariates)].to_numpy(dtype=float)
         sets = MatchedSets(
-            treated=design.matches[TREATED_UNIT].to_numpy(),
-            comparison=design.matches[COMPARISON_UNIT].to_numpy(),
+            treated=design.matches[UNIT].to_numpy(),
+            comparison=design.matches[MATCH].to_numpy(),
             part=design.matches[WEIGHT].to_numpy(),
-            weight=units[WEIGHT].to_numpy(),
+            weight=units[SAMPLING].to_numpy(),
             is_treated=units[TREATED].to_numpy(),
         )
         return cls(

@@ -1,0 +1,70 @@
+"""Outcomes of the units of a design, read from the panel last: no choice can depend on them."""
+
+from __future__ import annotations
+
+import ibis
+import numpy as np
+import pandas as pd
+from ibis import _
+from numpy.typing import NDArray
+
+from whatworks.design.covariates import LONG_HISTORY
+from whatworks.design.parts import Outcomes
+from whatworks.design.question import Question
+from whatworks.indicators import Indicator
+from whatworks.panel.record import Panel
+from whatworks.vocabulary import MONTH, PERSON
+
+Floats = NDArray[np.float64]
+
+
+def open_outcomes(
+    panel: Panel, question: Question, indicator: Indicator, units: pd.DataFrame
+) -> Outcomes:
+    """Outcomes of the chosen units by month since entry, from before entry to the last horizon."""
+    entry = units["entry_month"].to_numpy()
+    earliest = int(entry.min()) - panel.first
+    reach = -question.placebo_months[0] if question.placebo_months else LONG_HISTORY
+    months = np.arange(-min(earliest, max(reach, 1)), question.months[-1] + 1)
+    persons, place = np.unique(units["person_id"].to_numpy(), return_inverse=True)
+    monthly = _monthly(panel, indicator, persons)
+    position = entry[:, None] - panel.first + months[None, :]
+    inside = (position >= 0) & (position < monthly.shape[1])
+    safe = np.clip(position, 0, monthly.shape[1] - 1)
+    values = np.where(inside, monthly[place[:, None], safe], np.nan)
+    if indicator.accumulates:
+        values = _accumulate(values, months)
+    if indicator.ever:
+        values = np.minimum(values, 1.0)
+    scale = 100.0 if indicator.unit == "pp" else 1.0
+    return Outcomes(
+        name=indicator.id,
+        unit=indicator.unit,
+        months=tuple(int(m) for m in months),
+        values=values * scale,
+        accumulates=indicator.accumulates,
+    )
+
+
+def _monthly(panel: Panel, indicator: Indicator, persons: NDArray[np.int64]) -> Floats:
+    """The indicator by person (rows, in the order given) and month of the panel (columns)."""
+    if indicator.monthly is None:
+        raise AssertionError(f"outcome {indicator.id} has no monthly expression")
+    wanted = ibis.memtable(pd.DataFrame({PERSON: persons, "row": np.arange(persons.size)}))
+    values = panel.table.select(PERSON, MONTH, value=indicator.monthly(panel))
+    rows = values.join(wanted, PERSON).filter(_.value.notnull())
+    columns = rows.select("row", MONTH, "value").to_pyarrow()
+    matrix = np.full((persons.size, panel.last - panel.first + 1), np.nan)
+    matrix[columns["row"].to_numpy(), columns[MONTH].to_numpy() - panel.first] = columns[
+        "value"
+    ].to_numpy()
+    return matrix
+
+
+def _accumulate(values: Floats, months: NDArray[np.int64]) -> Floats:
+    """Months accumulated from entry on, and before entry over the months that lead to it."""
+    result = np.zeros_like(values)
+    after, before = months > 0, months < 0
+    result[:, after] = np.cumsum(values[:, after], axis=1)
+    result[:, before] = np.cumsum(values[:, before][:, ::-1], axis=1)[:, ::-1]
+    return result
