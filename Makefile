@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint docs montecarlo corruption kills bench clean
+.PHONY: demo test lint docs montecarlo corruption kills search bench clean
 
 demo: $(READY)
 	$(BIN)/whatworks demo
@@ -31,7 +31,11 @@ corruption: $(READY)
 kills: $(READY)
 	WHATWORKS_KILLS=20 $(BIN)/pytest -q tests/unit/panel/test_build.py -k killed
 
-# walk, panel, xml_flux or link
+# New random cases for the property tests, until one fails or patience ends.
+search: $(READY)
+	HYPOTHESIS_PROFILE=search WHATWORKS_EXAMPLES=40 $(BIN)/pytest -n 2 -q tests/properties
+
+# walk, panel, xml_flux, link, match, optimal, pairwise or risk_sets
 BENCH ?= walk
 bench: $(READY)
 	$(BIN)/python benchmarks/$(BENCH).py

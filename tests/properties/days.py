@@ -48,6 +48,7 @@ class World:
     zones: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
     level: str = "zone"
     tightness: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    tells: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     def of(self, person: str) -> World:
         """The world with one person in it."""
@@ -121,6 +122,10 @@ def closed(world: World) -> list[Row]:
                 "days": days,
                 "open": end is None,
                 "dose": dose,
+                # Whether the source lost the person changes nothing to what a month's dose was.
+                "spread": max(start, last_day(world.coverage[source, kind][1]))
+                if end is None
+                else end,
             }
         )
     return rows
@@ -254,11 +259,12 @@ def spells(world: World) -> list[Row]:
 
 
 # --- months --------------------------------------------------------------------------------------
-def seen(world: World, kind: str, month: int) -> bool:
-    """Whether some source of the kind sees the person that month."""
+def seen(world: World, kind: str, code: str, month: int) -> bool:
+    """Whether some source that tells the state sees the person that month."""
     for source in SOURCES:
         first, last = world.coverage[source, kind]
-        if first <= month <= last and not _lost(world, source, kind, month):
+        tells = code in world.tells.get((source, kind), CODES[kind])
+        if tells and first <= month <= last and not _lost(world, source, kind, month):
             return True
     return False
 
@@ -306,7 +312,6 @@ def month_row(
     begin, stop = first_day(month).toordinal(), last_day(month).toordinal()
     row: Row = {}
     for kind, codes in CODES.items():
-        sees = seen(world, kind, month)
         inside = [
             s
             for s in told
@@ -314,8 +319,13 @@ def month_row(
             and any(begin <= d <= stop for d in days_of(s))
             and s["code"] in codes
         ]
-        row[kind] = int(bool(inside)) if sees else None
+        known = [code for code in codes if seen(world, kind, code, month)]
+        if any(s["code"] in known for s in inside):
+            row[kind] = 1
+        else:
+            row[kind] = 0 if len(known) == len(codes) else None
         for code in codes:
+            sees = code in known
             own = [s for s in inside if s["code"] == code]
             lengths = [
                 sum(d <= stop for d in days_of(s)) if s["days"] is None else s["days"] for s in own
@@ -343,7 +353,8 @@ def month_row(
 def _of_month(dose: Row, begin: int, stop: int) -> int:
     """Millionths of a dose on the days of a month that its row keeps, whole ones by each day's end."""
     whole = dose.get("whole", dose)
-    days, kept, total = days_of(whole), set(days_of(dose)), millionths(whole["dose"])
+    days = days_of({**whole, "end": whole.get("spread", whole["end"])})
+    kept, total = set(days_of(dose)), millionths(whole["dose"])
     return sum(
         total * (k + 1) // len(days) - total * k // len(days)
         for k, day in enumerate(days)

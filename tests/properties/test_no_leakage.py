@@ -189,8 +189,17 @@ RUNNING = replace(
 )
 
 
+LOST = replace(
+    NOTHING,
+    stays=(("t", "b", STATES.index(("employment", "cdi")), 0, 17, None, 2),),
+    blind=(("t", "b", "employment", 9),),
+)
+"""An open stay with a dose, whose source loses the person later on."""
+
+
 @settings(max_examples=12, deadline=None)
 @given(DRAWN, DRAWN, st.integers(0, MONTHS - 2))
+@example(LOST, NOTHING, 7)
 @example(TWO_PLACES, NOTHING, 3)
 @example(RUNNING, RUNNING, 2)
 def test_rows_up_to_a_month_do_not_know_what_comes_after(life: Life, other: Life, m: int) -> None:

@@ -80,6 +80,16 @@ def some_gaps(rng: Chance, most: int) -> dict[str, int]:
     return {s: rng.randint(0, most) for s in SOURCES if rng.random() < 0.3}
 
 
+def some_told(rng: Chance) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Codes that a source can tell of a kind, where they are not all of them."""
+    return {
+        (s, kind): tuple(rng.sample(codes, rng.randint(1, len(codes))))
+        for s in SOURCES
+        for kind, codes in CODES.items()
+        if rng.random() < 0.3
+    }
+
+
 def drawn(rng: Chance) -> World:
     """A world in which rows of every sort meet."""
     tight = [(place, JAN + k) for place in ("Z1", "Z2", "08", "74") for k in range(LAST)]
@@ -107,6 +117,7 @@ def drawn(rng: Chance) -> World:
         zones=ZONES,
         level=rng.choice(["zone", "departement"]),
         tightness={at: rng.choice([0.5, 2.0]) for at in tight if rng.random() < 0.4},
+        tells=some_told(rng),
     )
     return at_home(world)
 
@@ -119,7 +130,8 @@ def later(world: World, rng: Chance) -> World:
             kept = [r for r in getattr(world, part) if rng.random() < 0.8]
             new = [r for r in getattr(other, part) if r not in kept and rng.random() < 0.3]
             changes[part] = tuple(kept + new) or getattr(world, part)
-    for part in ("coverage", "tightness", "policies", "source_gap_days", "source_gap_months"):
+    parts = ("coverage", "tells", "tightness", "policies", "source_gap_days", "source_gap_months")
+    for part in parts:
         if rng.random() < 0.25:
             changes[part] = getattr(other, part)
     return at_home(replace(world, **changes))
@@ -156,7 +168,7 @@ def told(world: World) -> Records:
     return replace(
         made,
         coverage=tuple(
-            Coverage(source=s, kind=k, first=first, last=last)
+            Coverage(source=s, kind=k, first=first, last=last, codes=world.tells.get((s, k), ()))
             for (s, k), (first, last) in world.coverage.items()
         ),
         schemes=EVERY,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import and_, or_
 
 import ibis
 
@@ -233,36 +235,50 @@ def _finished(
     types = column_types(columns, places=COMMUNE in rows.columns)
     yield PERSON, rows[PERSON]
     yield MONTH, rows[MONTH]
-    seen = {kind: _seen(rows, columns.coverage, kind, blind=blind) for kind in columns.states}
+    tellers = {
+        (kind, code): tuple(c for c in columns.coverage if c.kind == kind and c.tells(code))
+        for kind, code in columns.numbered
+    }
+    sight = {told_by: _seen(rows, told_by, blind=blind) for told_by in set(tellers.values())}
+    seen = {state: sight[told_by] for state, told_by in tellers.items()}
     for kind, codes in columns.states.items():
         told = [ibis.coalesce(rows[state_column(kind, code)], 0) for code in codes]
-        any_code = ibis.greatest(*told) if len(told) > 1 else told[0]
-        yield kind, seen[kind].ifelse((any_code > 0).cast("int32"), ibis.null("int32"))
+        yield kind, _any_of(told, [seen[kind, code] for code in codes])
         for code, value in zip(codes, told, strict=True):
-            yield state_column(kind, code), seen[kind].ifelse(value, ibis.null("int32"))
+            yield state_column(kind, code), seen[kind, code].ifelse(value, ibis.null("int32"))
     for kind, code in columns.numbered:
         if (kind, code) in columns.schemes:
             name = scheme_column(kind, code)
-            yield name, seen[kind].ifelse(rows[name], ibis.null("string"))
+            yield name, seen[kind, code].ifelse(rows[name], ibis.null("string"))
     for kind, code in columns.numbered:
         if (kind, code) in columns.intensities:
             name = intensity_column(kind, code)
             dose = ibis.coalesce(rows[name], 0).cast("float64") / MILLION
-            yield name, seen[kind].ifelse(dose, ibis.null("float64"))
+            yield name, seen[kind, code].ifelse(dose, ibis.null("float64"))
     for name in (*map(measure_column, columns.measures), COMMUNE, ZONE, DEPARTEMENT, TIGHTNESS):
         if name in types:
             yield name, rows[name]
 
 
-def _seen(
-    rows: ibis.Table, coverage: tuple[Coverage, ...], kind: str, *, blind: bool
-) -> ibis.Value:
-    """Whether some source sees this kind, and this person, in the month of the row."""
+def _any_of(told: list[ibis.Value], seen: list[ibis.Value]) -> ibis.Value:
+    """In one of the states: 1 when one is seen, 0 when all are and none holds, else unknown."""
+    if all(sees is seen[0] for sees in seen):  # the same sources tell them all
+        any_told = ibis.greatest(*told) if len(told) > 1 else told[0]
+        return seen[0].ifelse((any_told > 0).cast("int32"), ibis.null("int32"))
+    known = [(value > 0) & sees for value, sees in zip(told, seen, strict=True)]
+    return ibis.cases(
+        (reduce(or_, known), ibis.literal(1, "int32")),
+        (reduce(and_, seen), ibis.literal(0, "int32")),
+        else_=ibis.null("int32"),
+    )
+
+
+def _seen(rows: ibis.Table, told_by: tuple[Coverage, ...], *, blind: bool) -> ibis.Value:
+    """Whether one of these sources sees this person in the month of the row."""
     seen: ibis.Value = ibis.literal(False)  # noqa: FBT003 - the start of a chain of ors
-    for c in coverage:
-        if c.kind == kind:
-            sees = rows[MONTH].between(c.first, c.last)
-            if blind:
-                sees = sees & ~ibis.coalesce(rows[_unseen_column(c)], False)
-            seen = seen | sees
+    for c in told_by:
+        sees = rows[MONTH].between(c.first, c.last)
+        if blind:
+            sees = sees & ~ibis.coalesce(rows[_unseen_column(c)], False)
+        seen = seen | sees
     return seen

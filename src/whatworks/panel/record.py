@@ -66,7 +66,8 @@ class Panel:
     -----
     *As of a month* means by the dates of what happened, within one reading of the files: nothing
     dated later changes a month's row, except a ``gap`` that the mapping bridges. The declared term
-    of a contract and the total dose of a stay count as known from its first day. What a later
+    of a contract and the total dose of a stay count as known from its first day; the dose of a stay
+    without an end is spread to the last day its source covers. What a later
     reading of the files revises (an end filled in afterwards) changes earlier rows, and a refreshed
     panel shows it.
     """

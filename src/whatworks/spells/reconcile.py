@@ -14,7 +14,18 @@ from whatworks.ledger import Ledger
 from whatworks.sources.engine import hold_table
 from whatworks.sources.records import Records
 from whatworks.spells.calendar import day_before, length, month_end, month_of, month_start
-from whatworks.spells.overlaps import DOSE, ROW, ROW_ID, STAY, TOLD, cut, exact_sum, merge
+from whatworks.spells.overlaps import (
+    DOSE,
+    ROW,
+    ROW_END,
+    ROW_ID,
+    ROW_START,
+    STAY,
+    TOLD,
+    cut,
+    exact_sum,
+    merge,
+)
 from whatworks.spells.record import OPEN_DAYS, Overlap, Spells
 from whatworks.spells.schemas import check_spells
 from whatworks.vocabulary import (
@@ -86,9 +97,9 @@ def reconcile(
     ledger = records.ledger
     if any(overlap.policy == "priority" for overlap in policies.values()):
         rows, before, ledger = _prioritised(records, rows, policies, before=before)
-        doses = None if doses is None else _cut_doses(doses, told, policies)
+        doses = None if doses is None else _cut_doses(records, doses, told, policies)
     elif doses is not None:
-        doses = _whole(doses)
+        doses = _whole(records, doses)
     gaps = {"": gap_days, **{s: n for s, n in records.gap_days.items() if n}}
     spells = Spells(
         records=records,
@@ -263,17 +274,33 @@ def _days(rows: ibis.Table) -> int:
     return int(total.execute()["days"].iloc[0])
 
 
-def _cut_doses(doses: ibis.Table, told: ibis.Table, policies: Mapping[str, Overlap]) -> ibis.Table:
+def _cut_doses(
+    records: Records, doses: ibis.Table, told: ibis.Table, policies: Mapping[str, Overlap]
+) -> ibis.Table:
     """Doses of the days that each row keeps."""
     ranked = _ranked(policies)
     pieces = cut(doses.filter(_[KIND].isin(ranked)), told.filter(_[KIND].isin(ranked)), policies)
-    cut_rows = pieces.mutate(intensity=pieces[TOLD]).select(*DOSE)
-    return ibis.union(_whole(doses.filter(~_[KIND].isin(ranked))), cut_rows)
+    row_end = _spread_until(records, pieces, start=pieces[ROW_START], end=pieces[ROW_END])
+    cut_rows = pieces.mutate(intensity=pieces[TOLD], row_end=row_end).select(*DOSE)
+    return ibis.union(_whole(records, doses.filter(~_[KIND].isin(ranked))), cut_rows)
 
 
-def _whole(doses: ibis.Table) -> ibis.Table:
+def _whole(records: Records, doses: ibis.Table) -> ibis.Table:
     """Doses of rows that keep all their days."""
-    return doses.mutate(row_start=doses[START], row_end=doses[END]).select(*DOSE)
+    row_end = _spread_until(records, doses, start=doses[START], end=doses[END])
+    return doses.mutate(row_start=doses[START], row_end=row_end).select(*DOSE)
+
+
+def _spread_until(
+    records: Records, rows: ibis.Table, *, start: ibis.Value, end: ibis.Value
+) -> ibis.Value:
+    """Last day over which a row's dose is spread.
+
+    For an open row that is where its source stops, whether or not it lost the person before: a
+    month's dose would else depend on a loss that came after it.
+    """
+    bound = ibis.greatest(_last_day(records, rows), start)
+    return rows[OPEN].ifelse(ibis.coalesce(bound, end), end)
 
 
 def _ranked(policies: Mapping[str, Overlap]) -> list[str]:

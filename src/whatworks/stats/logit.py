@@ -1,31 +1,22 @@
 r"""Logistic regression with one intercept per group, converged to machine precision.
 
-Maximises :math:`\sum_i w_i [d_i \eta_i - \log(1+e^{\eta_i})]` with
-:math:`\eta_i = \alpha_{g(i)} + x_i'\beta` by Newton's method. Groups are calendar months, hence many
-rows and few groups: the Hessian's block of intercepts is diagonal and is eliminated first, so that a
-step costs one pass over the rows.
+:math:`\ell(d, \eta) = d\eta - \log(1+e^{\eta})`, with score :math:`d - p` and curvature :math:`p(1-p)`
+where :math:`p = 1/(1+e^{-\eta})`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import pinvh
-from scipy.special import expit
+
+from whatworks.stats.binary import CERTAIN, fit_binary
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MAX_STEPS: Final = 60
-CONVERGED: Final = 1e-11
-"""Largest mean score left at the end: Newton doubles its digits at each step."""
-BLOCK: Final = 32_768
-"""Rows per block: what a core keeps near it."""
-CERTAIN: Final = 20.0
-"""Log-odds beyond which a fitted probability is 0 or 1 for every purpose."""
+__all__ = ["CERTAIN", "Logit", "LogitLink", "fit_logit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +43,18 @@ class Logit:
     separated: bool
 
 
+class LogitLink:
+    """Log-odds."""
+
+    def terms(self, eta: Floats, outcome: Floats) -> tuple[Floats, Floats, Floats]:
+        """Log-likelihood, its slope and minus its curvature, each of shape (n,)."""
+        # The probability of what happened, from the sign it would need: one exponential serves all.
+        sign = 2.0 * outcome - 1.0
+        toward = np.exp(np.minimum(-sign * eta, 700.0))
+        missed = toward / (1.0 + toward)
+        return -np.log1p(toward), sign * missed, missed / (1.0 + toward)
+
+
 def fit_logit(
     covariates: Floats, treated: NDArray[np.bool_], *, group: Ints, weight: Floats
 ) -> Logit:
@@ -73,94 +76,11 @@ def fit_logit(
     ----------
     McCullagh & Nelder (1989), Generalized Linear Models, §4.4.
     """
-    centre = np.average(covariates, axis=0, weights=weight)
-    spread = np.sqrt(np.average((covariates - centre) ** 2, axis=0, weights=weight))
-    spread = np.where(spread > 0, spread, 1.0)
-    n_groups = int(group.max()) + 1
-    totals: Floats = np.bincount(group, weights=weight, minlength=n_groups).astype(float)
-    share = np.bincount(group, weights=weight * treated, minlength=n_groups) / totals
-    alpha = np.log(share / (1 - share)) if np.all((share > 0) & (share < 1)) else np.zeros(n_groups)
-    beta = np.zeros(covariates.shape[1])
-    data = _Data(covariates, centre, spread, treated.astype(float), group, weight, n_groups)
-    terms, step, converged = data.pass_over(alpha, beta), 1.0, False
-    for _ in range(MAX_STEPS):
-        d_alpha, d_beta = terms.step()
-        ahead = data.pass_over(alpha + step * d_alpha, beta + step * d_beta)
-        if ahead.likelihood < terms.likelihood - 1e-9 * abs(terms.likelihood):
-            step /= 2  # overshot: the likelihood is concave, a shorter step climbs
-            continue
-        alpha, beta, terms, step = alpha + step * d_alpha, beta + step * d_beta, ahead, 1.0
-        if terms.largest_score(totals) < CONVERGED:
-            converged = True
-            break
-    slopes = beta / spread
-    linear = alpha[group] + (covariates - centre) @ slopes
+    found = fit_binary(LogitLink(), covariates, treated, group=group, weight=weight)
     return Logit(
-        slopes=slopes,
-        intercepts=alpha - centre @ slopes,
-        linear=linear,
-        converged=converged,
-        separated=bool((linear[treated] > CERTAIN).any()),
+        slopes=found.slopes,
+        intercepts=found.intercepts,
+        linear=found.linear,
+        converged=found.converged,
+        separated=bool((found.linear[treated] > CERTAIN).any()),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """Score and information at one point, intercepts apart."""
-
-    likelihood: float
-    score_group: Floats
-    score_slope: Floats
-    info_group: Floats
-    info_cross: Floats
-    info_slope: Floats
-
-    def step(self) -> tuple[Floats, Floats]:
-        """Newton step with the diagonal block of intercepts eliminated."""
-        safe = np.where(self.info_group > 0, self.info_group, np.inf)
-        ratio = self.info_cross / safe[:, None]
-        schur = self.info_slope - self.info_cross.T @ ratio
-        rhs = self.score_slope - ratio.T @ self.score_group
-        d_beta = pinvh(schur, rtol=1e-11) @ rhs if rhs.size else rhs
-        d_alpha = (self.score_group - self.info_cross @ d_beta) / safe
-        return d_alpha, d_beta
-
-    def largest_score(self, totals: Floats) -> float:
-        """Largest mean score over intercepts and slopes, which is zero at the maximum."""
-        both = np.concatenate([self.score_group / totals, self.score_slope / totals.sum()])
-        return float(np.abs(both).max())
-
-
-@dataclass(frozen=True, slots=True)
-class _Data:
-    covariates: Floats
-    centre: Floats
-    spread: Floats
-    treated: Floats
-    group: Ints
-    weight: Floats
-    n_groups: int
-
-    def pass_over(self, alpha: Floats, beta: Floats) -> _Terms:
-        """One pass over the rows in blocks: memory stays that of a block."""
-        k = beta.size
-        likelihood = 0.0
-        s_group, i_group = np.zeros(self.n_groups), np.zeros(self.n_groups)
-        s_slope, i_slope = np.zeros(k), np.zeros((k, k))
-        cross = np.zeros((self.n_groups, k))
-        for start in range(0, self.treated.size, BLOCK):
-            rows = slice(start, start + BLOCK)
-            x = (self.covariates[rows] - self.centre) / self.spread
-            g, d, w = self.group[rows], self.treated[rows], self.weight[rows]
-            eta = alpha[g] + x @ beta
-            p = expit(eta)
-            likelihood += float(w @ (d * eta - np.logaddexp(0, eta)))
-            score, info = w * (d - p), w * p * (1 - p)
-            s_group += np.bincount(g, weights=score, minlength=self.n_groups)
-            i_group += np.bincount(g, weights=info, minlength=self.n_groups)
-            s_slope += x.T @ score
-            weighted = x * info[:, None]
-            i_slope += x.T @ weighted
-            for j in range(k):
-                cross[:, j] += np.bincount(g, weights=weighted[:, j], minlength=self.n_groups)
-        return _Terms(likelihood, s_group, s_slope, i_group, cross, i_slope)

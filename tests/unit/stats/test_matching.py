@@ -149,7 +149,7 @@ def test_moments_and_effective_size() -> None:
     np.testing.assert_allclose(found.variance, [13, 2 / 9])  # a 0/1 column has p (1 - p)
     assert effective_size(np.ones(7)) == pytest.approx(7)
     constant = standardised_difference(
-        np.array([1.0, 1.0]), np.array([1.0, 0.5]), variance_treated=np.zeros(2)
+        np.array([1.0, 1.0]), np.array([1.0, 0.5]), variance=np.zeros(2)
     )
     assert constant[0] == 0
     assert np.isnan(constant[1])
