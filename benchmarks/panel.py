@@ -202,23 +202,12 @@ def main() -> int:
         table("pandas", given.naive, given)
     if not rows:
         return 1
-    # The first size has fixed costs to carry, so that growth is judged from size to size.
-    cost = [r["cpu"] for r in rows]
-    growth = [
-        (b - a) / (n - m)
-        for a, b, m, n in zip(cost, cost[1:], sizes_of(rows), sizes_of(rows)[1:], strict=False)
-    ]
-    spread = max(growth) / min(growth) - 1 if growth else 0.0
-    text = ", ".join(f"{MILLION * g:.2f}" for g in growth)
-    print(
-        f"CPU seconds for each million spells more, from size to size: {text}; spread {spread:.0%}"
-    )
-    return int(len(rows) < len(given.spells) or spread > 0.2)
-
-
-def sizes_of(rows: list[dict[str, float]]) -> list[float]:
-    """Spells of each size."""
-    return [row["spells"] for row in rows]
+    cost = [MILLION * row["cpu"] / row["spells"] for row in rows]
+    line = sum(cost) / len(cost)
+    off = [c / line - 1 for c in cost]
+    text = ", ".join(f"{o:+.0%}" for o in off)
+    print(f"one straight line: {line:.2f} CPU seconds per million spells; sizes off it by {text}")
+    return int(len(rows) < len(given.spells) or max(map(abs, off)) > 0.2)
 
 
 if __name__ == "__main__":

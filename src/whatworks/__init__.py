@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from whatworks.design import Design, Exact, NearestNeighbours, Outcomes, Question
     from whatworks.design.compare import compare
+    from whatworks.design.comparisons.kernel import KernelMatching
+    from whatworks.design.comparisons.pairs import PairMatching
+    from whatworks.design.comparisons.radius import RadiusMatching
+    from whatworks.design.identify import identify
+    from whatworks.design.nearness import Caliper
+    from whatworks.design.pathway import Pathway
+    from whatworks.design.propensity import Propensity
+    from whatworks.design.registry import COMPARISONS
     from whatworks.errors import WhatworksError
     from whatworks.estimate import (
         ESTIMATORS,
@@ -70,6 +78,14 @@ _HOME: Final = {
     ),
     "evidence": ("Benchmark", "Evidence", "weigh"),
     "report": ("Entry", "plot_balance", "plot_effects", "render", "render_collection"),
+    "design.comparisons.kernel": ("KernelMatching",),
+    "design.comparisons.pairs": ("PairMatching",),
+    "design.comparisons.radius": ("RadiusMatching",),
+    "design.identify": ("identify",),
+    "design.nearness": ("Caliper",),
+    "design.propensity": ("Propensity",),
+    "design.registry": ("COMPARISONS",),
+    "design.pathway": ("Pathway",),
     "errors": ("WhatworksError",),
     "ledger": ("Ledger",),
     "study": ("run",),
@@ -77,9 +93,11 @@ _HOME: Final = {
 _ROOM: Final = {name: room for room, names in _HOME.items() for name in names}
 
 __all__ = [
+    "COMPARISONS",
     "ESTIMATORS",
     "Assessment",
     "Benchmark",
+    "Caliper",
     "Claim",
     "Design",
     "Entry",
@@ -88,13 +106,18 @@ __all__ = [
     "Exact",
     "Gate",
     "Indicator",
+    "KernelMatching",
     "Ledger",
     "MatchedDifference",
     "NearestNeighbours",
     "Outcomes",
     "Overlap",
+    "PairMatching",
     "Panel",
+    "Pathway",
+    "Propensity",
     "Question",
+    "RadiusMatching",
     "Records",
     "SaturationContrast",
     "Spells",
@@ -108,6 +131,7 @@ __all__ = [
     "esf_counts",
     "examine",
     "expand",
+    "identify",
     "link",
     "measure",
     "open_panel",

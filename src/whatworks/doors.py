@@ -19,6 +19,16 @@ def dowhy() -> ModuleType:
     return import_module("dowhy")
 
 
+def dowhy_graph() -> ModuleType:
+    """Load the part of the engine that reads causal graphs."""
+    return import_module("dowhy.graph")
+
+
+def dowhy_identifier() -> ModuleType:
+    """Load the part of the engine that derives what must be held."""
+    return import_module("dowhy.causal_identifier.auto_identifier")
+
+
 def indicators() -> ModuleType:
     """Load the room that assesses indicators."""
     return import_module("whatworks.indicators")

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from whatworks.design import Design, Question, compare
 from whatworks.design.comparison import Comparison
+from whatworks.design.pathway import Pathway
 from whatworks.design.registry import COMPARISONS
 from whatworks.errors import StudyError, WhatworksError, suggestion
 from whatworks.estimate import ESTIMATORS
@@ -87,6 +88,8 @@ class StudyFile(_Strict):
     )
     gate: str | None = None
     """File of the reliability gate: thresholds, breaks, independent counts, waivers."""
+    graph: str | None = None
+    """File of a causal graph that every comparison must satisfy."""
     asked: tuple[str, ...] = ()
     """Indicators someone asked for as results: each is assessed, and its refusal printed."""
     truth: str | None = None
@@ -227,6 +230,7 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
     using: Comparison = build(COMPARISONS, study.comparison, what="comparison")
     methods: list[Estimator] = [build(ESTIMATORS, o, what="estimators") for o in study.estimators]
     gate = Gate.load(path.parent / study.gate) if study.gate else Gate.default()
+    graph = Pathway.load(path.parent / study.graph) if study.graph else None
     known = _truth(path.parent / study.truth) if study.truth else {}
     _check_outcomes(study, path.name)
     progress("reading the sources")
@@ -240,6 +244,7 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
         "study": fingerprint,
         "mapping": records.mapping_hash,
         **({"gate": _sha256(path.parent / study.gate)} if study.gate else {}),
+        **({"graph": _sha256(path.parent / study.graph)} if study.graph else {}),
         "employment_source": _employment_source(records),
         **{f"file:{f.name}": f.sha256 for f in records.files},
     }
@@ -253,6 +258,7 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
                 study=study,
                 using=using,
                 methods=methods,
+                graph=graph,
                 refusals=refusals,
                 known=known,
                 provenance=provenance,
@@ -305,6 +311,7 @@ def _entry(
     study: StudyFile,
     using: Comparison,
     methods: list[Estimator],
+    graph: Pathway | None,
     refusals: tuple[Refusal, ...],
     known: Mapping[tuple[str, str], Mapping[int, tuple[float, float]]],
     provenance: Mapping[str, str],
@@ -313,6 +320,8 @@ def _entry(
     design: Design = compare(
         gated.panel, question, using=using, gate=gated.gate, measured=gated.measured
     )
+    if graph is not None:
+        design = design.identified_by(graph)
     benchmarks = [
         Benchmark(code="truth", month=month, value=value, std_error=error)
         for month, (value, error) in known.get((question.treatment, question.outcome), {}).items()

@@ -76,6 +76,17 @@ class Versus(StrEnum):
     NEVER_IN_WINDOW = "never_in_window"
 
 
+CONDITIONS_ON_THE_FUTURE: Final = "conditions_on_the_future"
+"""Caution on a design whose comparisons were told apart by what became of them later."""
+
+
+class LaterStarts(StrEnum):
+    """What becomes of a comparison that starts later."""
+
+    KEEP = "keep"
+    CENSOR = "censor"
+
+
 class Estimand(StrEnum):
     """Over whom an effect is averaged."""
 

@@ -38,8 +38,8 @@ def weights(case: str) -> dict[str, NDArray[np.float64]]:
     written = pd.read_csv(HERE / case / "reference_weights.csv")
     found = {name: written[name].to_numpy(float) for name in written.columns.drop("id")}
     place = pd.Series(np.arange(len(written)), index=written["id"])
-    for label, pairs in pd.read_csv(HERE / case / "reference_pairs.csv").groupby("args"):
-        pairs = pairs.dropna(subset=["control"])
+    listed = pd.read_csv(HERE / case / "reference_pairs.csv").dropna(subset=["control"])
+    for label, pairs in listed.groupby("args"):
         sought, match = place[pairs["treated"]], place[pairs["control"].astype(int)]
         each = 1 / pairs.groupby("treated")["control"].transform("size").to_numpy()
         made = np.bincount(match, weights=each, minlength=len(written))
@@ -78,9 +78,7 @@ def measured(case: str, spec: str, sample: str) -> dict[str, NDArray[np.float64]
     x, arm = values(case, linear="linearlogit" in spec), treated(case)
     weight = np.ones(arm.size) if sample == "all" else weights(case)[spec]
     raw, found = compared(x, treated=arm, weights=(np.ones(arm.size), weight))
-    scale = spread(
-        raw.var_treated, raw.var_comparison, estimand=ESTIMANDS.get(spec, "ATT")
-    )
+    scale = spread(raw.var_treated, raw.var_comparison, estimand=ESTIMANDS.get(spec, "ATT"))
     return {
         "balance_mean_treated": found.mean_treated,
         "balance_mean_control": found.mean_comparison,

@@ -5,19 +5,30 @@ What comes in: a `Panel` and a `Question` (``compare.py``), or an ordinary table
 monthly risk sets in the engine; ``comparisons/`` holds the ways of choosing, one file each.
 """
 
-from whatworks.design.compare import compare
+from whatworks.design.compare import choose, compare
 from whatworks.design.comparisons.exact import Exact
+from whatworks.design.comparisons.kernel import KernelMatching
 from whatworks.design.comparisons.nearest import NearestNeighbours
+from whatworks.design.comparisons.pairs import PairMatching
+from whatworks.design.comparisons.radius import RadiusMatching
+from whatworks.design.nearness import Caliper
 from whatworks.design.parts import Outcomes, Population
+from whatworks.design.propensity import Propensity
 from whatworks.design.question import Question
 from whatworks.design.record import Design
 
 __all__ = [
+    "Caliper",
     "Design",
     "Exact",
+    "KernelMatching",
     "NearestNeighbours",
     "Outcomes",
+    "PairMatching",
     "Population",
+    "Propensity",
     "Question",
+    "RadiusMatching",
+    "choose",
     "compare",
 ]

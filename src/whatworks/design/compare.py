@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,20 +10,31 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whatworks.design.balance import population
 from whatworks.design.choosing import Kept, keep_chosen
-from whatworks.design.cohorts import RiskSets, risk_sets
+from whatworks.design.cohorts import Layout, RiskSets, risk_sets
 from whatworks.design.comparison import Comparison
 from whatworks.design.comparisons.nearest import NearestNeighbours
 from whatworks.design.covariates import LONG_HISTORY
-from whatworks.design.outcomes import open_outcomes
-from whatworks.design.parts import Candidates, Outcomes, encode, population
+from whatworks.design.histories import histories
+from whatworks.design.opening import attach
+from whatworks.design.parts import Candidates, Outcomes, encode
 from whatworks.design.question import Question
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
 from whatworks.indicators import Gate, Measured, assess, lookup
 from whatworks.ledger import Ledger
 from whatworks.panel.record import Panel
-from whatworks.vocabulary import MARKET, PERSON, WEIGHT, DesignClass, Supply
+from whatworks.vocabulary import (
+    CONDITIONS_ON_THE_FUTURE,
+    ENTRY_MONTH,
+    MARKET,
+    PERSON,
+    WEIGHT,
+    DesignClass,
+    Supply,
+    Versus,
+)
 
 Floats = NDArray[np.float64]
 
@@ -41,11 +53,12 @@ def compare(
     using: Comparison = _DEFAULT,
     gate: Gate | None = None,
     measured: Measured | None = None,
+    layouts: Sequence[Layout] = (),
 ) -> Design:
-    """Choose, for everyone who entered, the persons they are compared with.
+    """Choose, for everyone who entered, the persons they are compared with, then open outcomes.
 
-    Outcomes are read from the panel last, and only for the units chosen: no choice can depend
-    on them.
+    `choose`, then the seal, then `Design.open`: outcomes are read last, for the units chosen, from
+    the design as it was sealed. No choice can depend on them.
 
     Parameters
     ----------
@@ -55,6 +68,8 @@ def compare(
         How comparisons are chosen: any of `whatworks.COMPARISONS`.
     gate, measured
         As `whatworks.assess` takes them.
+    layouts : sequence of Layout
+        What `whatworks.lay_out` read of this panel for several questions at once.
 
     Returns
     -------
@@ -70,16 +85,46 @@ def compare(
         When nobody can be compared.
     """
     assess(panel, question.outcome, gate=gate, measured=measured).raise_if_refused()
+    return attach(choose(panel, question, using=using, layouts=layouts).sealed(), panel)
+
+
+def choose(
+    panel: Panel,
+    question: Question,
+    *,
+    using: Comparison = _DEFAULT,
+    layouts: Sequence[Layout] = (),
+) -> Design:
+    """Choose comparisons and stop there: a design whose outcomes nobody has opened.
+
+    Look at its balance, its overlap and who was left out; save it; then `Design.open` it.
+
+    Parameters
+    ----------
+    panel, question, using, layouts
+        As `compare` takes them.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    OptionError
+        When the question names a treatment, state or covariate the panel lacks.
+    DesignRefused
+        When nobody can be compared.
+    """
     indicator = lookup(question.outcome)
-    risk = risk_sets(panel, question, indicator)
-    people = panel.persons.order_by(PERSON).execute()
+    risk = risk_sets(panel, question, indicator, layouts=layouts)
+    people = risk.people
     attributes = _attributes(people, risk)
     values, names, complete = encode(attributes, [t.name for t in risk.attribute_terms])
     risk, values, ledger = _complete_only(risk, values, complete)
     weight = _survey_weight(people, risk)
     candidates = Candidates(
         treated=risk.treated,
-        cell=risk.entry,
+        cell=risk.cell,
         weight=weight,
         covariates=np.column_stack([risk.history, values]),
         names=(*(t.name for t in risk.history_terms), *names),
@@ -94,7 +139,8 @@ def compare(
         person=risk.person,
         market=None if markets is None else markets[_rows(people, risk)],
     )
-    outcomes = open_outcomes(panel, question, indicator, kept.units)
+    # A cell may be narrower than a month, of which the unit keeps its own.
+    kept.units[ENTRY_MONTH] = risk.entry[kept.rows]
     history = _history_months(panel, question, risk, chosen.used)
     return Design(
         question=question,
@@ -102,17 +148,30 @@ def compare(
         covariates=candidates.names,
         matches=kept.matches,
         fitted=kept.fitted,
-        outcomes=outcomes,
-        supplies=_supplies(kept, outcomes),
+        outcomes=Outcomes.unopened(
+            indicator.id,
+            unit=indicator.unit,
+            accumulates=indicator.accumulates,
+            n_units=len(kept.units),
+        ),
+        supplies=_supplies(kept),
         design_class=(
             DesignClass.MATCHED_LONG_HISTORY
             if history >= LONG_HISTORY
             else DesignClass.MATCHED_SHORT_HISTORY
         ),
-        population=population(candidates, chosen.propensity),
+        population=population(candidates, chosen),
         ledger=panel.ledger + kept.ledger,
         history_months=history,
+        history=histories(panel, kept.units),
+        cautions=_cautions(question),
     )
+
+
+def _cautions(question: Question) -> tuple[str, ...]:
+    """What a reader of this comparison must be told, whatever the checks say."""
+    future = question.versus == Versus.NEVER_IN_WINDOW
+    return (CONDITIONS_ON_THE_FUTURE,) if future else ()
 
 
 def _history_months(
@@ -141,22 +200,45 @@ def _rows(people: pd.DataFrame, risk: RiskSets) -> NDArray[np.int64]:
 
 
 def _attributes(people: pd.DataFrame, risk: RiskSets) -> pd.DataFrame:
-    """Attribute terms of each unit at risk, ages at entry."""
+    """Terms of each unit's person and place, ages at entry."""
     columns = {}
     for term in risk.attribute_terms:
+        if term.act == "place":
+            columns[term.name] = _pooled_places(risk, term.name)
+            continue
         known = people[term.base]
-        if not pd.api.types.is_numeric_dtype(known):
+        if term.act == "size":
+            known = known.map(known.value_counts())
+        elif not pd.api.types.is_numeric_dtype(known):
             known = _pooled_levels(known, name=term.base)
         column = known.iloc[_rows(people, risk)].reset_index(drop=True)
         columns[term.name] = (risk.entry - column) / 12 if term.act == "age" else column
     return pd.DataFrame(columns, index=pd.RangeIndex(risk.person.size))
 
 
+def _pooled_places(risk: RiskSets, name: str) -> pd.Series:
+    """Territories of few persons as one, so that no name points at somebody."""
+    places = risk.places[name]
+    pairs = pd.DataFrame({"place": places.codes, "person": risk.person}).drop_duplicates()
+    persons = pairs["place"].value_counts()
+    rare = [
+        level
+        for code, level in enumerate(places.categories)
+        if 0 < persons.get(code, 0) < FEWEST_PERSONS
+    ]
+    told = pd.Series(places.remove_unused_categories().astype(object))
+    pooled = told.where(~told.isin(rare), OTHER_LEVELS)
+    return _few_levels(pooled, name=name)
+
+
 def _pooled_levels(column: pd.Series, *, name: str) -> pd.Series:
     """Levels of few persons as one, so that no name of a level points at somebody."""
     counts = column.value_counts()
     rare = counts.index[counts < FEWEST_PERSONS]
-    pooled = column.where(~column.isin(rare), OTHER_LEVELS)
+    return _few_levels(column.where(~column.isin(rare), OTHER_LEVELS), name=name)
+
+
+def _few_levels(pooled: pd.Series, *, name: str) -> pd.Series:
     if pooled.nunique() > MOST_LEVELS:
         raise DesignRefused(
             what=f"covariate {name!r}",
@@ -187,6 +269,7 @@ def _complete_only(
         risk,
         person=risk.person[complete],
         entry=risk.entry[complete],
+        cell=risk.cell[complete],
         treated=risk.treated[complete],
         history=risk.history[complete],
     )
@@ -208,13 +291,11 @@ def _survey_weight(people: pd.DataFrame, risk: RiskSets) -> Floats:
     return weight[_rows(people, risk)]
 
 
-def _supplies(kept: Kept, outcomes: Outcomes) -> frozenset[Supply]:
+def _supplies(kept: Kept) -> frozenset[Supply]:
     units = kept.units
     supplies = {Supply.WEIGHTS, Supply.COVARIATES}
-    if kept.matches is not None:
+    if kept.matches is not None or (units["matched_set"] >= 0).all():
         supplies.add(Supply.MATCHES)
-    if outcomes.months[0] < 0:
-        supplies.add(Supply.PRE_MONTHS)
     if units["market"].notna().all() and units["market"].nunique() > 1:
         supplies.add(Supply.MARKETS)
     if units["person_id"].is_unique:

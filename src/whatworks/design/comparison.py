@@ -68,6 +68,11 @@ class Chosen:
     used: tuple[str, ...] | None = None
     lost: Mapping[str, Bools] = field(default_factory=dict)
 
+    @property
+    def linked(self) -> bool:
+        """Whether it says who is compared with whom, by pairs or by sets."""
+        return self.matches is not None or self.matched_set is not None
+
 
 class Comparison(Protocol):
     """Frozen options and one act."""

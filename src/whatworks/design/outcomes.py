@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import ibis
 import numpy as np
 import pandas as pd
 from ibis import _
 from numpy.typing import NDArray
 
+from whatworks.design.censoring import follow_comparisons
 from whatworks.design.covariates import LONG_HISTORY
 from whatworks.design.parts import Outcomes
 from whatworks.design.question import Question
+from whatworks.errors import DesignRefused
 from whatworks.indicators import Indicator
 from whatworks.panel.record import Panel
-from whatworks.vocabulary import MONTH, PERSON
+from whatworks.vocabulary import ENTRY_MONTH, MONTH, PERSON, TREATED, Kind, LaterStarts
+
+if TYPE_CHECKING:
+    from whatworks.design.record import Design
 
 Floats = NDArray[np.float64]
 
@@ -37,13 +44,53 @@ def open_outcomes(
     if indicator.ever:
         values = np.minimum(values, 1.0)
     scale = 100.0 if indicator.unit == "pp" else 1.0
+    followed = None
+    if question.later_starts == LaterStarts.CENSOR:
+        followed = follow_comparisons(panel, question, units, months=tuple(months))
     return Outcomes(
         name=indicator.id,
         unit=indicator.unit,
         months=tuple(int(m) for m in months),
         values=values * scale,
         accumulates=indicator.accumulates,
+        weights=None if followed is None else followed.weights,
+        followed=None if followed is None else followed.months,
     )
+
+
+def check_persons(panel: Panel, design: Design) -> None:
+    """Refuse a panel that is not the one a design was chosen from, or a refresh of it.
+
+    Raises
+    ------
+    DesignRefused
+        When the design was made from a table, a person is absent from the panel, or a treated unit
+        is in no accompaniment in its month of entry.
+    """
+    if design.history is None:
+        raise DesignRefused(
+            what="opening of outcomes",
+            needed="a design chosen from a panel",
+            found="one made from a table",
+            remedy="bring the outcomes with the table",
+        )
+    units = design.units
+    wanted = ibis.memtable(pd.DataFrame({PERSON: np.unique(units[PERSON])}))
+    absent = int(wanted.anti_join(panel.persons, PERSON).count().execute())
+    entries = units.loc[units[TREATED], [PERSON, ENTRY_MONTH]].drop_duplicates()
+    # Where a length of stay is the treatment, entry is counted from the month that tells it.
+    entries[ENTRY_MONTH] -= design.question.landmark[1]
+    entered = panel.table.filter(_[Kind.ACCOMPANIMENT] > 0).select(
+        PERSON, **{ENTRY_MONTH: _[MONTH]}
+    )
+    unseen = int(ibis.memtable(entries).anti_join(entered, [PERSON, ENTRY_MONTH]).count().execute())
+    if absent or unseen:
+        raise DesignRefused(
+            what="panel",
+            needed="the panel the design was chosen from, or one refreshed from it",
+            found=f"{absent} persons it does not hold, {unseen} entries it does not show",
+            remedy="open the design on its own panel, or choose again on this one",
+        )
 
 
 def _monthly(panel: Panel, indicator: Indicator, persons: NDArray[np.int64]) -> Floats:

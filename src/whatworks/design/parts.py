@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.stats.balance import moments
 from whatworks.vocabulary import Estimand
 
 Floats = NDArray[np.float64]
@@ -34,8 +33,14 @@ class Outcomes:
     accumulates : bool
         True when the value at h months sums months 1 to h (before entry: from there to entry).
     weights : ndarray of shape (n_units, n_months) or None
-        What a unit stands for beyond itself in each month, once others were censored; 0 from the
-        month in which it is censored itself. None when nobody is.
+        How many a unit stands for in each month, itself included, once others were censored; 0 from
+        the month in which it is censored itself; 1 for those who entered. None when nobody is.
+        It multiplies the weight the design gives a unit, and an arm's products are brought to one
+        over everyone of that arm who is followed: within a matched set, who is left would stand for
+        the set only, and sets with nobody left would be lost. A month in which an arm has no weight
+        left has no effect (NaN).
+    followed : DataFrame or None
+        Who is still followed, by month: see `whatworks.design.censoring.Followed`.
     """
 
     name: str
@@ -44,34 +49,75 @@ class Outcomes:
     values: Floats
     accumulates: bool = False
     weights: Floats | None = None
+    followed: pd.DataFrame | None = None
+
+    @classmethod
+    def unopened(cls, name: str, *, unit: str, n_units: int, accumulates: bool = False) -> Outcomes:
+        """Outcomes of a design that nobody has looked at: a name, and no value."""
+        values = np.empty((n_units, 0))
+        return cls(name=name, unit=unit, months=(), values=values, accumulates=accumulates)
+
+    @property
+    def opened(self) -> bool:
+        """Whether any outcome was read."""
+        return bool(self.months)
+
+    def of(self, rows: NDArray[np.int64]) -> Outcomes:
+        """Outcomes of some units, in the order asked."""
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, values=self.values[rows], weights=weights)
 
     def at(self, month: int) -> Floats:
         """Column of one month, shape (n_units,)."""
         return np.asarray(self.values[:, self.months.index(month)])
 
+    def counted(self, month: int) -> Floats:
+        """What each unit counts in one month: 0 where not observed or censored, shape (n_units,)."""
+        seen = ~np.isnan(self.at(month))
+        if self.weights is None:
+            return seen.astype(float)
+        return np.asarray(seen * self.weights[:, self.months.index(month)])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
-    """Everyone the comparison was chosen from, as moments: what balance was before choosing.
+    """Everyone the comparison was chosen from, as moments, and what the choice made of them.
 
     Parameters
     ----------
-    moments : DataFrame
-        ``covariate, mean_treated, mean_comparison, var_treated, var_comparison``.
+    balance : DataFrame
+        One row per covariate and sample: ``covariate, sample`` (``before`` or ``after`` choosing),
+        ``mean_treated, mean_comparison, var_treated, var_comparison, smd, variance_ratio, ks,
+        ecdf_mean``, defined in ``stats/balance.py``. The SMD divides by the standard deviation
+        before choosing of those over whom the effect is averaged.
+    left_out : DataFrame
+        Those sought for and left out beside those kept: ``arm, covariate, n_kept, n_left_out,
+        mean_kept, mean_left_out, smd``; means of fewer than eleven units are NaN.
     score_bins : ndarray of shape (n_bins + 1,)
         Edges of the propensity histogram; empty when no score was fitted.
     score_treated, score_comparison : ndarray of shape (n_bins,)
-        Weighted shares of each arm per bin.
+        Weighted shares of each arm per bin, before choosing.
+    score_treated_after, score_comparison_after : ndarray of shape (n_bins,)
+        After.
+    support : tuple of (float, float)
+        Lowest and highest score that both arms reach; NaN without a score.
     n_treated, n_comparison : int
         Units before choosing.
+    n_supported : tuple of (int, int)
+        Of them, treated and comparison units within the support.
     """
 
-    moments: pd.DataFrame
+    balance: pd.DataFrame
+    left_out: pd.DataFrame
     score_bins: Floats
     score_treated: Floats
     score_comparison: Floats
+    score_treated_after: Floats
+    score_comparison_after: Floats
+    support: tuple[float, float]
     n_treated: int
     n_comparison: int
+    n_supported: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,52 +153,6 @@ class Candidates:
         if self.estimand == Estimand.ATC:
             return ~self.treated
         return np.ones(self.treated.size, dtype=bool)
-
-
-def population(candidates: Candidates, score: Floats | None) -> Population:
-    """Moments and score histogram of the candidates.
-
-    Parameters
-    ----------
-    candidates : Candidates
-    score : ndarray of shape (n,) or None
-        Propensity, between 0 and 1.
-    """
-    arms = (candidates.treated, ~candidates.treated)
-    by_arm = [moments(candidates.covariates[arm], weight=candidates.weight[arm]) for arm in arms]
-    table = pd.DataFrame(
-        {
-            "covariate": list(candidates.names),
-            "mean_treated": by_arm[0].mean,
-            "mean_comparison": by_arm[1].mean,
-            "var_treated": by_arm[0].variance,
-            "var_comparison": by_arm[1].variance,
-        }
-    )
-    bins = np.empty(0) if score is None else _bins(score)
-    shares = [np.empty(0), np.empty(0)]
-    if score is not None:
-        known = ~np.isnan(score)
-        shares = [
-            np.histogram(score[arm & known], bins=bins, weights=candidates.weight[arm & known])[0]
-            / candidates.weight[arm].sum()
-            for arm in arms
-        ]
-    return Population(
-        moments=table,
-        score_bins=bins,
-        score_treated=shares[0],
-        score_comparison=shares[1],
-        n_treated=int(arms[0].sum()),
-        n_comparison=int(arms[1].sum()),
-    )
-
-
-def _bins(score: Floats) -> Floats:
-    """Twenty bins from 0 to a round number at or above the greatest probability."""
-    top = float(np.nanmax(score, initial=0.0))
-    step = 10.0 ** np.floor(np.log10(top)) if top > 0 else 1.0
-    return np.linspace(0, min(1.0, np.ceil(top / step) * step), 21)
 
 
 def encode(table: pd.DataFrame, names: Sequence[str]) -> tuple[Floats, tuple[str, ...], Bools]:

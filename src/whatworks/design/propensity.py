@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.special import expit, logit, ndtr
 from whatworks.design.learning import crossed, folds_of, learner_named
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, choice
+from whatworks.stats.binary import Link
 from whatworks.stats.fitted import FittedScore
 from whatworks.stats.logit import CERTAIN, Logit, LogitLink, fit_logit
 from whatworks.stats.probit import Probit, ProbitLink, fit_probit
@@ -23,7 +25,10 @@ Bools = NDArray[np.bool_]
 Scalar = TypeVar("Scalar", bound=np.generic)
 Discard = Literal["none", "treated", "untreated", "both"]
 
-REGRESSIONS: Final = {"logit": (fit_logit, LogitLink()), "probit": (fit_probit, ProbitLink())}
+REGRESSIONS: Final[Mapping[str, Callable[..., Logit | Probit]]] = MappingProxyType(
+    {"logit": fit_logit, "probit": fit_probit}
+)
+LINKS: Final[Mapping[str, Link]] = MappingProxyType({"logit": LogitLink(), "probit": ProbitLink()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,15 +190,16 @@ class Propensity:
                 out = part == fold
                 linear[out] = self._outside(candidates, rows & ~out, out)
             return linear, None
-        fit, link = REGRESSIONS[self.model]
         treated, weight = candidates.treated[rows], candidates.weight[rows]
         group = _numbered(candidates.cell[rows])
-        found = fit(candidates.covariates[rows], treated, group=group, weight=weight)
+        found = REGRESSIONS[self.model](
+            candidates.covariates[rows], treated, group=group, weight=weight
+        )
         _refuse(found)
         linear[rows] = found.linear
-        _, score, curvature = link.terms(found.linear, treated.astype(float))
+        _, score, curvature = LINKS[self.model].terms(found.linear, treated.astype(float))
         equation = FittedScore(
-            basis=_standardised(candidates.covariates, rows),
+            basis=_standardised(candidates.covariates, rows, found),
             group=_spread(group, rows),
             score=_spread(weight * score, rows),
             curvature=_spread(weight * curvature, rows),
@@ -207,7 +213,7 @@ class Propensity:
         if not rows.any():
             return np.full(int(out.sum()), np.nan)
         months = np.unique(candidates.cell[rows])
-        found = REGRESSIONS[self.model][0](
+        found = REGRESSIONS[self.model](
             candidates.covariates[rows],
             candidates.treated[rows],
             group=np.searchsorted(months, candidates.cell[rows]),
@@ -245,11 +251,11 @@ def _numbered(cell: Ints) -> Ints:
     return np.unique(cell, return_inverse=True)[1].astype(np.int64)
 
 
-def _standardised(values: Floats, rows: Bools) -> Floats:
+def _standardised(values: Floats, rows: Bools, found: Logit | Probit) -> Floats:
     """Covariates on one scale, in which an information matrix is well conditioned; 0 elsewhere."""
-    among = values[rows]
-    spread = among.std(axis=0)
-    scaled = (among - among.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    scaled = values[rows]
+    scaled -= found.centre
+    scaled /= found.spread
     return _spread(scaled, rows)
 
 

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whatworks import doors
+from whatworks.design.balance import arms, balance_by_market, overlap, population
 from whatworks.design.choosing import frame_of_units, keep_chosen
 from whatworks.design.comparison import Comparison, as_names
-from whatworks.design.parts import Candidates, Outcomes, Population, population
+from whatworks.design.identify import identify
+from whatworks.design.opening import fixed, opened
+from whatworks.design.parts import Candidates, Outcomes, Population
+from whatworks.design.pathway import Pathway
 from whatworks.design.question import Question
+from whatworks.design.saved import content_of, fields_of
 from whatworks.design.schemas import check_units
+from whatworks.design.seal import Seal, read, write
 from whatworks.design.table import Columns, Tabled, read_cross_section, read_panel
-from whatworks.errors import DesignRefused
+from whatworks.errors import DesignRefused, choice
+from whatworks.indicators import Gate, Measured
 from whatworks.ledger import Ledger
+from whatworks.panel.record import Panel
 from whatworks.stats.fitted import FittedScore
 from whatworks.vocabulary import ENTRY_MONTH, MARKET, PERSON, TREATED, WEIGHT, DesignClass, Supply
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
 
@@ -48,6 +62,15 @@ class Design:
         Months of history before entry on which treated and comparison were aligned.
     fitted : tuple of FittedScore
         Estimating equations behind weights or propensity, rows as the units.
+    history : DataFrame or None
+        ``state, month, treated, comparison, smd``: share of each arm in each kind of state, by
+        month before entry; None where no panel was read.
+    seal : Seal or None
+        When the design was fixed and what it was; None where nothing attests it.
+    graph : Pathway or None
+        Causal graph under which the covariates identify the effect, once declared.
+    cautions : tuple of str
+        What a reader must be told of the comparison itself, e.g. ``"conditions_on_the_future"``.
     """
 
     question: Question
@@ -61,6 +84,10 @@ class Design:
     ledger: Ledger
     history_months: int = 0
     fitted: tuple[FittedScore, ...] = ()
+    history: pd.DataFrame | None = None
+    seal: Seal | None = None
+    graph: Pathway | None = None
+    cautions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_units(self.units, covariates=self.covariates, n_outcomes=len(self.outcomes.values))
@@ -236,6 +263,22 @@ class Design:
             weight=self.units[WEIGHT].to_numpy(),
         )
 
+    def identified_by(self, graph: Pathway) -> Design:
+        """The same design under a causal graph its covariates satisfy.
+
+        Parameters
+        ----------
+        graph : Pathway
+
+        Raises
+        ------
+        DesignRefused
+            When a confounder of the graph is not held, or a collider or something that comes after
+            entry is; names it.
+        """
+        identify(self.covariates, graph).raise_if_unidentified()
+        return replace(self, graph=graph)
+
     def matched(self, *, using: Comparison, estimand: str | None = None) -> Design:
         """Design in which each unit sought for has its comparisons, or each unit its weight.
 
@@ -279,9 +322,147 @@ class Design:
             matches=found.matches,
             fitted=found.fitted,
             ledger=found.ledger,
-            outcomes=replace(self.outcomes, values=self.outcomes.values[found.rows]),
-            supplies=kept | {Supply.WEIGHTS} | ({Supply.MATCHES} if chosen.matches else set()),
+            outcomes=self.outcomes.of(found.rows),
+            supplies=kept | {Supply.WEIGHTS} | ({Supply.MATCHES} if chosen.linked else set()),
             # Matching compares levels: what made a panel's differences credible is not used.
             design_class=DesignClass.RANDOMISED if drawn else compared,
-            population=population(candidates, chosen.propensity),
+            population=population(candidates, chosen),
+            seal=None,
         )
+
+    def balance(self, *, by: str | None = None) -> pd.DataFrame:
+        """Balance of every covariate between the arms.
+
+        Parameters
+        ----------
+        by : str, optional
+            ``"market"``: after choosing, within each market.
+
+        Returns
+        -------
+        DataFrame
+            As `Population.balance`: one row per covariate before and after choosing. By market,
+            ``market, n_treated, n_comparison`` stand first, and measures are NaN where an arm holds
+            fewer than eleven persons.
+        """
+        if by is None:
+            return self.population.balance.copy()
+        choice(by, (MARKET,), what="by")
+        return balance_by_market(
+            self.units, self.population, self.covariates, estimand=self.question.estimand
+        )
+
+    def arms(self) -> pd.DataFrame:
+        """Size of each arm: ``arm, n_before, n_units, n_persons, effective_size, common_support``."""
+        return arms(self.units, self.population)
+
+    def overlap(self) -> pd.DataFrame:
+        """Histogram of the probability of entering in each arm, before and after choosing.
+
+        Returns
+        -------
+        DataFrame
+            ``score_from, score_to, treated, comparison, treated_after, comparison_after``: weighted
+            shares; no row where the comparison fits no score.
+        """
+        return overlap(self.population)
+
+    def left_out(self) -> pd.DataFrame:
+        """Those for whom no comparison was found, beside those for whom one was.
+
+        Returns
+        -------
+        DataFrame
+            ``arm, covariate, n_kept, n_left_out, mean_kept, mean_left_out, smd``, furthest first.
+        """
+        size = self.population.left_out["smd"].abs()
+        order = size.sort_values(ascending=False, kind="stable", na_position="last").index
+        return self.population.left_out.loc[order].reset_index(drop=True)
+
+    def flow(self) -> pd.DataFrame:
+        """Every step from the files to the units, with what it left behind and why."""
+        return self.ledger.frame()
+
+    def plot(self, kind: str = "balance", *, ax: Axes | None = None) -> Axes:
+        """One figure of the design, on matplotlib axes.
+
+        Parameters
+        ----------
+        kind : str
+            ``"balance"`` (love plot), ``"overlap"``, ``"history"`` or ``"flow"``.
+        ax : matplotlib Axes, optional
+            By default those of a new figure, at ``ax.figure``.
+        """
+        axes: Axes = doors.report().plot_design(self, kind, ax=ax)
+        return axes
+
+    def sealed(self, *, date: str | None = None) -> Design:
+        """The design with the seal of its content; one sealed already keeps its seal.
+
+        Parameters
+        ----------
+        date : str, optional
+            ``YYYY-MM-DD``; by default today's, UTC.
+
+        Raises
+        ------
+        DesignRefused
+            When its content is no longer what was sealed.
+        """
+        return fixed(self, date=date)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the design, without any outcome, into a new folder, whole or not at all.
+
+        Parameters
+        ----------
+        folder : path
+            Must not exist, or be empty. Receives ``units.parquet``, ``matches.parquet`` where there
+            are pairs, ``fitted.npz`` where a score was fitted, and ``design.json`` with the seal.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        OptionError
+            When the place cannot be written or holds files.
+        """
+        sealed = self.sealed()
+        return write(content_of(sealed), cast("Seal", sealed.seal), folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Design:
+        """Design written by `save`, its outcomes not opened.
+
+        Raises
+        ------
+        OptionError
+            When a file is missing or cannot be read.
+        DesignRefused
+            When a file is not as it was sealed; names it.
+        """
+        content, seal = read(folder)
+        return cls(**fields_of(content), seal=seal)
+
+    def open(
+        self, panel: Panel, *, gate: Gate | None = None, measured: Measured | None = None
+    ) -> Design:
+        """The design, sealed, with the outcomes of its units.
+
+        Parameters
+        ----------
+        panel : Panel
+        gate, measured
+            As `whatworks.assess` takes them.
+
+        Raises
+        ------
+        IndicatorRefused
+            When the outcome may not be published from this panel.
+        DesignRefused
+            When outcomes are there already, the panel does not hold these persons or their
+            entries, or the design is not what was sealed.
+        """
+        return opened(self, panel, gate=gate, measured=measured)

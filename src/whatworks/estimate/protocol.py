@@ -24,6 +24,8 @@ class Estimator(Protocol):
 
 _LIFTED_BY = {
     Supply.MATCHES: "match the design first, with design.matched(using=...)",
+    Supply.WEIGHTS: "match or weight the design first, with design.matched(using=...)",
+    Supply.COVARIATES: "name covariates known before entry",
     Supply.PRE_MONTHS: "bring outcomes of the months before entry",
     Supply.NEVER_TREATED: "bring units never treated",
     Supply.INDEPENDENT_UNITS: "choose errors='person': the same persons appear in several units",
@@ -38,7 +40,15 @@ def require(design: Design, needs: frozenset[Supply], *, method: str) -> None:
     Raises
     ------
     DesignRefused
+        Also while outcomes are not opened.
     """
+    if not design.outcomes.opened:
+        raise DesignRefused(
+            what=method,
+            needed="a design whose outcomes are opened",
+            found="one whose outcomes nobody has read",
+            remedy="look at the design, then open it on its panel with design.open(panel)",
+        )
     missing = sorted(needs - design.supplies)
     if missing:
         raise DesignRefused(

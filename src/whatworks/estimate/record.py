@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from whatworks import doors
 from whatworks.errors import OptionError
 from whatworks.ledger import Ledger
+from whatworks.stats.bands import FEW_CLUSTERS, critical_value, multiplier_critical_value
 from whatworks.stats.intervals import wald
-from whatworks.stats.uncertainty import Uncertainty
+from whatworks.stats.uncertainty import Influence, Uncertainty
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +29,8 @@ EFFECT_COLUMNS: Final = (
     "std_error",
     "conf_low",
     "conf_high",
+    "band_low",
+    "band_high",
     "p_value",
     "unit",
     "n_treated",
@@ -48,8 +51,9 @@ class Estimate:
     effects : DataFrame
         One row per effect: ``term`` (what is estimated: ``att``, ``direct``, ``spillover``,
         ``total``), ``cohort`` (entry month, or -1 for all), ``month`` (since entry), ``group``
-        (``all``, or a saturation), ``estimate, std_error, conf_low, conf_high, p_value`` (95 %,
-        two-sided), ``unit``, ``n_treated, n_comparison``.
+        (``all``, a group, or a saturation), ``estimate, std_error, conf_low, conf_high`` (95 %, of this effect
+        alone), ``band_low, band_high`` (95 %, of the whole curve it is on), ``p_value`` (two-sided),
+        ``unit``, ``n_treated, n_comparison``.
     uncertainty : Uncertainty
         Terms in the order of the rows of ``effects``.
     extras : mapping
@@ -128,8 +132,13 @@ def effects_table(
     *,
     unit: str,
     df: float = np.inf,
+    influence: Influence | None = None,
+    along: str = "month",
 ) -> pd.DataFrame:
     """Tidy effects from points and their covariance: the one place where a row is made.
+
+    Bands are joint over the months of one term, cohort and group: over those from entry on, and apart
+    over those before it, which answer another question. They are never narrower than intervals.
 
     Parameters
     ----------
@@ -140,16 +149,45 @@ def effects_table(
     unit : str
     df : float
         Degrees of freedom of the interval.
+    influence : Influence, optional
+        Where the covariance comes from; with fewer than 40 clusters the band is also read off their
+        signs, and the wider one kept.
+    along : str
+        What a band is joint over: ``"month"``, or ``"group"`` for a curve of quantiles.
     """
     variance = np.diag(covariance)
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
     interval = wald(estimate, error, df=df)
-    frame = pd.DataFrame(list(terms)).assign(
+    frame = pd.DataFrame(list(terms))
+    reach = np.full(error.size, np.nan)
+    apart = [c for c in ("term", "cohort", "month", "group") if c != along]
+    keys = [frame[c] for c in apart] + [frame["month"] >= 0]
+    for rows in frame.groupby(keys, sort=False).indices.values():
+        curve = rows[np.isfinite(error[rows]) & np.isfinite(estimate[rows])]
+        if curve.size:
+            reach[curve] = _critical(covariance, curve, df=df, influence=influence)
+    frame = frame.assign(
         estimate=estimate,
         std_error=error,
         conf_low=interval.low,
         conf_high=interval.high,
+        band_low=estimate - reach * error,
+        band_high=estimate + reach * error,
         p_value=interval.p_value,
         unit=unit,
     )
     return frame[list(EFFECT_COLUMNS)]
+
+
+def _critical(
+    covariance: NDArray[np.float64],
+    curve: NDArray[np.intp],
+    *,
+    df: float,
+    influence: Influence | None,
+) -> float:
+    """Standard errors on each side of the band of one curve."""
+    normal = critical_value(covariance[np.ix_(curve, curve)], df=df)
+    if influence is None or not 1 < influence.cluster.size < FEW_CLUSTERS:
+        return normal
+    return max(normal, multiplier_critical_value(influence.values[:, curve]))

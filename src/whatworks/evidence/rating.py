@@ -31,6 +31,7 @@ ESTABLISHED_FROM: Final = 3
 SUGGESTED_FROM: Final = 2
 
 _DEDUCTIONS: Final = {
+    "identification": ("identification", 2, ("missing",)),
     "balance": ("imbalance", 1, ("smd",)),
     "overlap": ("weak_overlap", 1, ("matched_share",)),
     "placebo": ("placebo_failed", 2, ()),

@@ -16,6 +16,8 @@ from whatworks.evidence.checks import (
     attrition,
     balance,
     clusters,
+    future,
+    identification,
     multiplicity,
     overlap,
     placebo,
@@ -29,6 +31,8 @@ from whatworks.indicators import Assessment, Refusal
 from whatworks.vocabulary import MARKET, SATURATION, Conclusion, DesignClass, Impact
 
 CHECKS: Final = (
+    identification,
+    future,
     balance,
     overlap,
     placebo,

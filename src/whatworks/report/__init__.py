@@ -7,7 +7,14 @@ a page looks up its words by key and an absent key is an error.
 """
 
 from whatworks.report.collection import Entry, render_collection
-from whatworks.report.pictures import plot_balance, plot_effects
+from whatworks.report.pictures import plot_balance, plot_design, plot_effects
 from whatworks.report.render import render
 
-__all__ = ["Entry", "plot_balance", "plot_effects", "render", "render_collection"]
+__all__ = [
+    "Entry",
+    "plot_balance",
+    "plot_design",
+    "plot_effects",
+    "render",
+    "render_collection",
+]

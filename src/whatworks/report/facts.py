@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -46,8 +47,10 @@ def _covariate(words: Words, _: Scale, value: str | int | float) -> str:
     return names.covariate(words, str(value))
 
 
-def _covariates(words: Words, _: Scale, value: str | int | float) -> str:
-    return words.series([names.covariate(words, n.strip()) for n in str(value).split(",")])
+def _nodes(words: Words, _: Scale, value: str | int | float) -> str:
+    """Nodes of a causal graph, which bring their own words in both languages."""
+    labels = json.loads(str(value))[words.lang]
+    return words.series([f"{label[:1].lower()}{label[1:]}" for label in labels])
 
 
 def _outcomes(words: Words, _: Scale, value: str | int | float) -> str:
@@ -124,13 +127,13 @@ KINDS: Final[Mapping[str, Formatter]] = {
 
 def finding(words: Words, scale: Scale, found: Finding) -> str:
     """Sentence of one check's answer."""
-    facts = _filled(words, scale, found.facts, missing=_covariates)
+    facts = _filled(words, scale, found.facts, missing=_nodes)
     return words.text(f"finding.{found.check}.{found.verdict}", facts)
 
 
 def deduction(words: Words, scale: Scale, lost: Deduction, part: str) -> str:
     """Sentence of a deduction: ``text``, or ``lifted_by``."""
-    facts = _filled(words, scale, lost.facts, missing=_covariates)
+    facts = _filled(words, scale, lost.facts, missing=_nodes)
     if lost.code == "weak_evidence" and part == "text" and lost.facts.get("strength") == 0:
         return words.text("deduction.weak_evidence.none")
     return words.text(f"deduction.{lost.code}.{part}", facts)
@@ -145,7 +148,7 @@ def refusal(words: Words, scale: Scale, refused: Refusal, part: str) -> str:
 
 
 def _filled(words: Words, scale: Scale, facts: Facts, *, missing: Formatter) -> dict[str, str]:
-    """Facts as text. ``missing`` lists covariates of an identification, states of a refusal."""
+    """Facts as text. ``missing`` lists nodes of a causal graph, or states of a refusal."""
     out = {}
     for name, value in facts.items():
         kind = missing if name == "missing" else KINDS.get(name)

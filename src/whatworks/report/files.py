@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from whatworks.design.record import Design
 from whatworks.evidence.record import Evidence
 from whatworks.report import facts, frames, wording
 from whatworks.report.figures.svg import Drawing
@@ -86,6 +87,24 @@ def tables(words: Words, evidence: Evidence) -> dict[str, bytes]:
     return out
 
 
+def _design(design: Design) -> dict[str, object]:
+    """What the groups were, and whether they were fixed before any outcome was opened."""
+    seal = design.seal
+    arms = design.arms().set_index("arm")
+    return {
+        "sealed": seal is not None,
+        "before_outcomes": seal is not None and seal.before_outcomes,
+        "sha256": None if seal is None else seal.digest,
+        "date": None if seal is None else seal.date,
+        "units": {str(arm): int(n) for arm, n in arms["n_units"].items()},
+        "effective_size": {str(a): round(float(n), 1) for a, n in arms["effective_size"].items()},
+        "left_out": {
+            str(arm): int(rows["n_left_out"].iloc[0])
+            for arm, rows in design.population.left_out.groupby("arm")
+        },
+    }
+
+
 def figures(drawings: tuple[Drawing, ...], lang: str) -> dict[str, bytes]:
     """Each figure as an SVG file with the table of its numbers."""
     out = {}
@@ -115,6 +134,8 @@ def _strand(words: Words, evidence: Evidence, effects: pd.DataFrame) -> dict[str
         "strength_cap": rating.cap,
         "strength_deductions": [{"code": d.code, "points": d.points} for d in rating.deductions],
         "design_class": str(rating.design_class),
+        "versus": asked.versus,
+        "design": _design(evidence.design),
         "cost": None,
         "displacement": {"measured": displacement.measured, "code": displacement.code},
         "benchmarks": records(frames.benchmarks(evidence)),

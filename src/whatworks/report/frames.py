@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from whatworks.design.parts import Population
+from whatworks.design.balance import overlap as overlap_of
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Benchmark, Evidence, Finding
@@ -25,12 +25,12 @@ from whatworks.report.numbers import (
     rounded_effects,
     scale_of,
 )
-from whatworks.stats.balance import moments, standardised_difference
-from whatworks.vocabulary import TREATED, WEIGHT
 
 ALL_COHORTS: Final = -1
 EVERYONE: Final = "all"
 NO_CLOCK: Final = (0,)
+BALANCE: Final = ("smd_before", "smd_after", "variance_ratio_after", "ks_before", "ks_after")
+"""Measures of balance that are printed; `Design.balance` has them all."""
 
 
 def rows_of(frame: pd.DataFrame) -> Iterable[Any]:
@@ -191,48 +191,53 @@ def benchmarks(evidence: Evidence) -> pd.DataFrame:
 
 
 def balance(finding: Finding | None) -> pd.DataFrame:
-    """Standardised differences before and after choosing, rounded; empty when not tested."""
-    names = ["covariate", "smd_before", "smd_after"]
+    """Balance before and after choosing, rounded; empty when not tested."""
     if finding is None or finding.table is None:
-        return pd.DataFrame({name: [] for name in names})
-    return rounded_columns(finding.table[names], SMD_DECIMALS, *names[1:])
+        return pd.DataFrame({name: [] for name in ("covariate", *BALANCE)})
+    return rounded_columns(finding.table[["covariate", *BALANCE]], SMD_DECIMALS, *BALANCE)
 
 
 def balance_of(design: Design) -> pd.DataFrame:
-    """Standardised differences of a design, from its population and its weighted units."""
-    names = list(design.covariates)
-    before = design.population.moments.set_index("covariate").loc[names]
-    spread = before["var_treated"].to_numpy(float)
-    treated = design.units[TREATED].to_numpy(bool)
-    values = design.units[names].to_numpy(float)
-    weight = design.units[WEIGHT].to_numpy(float)
-    arms = [moments(values[arm], weight=weight[arm]).mean for arm in (treated, ~treated)]
-    frame = pd.DataFrame(
-        {
-            "covariate": names,
-            "smd_before": standardised_difference(
-                before["mean_treated"].to_numpy(float),
-                before["mean_comparison"].to_numpy(float),
-                variance_treated=spread,
-            ),
-            "smd_after": standardised_difference(*arms, variance_treated=spread),
-        }
+    """Balance of a design before and after choosing, rounded, one row per covariate."""
+    known = design.population.balance.pivot(index="covariate", columns="sample")
+    wide = pd.DataFrame(
+        {name: known[tuple(name.rsplit("_", 1))] for name in BALANCE}, index=known.index
     )
-    return rounded_columns(frame, SMD_DECIMALS, "smd_before", "smd_after")
+    rows = wide.loc[list(design.covariates)].rename_axis("covariate").reset_index()
+    return rounded_columns(rows, SMD_DECIMALS, *BALANCE)
 
 
-def overlap(population: Population) -> pd.DataFrame:
+def history(design: Design) -> pd.DataFrame:
+    """States before entry in each arm, rounded: those that somebody was in, and that may be shown."""
+    columns = ["state", "month", "treated", "comparison", "smd"]
+    if design.history is None:
+        return pd.DataFrame({name: [] for name in columns})
+    lived = design.history.groupby("state")[["treated", "comparison"]].max().max(axis=1)
+    shown = design.history[design.history["state"].map(lived).gt(0)].reset_index(drop=True)
+    rows = rounded_columns(shown[columns], SHARE_DECIMALS, "treated", "comparison")
+    return rounded_columns(rows, SMD_DECIMALS, "smd")
+
+
+def left_out(design: Design) -> pd.DataFrame:
+    """Those left out beside those kept, rounded, furthest apart first; empty when nobody was."""
+    return rounded_columns(
+        design.left_out(), STATISTIC_DECIMALS, "mean_kept", "mean_left_out", "smd"
+    )
+
+
+def has_bands(curve: Curve) -> bool:
+    """Whether some joint band of the curve is wider than its intervals, as rounded."""
+    rows = curve.drawn
+    return bool((rows["band_high"] > rows["conf_high"]).any())
+
+
+def overlap(design: Design) -> pd.DataFrame:
     """Histogram of the score in each arm, one row per bin; empty when no score was fitted."""
-    frame = pd.DataFrame(
-        {
-            "score_from": population.score_bins[:-1],
-            "score_to": population.score_bins[1:],
-            "treated": population.score_treated,
-            "comparison": population.score_comparison,
-        }
+    frame = overlap_of(design.population)
+    shares = ("treated", "comparison", "treated_after", "comparison_after")
+    return rounded_columns(
+        rounded_columns(frame, BIN_DECIMALS, "score_from", "score_to"), SHARE_DECIMALS, *shares
     )
-    frame = rounded_columns(frame, BIN_DECIMALS, "score_from", "score_to")
-    return rounded_columns(frame, SHARE_DECIMALS, "treated", "comparison")
 
 
 def findings(evidence: Evidence) -> pd.DataFrame:

@@ -15,13 +15,22 @@ from whatworks.ledger import Step
 from whatworks.report.language import Words
 from whatworks.vocabulary import Kind
 
-_LAG: Final = re.compile(r"(?P<state>\w+)\.lag(?P<months>\d+)")
-_SPENT: Final = re.compile(r"(?P<state>\w+)\.months(?P<months>\d+)")
-_SINCE_START: Final = re.compile(r"(?P<state>\w+)\.months")
+_HISTORY: Final = {
+    "lag": re.compile(r"(?P<state>\w+)\.lag(?P<months>\d+)"),
+    "months": re.compile(r"(?P<state>\w+)\.months(?P<months>\d+)"),
+    "since_start": re.compile(r"(?P<state>\w+)\.months"),
+    "spells": re.compile(r"(?P<state>\w+)\.spells(?P<months>\d+)"),
+    "transitions": re.compile(r"(?P<state>\w+)\.transitions(?P<months>\d+)"),
+    "since": re.compile(r"(?P<state>\w+)\.since(?P<months>\d+)"),
+    "since_ever": re.compile(r"(?P<state>\w+)\.since"),
+    "elapsed": re.compile(r"(?P<state>\w+)\.elapsed"),
+}
+"""Terms of a history, by the key of their words."""
 _AGE: Final = re.compile(r"(?P<attribute>\w+)\.age")
 _LEVEL: Final = re.compile(r"(?P<attribute>[^=]+)=(?P<value>.+)")
 _SHARE: Final = re.compile(r"\d*\.?\d+(e-?\d+)?")
 _PERIOD: Final = re.compile(r"(?P<first>\d{4}-\d{2}) → (?P<last>\d{4}-\d{2})")
+HOUSEHOLD_SIZE: Final = "household.size"
 _LINK: Final = re.compile(r"link_")
 _READING_ROOM: Final = "sources"
 _POOLED: Final = "other"
@@ -62,22 +71,35 @@ def covariate(words: Words, name: str) -> str:
 
     ``employment.lag1``, ``employment.months12``, ``birth_month.age``, ``market=ZE01``.
     """
-    if match := _LAG.fullmatch(name):
-        before = words.duration(int(match["months"]), "month")
-        facts = {"state": state(words, match["state"]), "duration": before}
-        return words.text("covariate.lag", facts)
-    if match := _SPENT.fullmatch(name):
-        facts = {"state": state(words, match["state"]), "n": match["months"]}
-        return words.text("covariate.months", facts)
-    if match := _SINCE_START.fullmatch(name):
-        return words.text("covariate.since_start", {"state": state(words, match["state"])})
-    if match := _AGE.fullmatch(name):
+    known = _of_history(words, name)
+    if known:
+        return known
+    if _AGE.fullmatch(name):
         return words.text("covariate.age")
+    if name == HOUSEHOLD_SIZE:
+        return words.text("covariate.household_size")
     if match := _LEVEL.fullmatch(name):
         named = match["attribute"], match["value"]
         facts = {"attribute": attribute(words, named[0]), "value": level(words, *named)}
         return words.text("covariate.level", facts)
     return attribute(words, name)
+
+
+def _of_history(words: Words, name: str) -> str:
+    """Term read of the months before entry, or nothing."""
+    for key, pattern in _HISTORY.items():
+        match = pattern.fullmatch(name)
+        if match is None:
+            continue
+        found = match.groupdict()
+        facts = {"state": state(words, found["state"])}
+        if "months" in found:
+            months = int(found["months"])
+            facts["duration"] = words.duration(months, "month")
+            # Longer ago than the months looked at is told as one month more.
+            facts["n"] = words.count(months + 1 if key == "since" else months)
+        return words.text(f"covariate.{key}", facts)
+    return ""
 
 
 def level(words: Words, of: str, value: str) -> str:

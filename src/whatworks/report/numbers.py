@@ -21,7 +21,7 @@ P_VALUE_DECIMALS: Final = 4
 STATISTIC_DECIMALS: Final = 3
 BIN_DECIMALS: Final = 4
 
-_IN_UNIT: Final = ("estimate", "conf_low", "conf_high")
+_IN_UNIT: Final = ("estimate", "conf_low", "conf_high", "band_low", "band_high")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

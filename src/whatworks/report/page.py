@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from whatworks.evidence.record import Deduction, Evidence, Refusal
 from whatworks.report import facts, frames, names, pictures, tables, wording
+from whatworks.report.compared import compared
 from whatworks.report.figures.svg import Drawing
 from whatworks.report.frames import Curve
 from whatworks.report.language import Words
@@ -98,6 +99,8 @@ class Page:
     compared: tuple[tuple[str, str], ...]
     balance: Picture | None
     overlap: Picture | None
+    history: Picture | None
+    left_out: Table | None
     findings: Table | None
     flow: Picture | None
     refusals: tuple[Refused, ...]
@@ -134,15 +137,21 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
         else "",
         effects=tables.effects(words, evidence),
         benchmarks=tables.benchmarks(words, evidence),
-        compared=_compared(words, evidence),
+        compared=compared(words, evidence),
         balance=_picture(
             words, pictures.balance_drawing(balance, words), tables.balance(words, balance)
         ),
         overlap=_picture(
             words,
-            pictures.overlap_drawing(evidence, words),
-            tables.overlap(words, frames.overlap(evidence.design.population)),
+            pictures.overlap_drawing(evidence.design, words),
+            tables.overlap(words, frames.overlap(evidence.design)),
         ),
+        history=_picture(
+            words,
+            pictures.history_drawing(evidence.design, words),
+            tables.history(words, frames.history(evidence.design)),
+        ),
+        left_out=tables.left_out(words, frames.left_out(evidence.design)),
         findings=tables.findings(words, evidence) if evidence.findings else None,
         flow=_picture(
             words,
@@ -240,6 +249,8 @@ def _caption(words: Words, found: Curve) -> str:
     said = [words.text("caption.effects")]
     if (found.drawn["month"] < 0).any():
         said.append(words.text("caption.effects_before"))
+    if frames.has_bands(found):
+        said.append(words.text("caption.effects_band"))
     if found.built.any():
         said.append(words.text("caption.effects_built"))
     return " ".join(said)
@@ -252,60 +263,13 @@ def _picture(words: Words, drawn: Drawing | None, table: Table) -> Picture | Non
     return Picture(key=drawn.name, svg=Markup(drawn.svg), caption=caption, table=table)  # noqa: S704 drawn by us, text escaped by ElementTree
 
 
-def _compared(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
-    design = evidence.design
-    label = words.text(f"design_class.{design.design_class}.label")
-    history = {"duration": words.duration(design.history_months, "month")}
-    explained = words.text(f"design_class.{design.design_class}.explanation", history)
-    rows = [
-        (words.text("compared.design"), f"{label}. {explained}"),
-        (words.text("compared.versus"), _versus(words, evidence)),
-        (
-            words.text("compared.estimand"),
-            words.text(f"estimand.{design.question.estimand.lower()}"),
-        ),
-        (words.text("compared.who"), _who(words, evidence)),
-    ]
-    if design.history_months:
-        rows.append((words.text("compared.history"), words.text("compared.history_text", history)))
-    if design.question.first_entry and design.question.last_entry:
-        said = {
-            "first": words.month(design.question.first_entry),
-            "last": words.month(design.question.last_entry),
-        }
-        rows.append((words.text("compared.entries"), words.text("compared.entries_text", said)))
-    if design.covariates:
-        listed = words.series([names.covariate(words, c) for c in design.covariates])
-        rows.append((words.text("compared.covariates"), listed))
-    return tuple(rows)
-
-
-def _versus(words: Words, evidence: Evidence) -> str:
-    versus = "table" if frames.from_table(evidence.design) else evidence.design.question.versus
-    return words.text(f"versus.{versus}")
-
-
-def _who(words: Words, evidence: Evidence) -> str:
-    design = evidence.design
-    said = {
-        "pool_treated": words.count(design.population.n_treated),
-        "pool_comparison": words.count(design.population.n_comparison),
-    }
-    if design.matches is None:
-        return words.text("compared.weighted", said)
-    said["treated"] = words.count(design.matches["unit_id"].nunique())
-    said["comparison"] = words.count(design.matches["match_id"].nunique())
-    said["pairs"] = words.count(len(design.matches))
-    return words.text("compared.matched", said)
-
-
 def _definitions(words: Words, evidence: Evidence) -> tuple[tuple[str, str], ...]:
     rows = list(_definition_of_outcome(words, evidence))
     if evidence.design.outcomes.unit == "pp":
         rows.append((words.text("definition.point"), words.text("definition.point_text")))
     rows += [
         (words.text(f"definition.{name}"), words.text(f"definition.{name}_text"))
-        for name in ("interval", "smd", "strength")
+        for name in ("interval", "smd", "balance", "strength")
     ]
     return tuple(rows)
 

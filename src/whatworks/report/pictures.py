@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from whatworks.design.record import Design
+from whatworks.errors import OptionError, choice
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Evidence
 from whatworks.report import frames, names, wording
-from whatworks.report.figures import balance, effects, flow, overlap, style
+from whatworks.report.figures import balance, effects, flow, history, overlap, style
 from whatworks.report.figures.svg import Drawing, drawing
 from whatworks.report.frames import Curve, curve
 from whatworks.report.language import Words, words
@@ -22,6 +23,7 @@ _ROW: Final = ["label", "mark", "value", "low", "high"]
 _ROW_HEIGHT: Final = 78
 _ROWS_FRAME: Final = 110
 _NAN: Final = float("nan")
+DESIGN_FIGURES: Final = ("balance", "overlap", "history", "flow")
 
 
 def plot_effects(estimate: Estimate, *, ax: Axes | None = None, lang: str = "fr") -> Axes:
@@ -62,6 +64,49 @@ def plot_balance(design: Design, *, ax: Axes | None = None, lang: str = "fr") ->
     with mpl.rc_context(style.look("balance")):
         ax = style.blank(balance.height(table))[1] if ax is None else ax
         balance.draw_balance(table, ax, words=words(lang))
+    return ax
+
+
+def plot_design(design: Design, kind: str, *, ax: Axes | None = None, lang: str = "fr") -> Axes:
+    """One figure of a design, before or after its outcomes are opened.
+
+    Parameters
+    ----------
+    design : Design
+    kind : str
+        ``"balance"``, ``"overlap"``, ``"history"`` or ``"flow"``.
+    ax : matplotlib Axes, optional
+        By default those of a new figure, at ``ax.figure``, unknown to pyplot.
+    lang : str
+        ``"fr"`` or ``"en"``.
+
+    Raises
+    ------
+    OptionError
+        For another kind, or one that this design has nothing to show of.
+    """
+    choice(kind, DESIGN_FIGURES, what="kind")
+    if kind == "balance":
+        return plot_balance(design, ax=ax, lang=lang)
+    speak = words(lang)
+    table = {"overlap": frames.overlap, "history": frames.history}.get(kind, Design.flow)(design)
+    if table.empty:
+        raise OptionError(
+            what=f"figure {kind!r}",
+            needed="a score for the overlap, a panel for the history, a step for the flow",
+            found="none in this design",
+            remedy="draw another figure",
+        )
+    with mpl.rc_context(style.look(kind)):
+        if kind == "overlap":
+            ax = style.blank()[1] if ax is None else ax
+            overlap.draw_overlap(table, ax, words=speak)
+        elif kind == "history":
+            ax = style.blank(history.height(table))[1] if ax is None else ax
+            history.draw_history(table, ax, words=speak)
+        else:
+            ax = style.blank(flow.height(design.ledger, speak))[1] if ax is None else ax
+            flow.draw_flow(design.ledger, ax, words=speak)
     return ax
 
 
@@ -162,9 +207,26 @@ def balance_drawing(table: pd.DataFrame, speak: Words) -> Drawing | None:
     )
 
 
-def overlap_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
+def history_drawing(design: Design, speak: Words) -> Drawing | None:
+    """States before entry in each arm, None when no panel was read or nothing may be shown."""
+    table = frames.history(design)
+    if table.empty:
+        return None
+    with mpl.rc_context(style.look("history")):
+        figure, ax = style.blank(history.height(table))
+        history.draw_history(table, ax, words=speak)
+    return drawing(
+        figure,
+        name="history",
+        title=speak.text("figure.history"),
+        description=wording.history_told(speak, table),
+        data=table,
+    )
+
+
+def overlap_drawing(design: Design, speak: Words) -> Drawing | None:
     """Histogram of the score, None when no score was fitted."""
-    table = frames.overlap(evidence.design.population)
+    table = frames.overlap(design)
     if table.empty:
         return None
     with mpl.rc_context(style.look("overlap")):

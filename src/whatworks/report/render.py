@@ -72,7 +72,8 @@ def bundle(evidence: Evidence, *, lang: str) -> dict[str, bytes]:
     drawn = (
         pictures.effects_drawing(evidence, speak),
         pictures.balance_drawing(frames.balance(balance), speak),
-        pictures.overlap_drawing(evidence, speak),
+        pictures.overlap_drawing(evidence.design, speak),
+        pictures.history_drawing(evidence.design, speak),
         pictures.flow_drawing(evidence, speak),
     )
     out = files.tables(speak, evidence)

@@ -210,16 +210,53 @@ def _error(words: Words, row: Any, scale: Scale) -> str:
 
 
 def balance(words: Words, frame: pd.DataFrame) -> Table:
-    """Standardised differences of every covariate."""
+    """Balance of every covariate before and after choosing."""
     rows = [
         (
             names.covariate(words, str(row.covariate)),
             words.number(row.smd_before, SMD_DECIMALS, signed=True),
             words.number(row.smd_after, SMD_DECIMALS, signed=True),
+            words.number(row.variance_ratio_after, SMD_DECIMALS),
+            words.number(row.ks_before, SMD_DECIMALS),
+            words.number(row.ks_after, SMD_DECIMALS),
         )
         for row in frames.rows_of(frame)
     ]
-    return _table(words, "balance", ["covariate", "smd_before", "smd_after"], rows)
+    columns = ["smd_before", "smd_after", "variance_ratio_after", "ks_before", "ks_after"]
+    return _table(words, "balance", ["covariate", *columns], rows)
+
+
+def history(words: Words, frame: pd.DataFrame) -> Table:
+    """Share of each arm in each state by month before entry."""
+    rows = [
+        (
+            names.state(words, str(row.state)),
+            words.number(row.month),
+            words.share(row.treated),
+            words.share(row.comparison),
+            words.number(row.smd, SMD_DECIMALS, signed=True),
+        )
+        for row in frames.rows_of(frame)
+    ]
+    return _table(words, "history", ["state", "since", "treated", "comparison", "smd"], rows)
+
+
+def left_out(words: Words, frame: pd.DataFrame) -> Table | None:
+    """Those left out beside those kept, None when nobody was."""
+    if frame.empty:
+        return None
+    rows = [
+        (
+            names.covariate(words, str(row.covariate)),
+            words.text(f"graph.{row.arm}"),
+            words.measure(row.mean_kept),
+            words.measure(row.mean_left_out),
+            words.number(row.smd, SMD_DECIMALS, signed=True),
+        )
+        for row in frames.rows_of(frame)
+    ]
+    columns = ["covariate", "arm", "mean_kept", "mean_left_out", "smd"]
+    return _table(words, "left_out", columns, rows, text=("arm",))
 
 
 def overlap(words: Words, frame: pd.DataFrame) -> Table:

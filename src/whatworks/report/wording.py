@@ -38,7 +38,12 @@ def question(words: Words, evidence: Evidence) -> str:
         "start": names.treatment(words, asked.treatment, "start"),
         "object": names.outcome(words, asked.outcome, "object"),
     }
-    return words.text(f"question.{'table' if from_table(evidence.design) else asked.versus}", facts)
+    if from_table(evidence.design):
+        return words.text("question.table", facts)
+    if asked.other_type is not None:
+        facts["others"] = names.treatment(words, asked.other_type, "persons")
+        return words.text("question.another", facts)
+    return words.text(f"question.{asked.versus}", facts)
 
 
 def verdict(words: Words, evidence: Evidence) -> str:
@@ -199,6 +204,24 @@ def balance_told(words: Words, balance: pd.DataFrame) -> str:
         else:
             facts[when] = facts[f"worst_{when}"] = words.text("number.undefined")
     return words.text("told.balance", facts)
+
+
+def history_told(words: Words, history: pd.DataFrame) -> str:
+    """States before entry in words: the two arms in the first and the last month of each."""
+    told = []
+    for state, rows in history.groupby("state", sort=False):
+        known = rows.dropna(subset=["treated", "comparison"])
+        facts = {"state": names.state(words, str(state))}
+        if known.empty:
+            told.append(words.text("told.history_hidden", facts))
+            continue
+        for place, name in ((0, "first"), (-1, "last")):
+            row = known.iloc[place]
+            facts[name] = words.duration(-row["month"], "month")
+            facts[f"{name}_treated"] = words.share(row["treated"])
+            facts[f"{name}_comparison"] = words.share(row["comparison"])
+        told.append(words.text("told.history", facts))
+    return " ".join(told)
 
 
 def overlap_told(words: Words, overlap: pd.DataFrame) -> str:

@@ -174,7 +174,7 @@ def _gaps(column: Floats, signed: Floats) -> Floats:
         return np.asarray(np.cumsum(steps, axis=1))
     order = np.argsort(column)
     ordered = column[order]
-    last = np.append(ordered[1:] != ordered[:-1], True)  # noqa: FBT003 - the greatest value ends
+    last = np.append(ordered[1:] != ordered[:-1], True)
     return np.array([np.cumsum(row[order])[last] for row in signed])
 
 
@@ -188,7 +188,7 @@ def spread(variance_treated: Floats, variance_comparison: Floats, *, estimand: s
         return variance_treated
     if estimand == Estimand.ATC:
         return variance_comparison
-    return (variance_treated + variance_comparison) / 2
+    return np.asarray((variance_treated + variance_comparison) / 2)
 
 
 def standardised_difference(

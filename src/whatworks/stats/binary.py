@@ -54,12 +54,16 @@ class BinaryFit:
     linear : ndarray of shape (n,)
         Linear predictor of each row, intercept included.
     converged : bool
+    centre, spread : ndarray of shape (k,)
+        Weighted mean and standard deviation of the covariates, the latter 1 where they are constant.
     """
 
     slopes: Floats
     intercepts: Floats
     linear: Floats
     converged: bool
+    centre: Floats
+    spread: Floats
 
 
 def fit_binary(
@@ -104,6 +108,8 @@ def fit_binary(
         intercepts=intercepts - shift @ slopes,
         linear=linear,
         converged=converged,
+        centre=centre + shift,
+        spread=spread,
     )
 
 
@@ -233,7 +239,7 @@ class _Data:
             if n_groups == 1:
                 s_group += score.sum()
                 i_group += info.sum()
-                cross += weighted.sum(axis=0)
+                cross[0] += info @ x
                 continue
             s_group += np.bincount(g, weights=score, minlength=n_groups)
             i_group += np.bincount(g, weights=info, minlength=n_groups)
@@ -241,7 +247,7 @@ class _Data:
                 cross[:, j] += np.bincount(g, weights=weighted[:, j], minlength=n_groups)
         return self._standardised(likelihood, s_group, s_slope, i_group, cross, i_slope)
 
-    def _standardised(  # noqa: PLR0913 - the six sums of a pass
+    def _standardised(
         self,
         likelihood: float,
         s_group: Floats,

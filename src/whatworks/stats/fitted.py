@@ -37,6 +37,12 @@ class FittedScore:
     slope : ndarray of shape (n,)
         :math:`\partial w_i/\partial\eta_i` of the analysis weight; zero for a unit whose weight does
         not move with the parameter.
+    whole : ndarray of shape (n_groups + k, n_groups + k), optional
+        A over all the units of the equation, when only some of them are here: those a comparison
+        left out were fitted on as well.
+    beyond : ndarray of shape (n, k), optional
+        What a unit adds to the equations of :math:`\beta` besides :math:`s_i x_i`, free of
+        :math:`\theta`: the tolerance within which a mean is balanced, for one.
     """
 
     basis: Floats
@@ -44,26 +50,32 @@ class FittedScore:
     score: Floats
     curvature: Floats
     slope: Floats
+    whole: Floats | None = None
+    beyond: Floats | None = None
 
     def take(self, rows: Ints) -> FittedScore:
-        """The same equation for some of its units, in the order asked."""
+        """The same equation for some of its units, in the order asked; A stays that of all."""
         return FittedScore(
             basis=self.basis[rows],
             group=self.group[rows],
             score=self.score[rows],
             curvature=self.curvature[rows],
             slope=self.slope[rows],
+            whole=self.information(),
+            beyond=None if self.beyond is None else self.beyond[rows],
         )
 
     def information(self) -> Floats:
         """Matrix A, of shape (n_groups + k, n_groups + k)."""
+        if self.whole is not None:
+            return self.whole
         return self._products(self.curvature[:, None] * self.basis, self.curvature)
 
     def correction(self, residual: Floats) -> Floats:
         r"""Influence that the estimation of the parameter adds to a weighted sum.
 
         For :math:`\hat T=\sum_i w_i(\hat\theta) r_i`, unit i adds
-        :math:`s_i z_i' A^{-1} \sum_j \dot w_j r_j z_j` (Newey & McFadden 1994, §6,
+        :math:`(s_i z_i + b_i)' A^{-1} \sum_j \dot w_j r_j z_j`, with :math:`b` the terms beyond (Newey & McFadden 1994, §6,
         doi:10.1016/S1573-4412(05)80005-4).
 
         Parameters
@@ -75,16 +87,37 @@ class FittedScore:
         ndarray of shape (n, n_outcomes)
         """
         moved = self.slope[:, None] * residual
-        gradient = np.concatenate([self._by_group(moved), self.basis.T @ moved])
-        direction = pinvh(self.information(), rtol=1e-11) @ gradient
-        n_groups = direction.shape[0] - self.basis.shape[1]
-        along = direction[self.group] + self.basis @ direction[n_groups:]
-        return np.asarray(self.score[:, None] * along)
+        gradient = self.totals(moved)
+        direction = self.inverse() @ gradient
+        along = direction[self.group] + self.basis @ direction[self.n_groups :]
+        influence = self.score[:, None] * along
+        if self.beyond is not None:
+            influence += self.beyond @ direction[self.n_groups :]
+        return np.asarray(influence)
+
+    def inverse(self) -> Floats:
+        """Inverse of A, or a generalised inverse where regressors are collinear."""
+        information = self.information()
+        diagonal = np.diag(information)
+        # Regressors of very unequal size would otherwise pass for collinear ones.
+        size = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        scale = np.outer(size, size)
+        return np.asarray(pinvh(information / scale, rtol=1e-11) / scale)
+
+    @property
+    def n_groups(self) -> int:
+        """Groups of the equation, those without a unit here included."""
+        if self.whole is not None:
+            return int(self.whole.shape[0] - self.basis.shape[1])
+        return int(self.group.max()) + 1
+
+    def totals(self, values: Floats) -> Floats:
+        r"""Sums :math:`\sum_i z_i v_i'` of ``values`` (n, m), shape (n_groups + k, m)."""
+        return np.concatenate([self._by_group(values), self.basis.T @ values])
 
     def _by_group(self, values: Floats) -> Floats:
-        n_groups = int(self.group.max()) + 1
         return np.column_stack(
-            [np.bincount(self.group, weights=v, minlength=n_groups) for v in values.T]
+            [np.bincount(self.group, weights=v, minlength=self.n_groups) for v in values.T]
         )
 
     def _products(self, weighted: Floats, curvature: Floats) -> Floats:

@@ -6,12 +6,12 @@ where :math:`p = 1/(1+e^{-\eta})`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.stats.binary import CERTAIN, fit_binary
+from whatworks.stats.binary import CERTAIN, BinaryFit, fit_binary
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,26 +20,16 @@ __all__ = ["CERTAIN", "Logit", "LogitLink", "fit_logit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Logit:
+class Logit(BinaryFit):
     """A fitted logistic regression.
 
     Parameters
     ----------
-    slopes : ndarray of shape (k,)
-        On the covariates as given; of least norm where covariates are collinear.
-    intercepts : ndarray of shape (n_groups,)
-    linear : ndarray of shape (n,)
-        Linear predictor of each row, intercept included.
-    converged : bool
     separated : bool
         True when a treated unit has a fitted probability of 1: covariates tell it from every
         comparison without error. The reverse, a kind of person never treated, separates nobody.
     """
 
-    slopes: Floats
-    intercepts: Floats
-    linear: Floats
-    converged: bool
     separated: bool
 
 
@@ -77,10 +67,5 @@ def fit_logit(
     McCullagh & Nelder (1989), Generalized Linear Models, §4.4.
     """
     found = fit_binary(LogitLink(), covariates, treated, group=group, weight=weight)
-    return Logit(
-        slopes=found.slopes,
-        intercepts=found.intercepts,
-        linear=found.linear,
-        converged=found.converged,
-        separated=bool((found.linear[treated] > CERTAIN).any()),
-    )
+    separated = bool((found.linear[treated] > CERTAIN).any())
+    return Logit(separated=separated, **{f.name: getattr(found, f.name) for f in fields(found)})

@@ -1,199 +1,221 @@
-r"""Differences of matched means, their bias correction and their two variances.
+r"""Who is compared with whom, as two vectors of weights and one average.
 
-Notation: treated :math:`i` with weight :math:`w_i` (sum one) and matches :math:`j\in M_i` with parts
-:math:`s_{ij}` (sum one); a comparison carries :math:`v_j=\sum_i w_i s_{ij}`.
+Each unit :math:`i` for which comparisons were sought has a weight :math:`w_i` (their sum is one) and
+matches :math:`j\in M_i` of the other arm with parts :math:`s_{ij}` (their sum is one). A match lends
+:math:`v_j=\sum_i w_is_{ij}`, and what variances need besides is :math:`\sum_i w_i^2s_{ij}^2`. Pairs and
+whole sets differ only in how the average over :math:`M_i` is taken.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import KDTree
+from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Links(Protocol):
+    """What pairs and sets both answer."""
+
+    def scaled(self, factor: Floats) -> Links:
+        """The same links, each match counted ``factor`` times its part, parts summing to one again."""
+        ...
+
+    def reached(self) -> Bools:
+        """Units that have at least one match, shape (n,)."""
+        ...
+
+    def means(self, values: Floats) -> Floats:
+        """Average over each unit's matches of ``values`` (n, m); zero for a unit without any."""
+        ...
+
+    def lent(self, weight: Floats, *, power: int = 1) -> Floats:
+        r"""What each match lends, :math:`\sum_i\mathrm{weight}_is_{ij}^{\mathrm{power}}`, (n,)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedPairs:
+    """Matches listed pair by pair.
+
+    Parameters
+    ----------
+    parts : sparse array of shape (n, n)
+        :math:`s_{ij}` in row i and column j.
+    """
+
+    parts: csr_array[np.float64]
+
+    @classmethod
+    def of(cls, unit: Ints, match: Ints, part: Floats, *, n: int) -> MatchedPairs:
+        """Pairs from three columns, over ``n`` units."""
+        order = np.arange(unit.size)
+        if (np.diff(unit) < 0).any():
+            order = np.argsort(unit, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(unit, minlength=n))])
+        return cls(csr_array((part[order], match[order], starts), shape=(n, n)))
+
+    def scaled(self, factor: Floats) -> MatchedPairs:
+        """The same pairs, each match counted ``factor`` times its part."""
+        data = self.parts.data * factor[self.parts.indices]
+        counts = np.diff(self.parts.indptr)
+        row = np.repeat(np.arange(counts.size), counts)
+        total = np.bincount(row, weights=data, minlength=counts.size)
+        kept = data > 0
+        starts = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=counts.size))])
+        share = data[kept] / total[row[kept]]
+        return MatchedPairs(
+            csr_array((share, self.parts.indices[kept], starts), shape=self.parts.shape)
+        )
+
+    def reached(self) -> Bools:
+        """Units that have a match."""
+        return np.asarray(np.diff(self.parts.indptr) > 0)
+
+    def means(self, values: Floats) -> Floats:
+        """Average over each unit's matches."""
+        return np.asarray(self.parts @ values)
+
+    def lent(self, weight: Floats, *, power: int = 1) -> Floats:
+        """What each match lends."""
+        parts = self.parts.data if power == 1 else self.parts.data**power
+        given = np.repeat(weight, np.diff(self.parts.indptr)) * parts
+        return _sums(self.parts.indices, given, weight.size)
+
+
+@dataclass(frozen=True, slots=True)
 class MatchedSets:
-    """Matched sets as arrays.
+    """Matches as sets: whoever is of the other arm in one's own set.
 
     Parameters
     ----------
-    treated, comparison : ndarray of int, shape (n_pairs,)
-        Unit positions.
-    part : ndarray of shape (n_pairs,)
-        :math:`s_{ij}`.
-    weight : ndarray of shape (n_units,)
-        :math:`w_i` for treated units (any scale), ignored elsewhere.
-    is_treated : ndarray of bool, shape (n_units,)
+    number : ndarray of int, shape (n,)
+        Set of each unit, from 0; −1 for none.
+    share : ndarray of shape (n,)
+        Of each unit in its arm of its set; sums to one there.
+    is_treated : ndarray of bool, shape (n,)
     """
 
-    treated: Ints
-    comparison: Ints
-    part: Floats
-    weight: Floats
-    is_treated: NDArray[np.bool_]
+    number: Ints
+    share: Floats
+    is_treated: Bools
 
-    def restricted(self, observed: NDArray[np.bool_]) -> MatchedSets:
-        """Sets with the unobserved units taken out and parts brought back to one."""
-        kept = observed[self.treated] & observed[self.comparison]
-        rows, others, part = self.treated[kept], self.comparison[kept], self.part[kept]
-        total = np.bincount(rows, weights=part, minlength=self.weight.size)
-        return MatchedSets(
-            treated=rows,
-            comparison=others,
-            part=part / total[rows],
-            weight=np.where(total > 0, self.weight, 0.0),
-            is_treated=self.is_treated,
+    @classmethod
+    def of(cls, number: Ints, weight: Floats, is_treated: Bools) -> MatchedSets:
+        """Sets whose members count by ``weight`` within their arm."""
+        given = np.where(number >= 0, weight, 0.0)
+        blank = cls(number, given, is_treated)
+        total = blank._by_arm(given)[blank._mine()]
+        return cls(
+            number, np.divide(given, total, out=np.zeros(given.size), where=total > 0), is_treated
         )
 
-    def signed_weights(self) -> Floats:
-        r"""Weight of each unit in the effect: :math:`w_i` for treated, :math:`-v_j` for comparisons."""
-        w = np.where(self.is_treated, self.weight, 0.0)
-        w = w / w.sum()
-        v = np.bincount(self.comparison, weights=w[self.treated] * self.part, minlength=w.size)
-        return np.asarray(w - v)
+    def scaled(self, factor: Floats) -> MatchedSets:
+        """The same sets, each member counted ``factor`` times its share."""
+        return MatchedSets.of(self.number, self.share * factor, self.is_treated)
+
+    def reached(self) -> Bools:
+        """Units whose set has members of the other arm."""
+        return np.asarray((self._by_arm(self.share)[self._other()] > 0) & (self.number >= 0))
+
+    def means(self, values: Floats) -> Floats:
+        """Average over the other arm of each unit's set."""
+        other = self._other()
+        found = np.empty_like(values)
+        for k in range(values.shape[1]):
+            found[:, k] = self._by_arm(self.share * values[:, k])[other]
+        found[self.number < 0] = 0.0
+        return found
+
+    def lent(self, weight: Floats, *, power: int = 1) -> Floats:
+        """What each member lends to the other arm of its set."""
+        total = self._by_arm(np.where(self.number >= 0, weight, 0.0))
+        return np.asarray(self.share**power * total[self._other()])
+
+    def _mine(self) -> Ints:
+        return np.asarray(2 * np.maximum(self.number, 0) + self.is_treated)
+
+    def _other(self) -> Ints:
+        return np.asarray(2 * np.maximum(self.number, 0) + ~self.is_treated)
+
+    def _by_arm(self, values: Floats) -> Floats:
+        """Sums by set and arm; the entry of an absent arm is zero."""
+        n_sets = int(self.number.max(initial=0)) + 1
+        return _sums(self._mine(), values, 2 * n_sets)
+
+
+def _sums(number: NDArray[np.integer], values: Floats, size: int) -> Floats:
+    return np.asarray(np.bincount(number, weights=values, minlength=size), dtype=float)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MatchedEffect:
-    """Effects and what their variances need.
+class Matching:
+    r"""Who is compared with whom in one month.
 
     Parameters
     ----------
-    effect : ndarray of shape (n_outcomes,)
-    influence : ndarray of shape (n_units, n_outcomes)
-        Linear form around the regression of comparisons on covariates; sums over units to zero.
+    is_treated : ndarray of bool, shape (n,)
+    own : ndarray of shape (n,)
+        :math:`w_i`, summing to one over the units sought for; zero elsewhere.
+    lent : ndarray of shape (n,)
+        :math:`v_j`.
+    squares : ndarray of shape (n,)
+        :math:`\sum_i w_i^2s_{ij}^2`.
+    links : Links
     """
 
-    effect: Floats
-    influence: Floats
+    is_treated: Bools
+    own: Floats
+    lent: Floats
+    squares: Floats
+    links: Links
+
+    @property
+    def sign(self) -> Floats:
+        """+1 for a treated unit, −1 for another, shape (n,)."""
+        return np.where(self.is_treated, 1.0, -1.0)
+
+    @property
+    def used(self) -> Bools:
+        """Units that count in the effect, shape (n,)."""
+        return np.asarray((self.own > 0) | (self.lent > 0))
 
 
-def matched_effect(
-    outcomes: Floats, covariates: Floats, sets: MatchedSets, *, bias_adjust: bool
-) -> MatchedEffect:
-    r"""Average effect on the treated and its influence by unit.
-
-    .. math:: \hat\tau = \sum_i w_i y_i - \sum_j v_j y_j - (\bar x_w - \bar x_v)'\hat\beta
-
-    the last term when ``bias_adjust``; :math:`\hat\beta` is the regression of comparisons' outcomes
-    on covariates with weights :math:`v_j` (Abadie & Imbens 2011, doi:10.1198/jbes.2009.07333).
-    The influence of a unit is its weight times its residual from that regression, centred within
-    the treated, each arm scaled for the degrees of freedom it spends; summed within persons it
-    accounts for a comparison used several times and for a person met in several months.
+def matching(
+    links: Links, *, weight: Floats, is_treated: Bools, factor: Floats | None = None
+) -> Matching:
+    """Weights of one month.
 
     Parameters
     ----------
-    outcomes : ndarray of shape (n_units, n_outcomes)
-        No missing value where the weight is not zero.
-    covariates : ndarray of shape (n_units, k)
-    sets : MatchedSets
-    bias_adjust : bool
+    links : Links
+    weight : ndarray of shape (n,)
+        Of the units sought for, on any scale; zero for the others.
+    is_treated : ndarray of bool, shape (n,)
+    factor : ndarray of shape (n,), optional
+        What each unit counts in that month: 0 when its outcome is not known, more than 1 when it
+        stands for units that were censored. Those without a match left are left out.
 
     Returns
     -------
-    MatchedEffect
+    Matching
     """
-    signed = sets.signed_weights()
-    used = np.flatnonzero(signed)
-    w, y, x = signed[used], outcomes[used], covariates[used]
-    donors = w < 0
-    slope, intercept, factor = _regression(y[donors], x[donors], -w[donors])
-    residual = y - intercept - x @ slope
-    residual[np.abs(residual) < 1e-12 * np.abs(y).max(axis=0, initial=0.0)] = 0.0
-    effect = w @ residual if bias_adjust else w @ y
-    centred = residual.copy()
-    centred[~donors] -= w[~donors] @ residual[~donors]
-    n_treated = int((~donors).sum())
-    own = n_treated / (n_treated - 1) if n_treated > 1 else float("nan")
-    influence = np.zeros_like(outcomes)
-    influence[used] = w[:, None] * centred * np.sqrt(np.where(donors, factor, own))[:, None]
-    return MatchedEffect(effect=np.asarray(effect), influence=influence)
-
-
-def _regression(y: Floats, x: Floats, weight: Floats) -> tuple[Floats, Floats, float]:
-    """Weighted least squares of every outcome at once; slope, intercept, and the HC1 factor."""
-    share = weight / weight.sum()
-    centre = share @ x
-    root = np.sqrt(share)[:, None]
-    slope, _, rank, _ = np.linalg.lstsq((x - centre) * root, (y - share @ y) * root, rcond=1e-10)
-    intercept = share @ y - centre @ slope
-    spare = y.shape[0] - int(rank) - 1
-    return slope, intercept, y.shape[0] / spare if spare > 0 else float("nan")
-
-
-def abadie_imbens(
-    outcomes: Floats,
-    covariates: Floats,
-    sets: MatchedSets,
-    *,
-    bias_adjust: bool,
-    observed: NDArray[np.bool_],
-    same_arm: int = 1,
-) -> Floats:
-    r"""Covariance of matched effects for independent units, with replacement.
-
-    .. math:: \hat V = \sum_i w_i^2(y_i-\hat y_i(0)-\hat\tau)^2
-              + \sum_j \Big(v_j^2 - \sum_i w_i^2 s_{ij}^2\Big)\hat\sigma_j^2
-
-    with :math:`\hat\sigma_j^2 = \frac{J}{J+1}(y_j-\bar y_{J(j)})^2` over the ``same_arm`` nearest
-    comparisons of :math:`j` (Abadie & Imbens 2006, Theorem 7, doi:10.1111/j.1468-0262.2006.00655.x).
-
-    Parameters
-    ----------
-    outcomes : ndarray of shape (n_units, n_outcomes)
-    covariates : ndarray of shape (n_units, k)
-        Whitened: nearness is Euclidean in them.
-    sets : MatchedSets
-    bias_adjust : bool
-    observed : ndarray of bool, shape (n_units,)
-        Units whose outcomes are known.
-    same_arm : int
-        J.
-
-    Returns
-    -------
-    ndarray of shape (n_outcomes, n_outcomes)
-        Off the diagonal, cross-products take the place of squares.
-    """
-    signed = sets.signed_weights()
-    w = np.where(sets.is_treated, signed, 0.0)
-    v = np.where(sets.is_treated, 0.0, -signed)
-    adjusted = outcomes
-    if bias_adjust:
-        donors = v > 0
-        slope, _, _ = _regression(outcomes[donors], covariates[donors], v[donors])
-        adjusted = outcomes - covariates @ slope
-    counterfactual = np.zeros_like(outcomes)
-    for k in range(outcomes.shape[1]):
-        counterfactual[:, k] = np.bincount(
-            sets.treated, weights=sets.part * adjusted[sets.comparison, k], minlength=w.size
-        )
-    gap = adjusted - counterfactual
-    gap = w[:, None] * (gap - w @ gap)
-    squares = np.bincount(
-        sets.comparison, weights=(w[sets.treated] * sets.part) ** 2, minlength=w.size
+    if factor is not None:
+        links = links.scaled(factor)
+        weight = weight * factor
+    own = np.where(links.reached(), weight, 0.0)
+    total = own.sum()
+    own = own / total if total > 0 else own
+    return Matching(
+        is_treated=is_treated,
+        own=own,
+        lent=links.lent(own),
+        squares=links.lent(own**2, power=2),
+        links=links,
     )
-    extra = np.sqrt(np.maximum(v**2 - squares, 0.0))
-    arm = np.flatnonzero(~sets.is_treated & observed)
-    spread = np.zeros_like(outcomes)
-    spread[arm] = _own_arm_residual(outcomes[arm], covariates[arm], same_arm)
-    rest = extra[:, None] * spread
-    return np.asarray(gap.T @ gap + rest.T @ rest)
-
-
-def _own_arm_residual(y: Floats, x: Floats, neighbours: int) -> Floats:
-    """Outcome less the mean of the nearest of the same arm, scaled to be unbiased in square."""
-    k = min(neighbours, y.shape[0] - 1)
-    if k < 1:
-        return np.full_like(y, np.nan)
-    found = KDTree(x).query(x, k=k + 1, return_distance=False)
-    itself = found == np.arange(y.shape[0])[:, None]
-    # Among exact duplicates a unit may not find itself first: drop itself, else the farthest.
-    itself[~itself.any(axis=1), -1] = True
-    others = found[~itself].reshape(-1, k)
-    return np.asarray(np.sqrt(k / (k + 1)) * (y - y[others].mean(axis=1)))

@@ -6,30 +6,38 @@ doi:10.1111/j.1468-0262.2006.00655.x): the answer depends neither on the order o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import KDTree
+
+from whatworks.stats.distances import whiten
+from whatworks.stats.search import (
+    MOST_PAIRS,
+    TIE,
+    TooManyPairsError,
+    in_order,
+    nearest,
+    nearest_allowed,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-TIE: Final = 1e-9
-"""Distances closer than this, relative to the spread of scores, are equal."""
-
-
-MOST_PAIRS: Final = 20_000_000
-"""Pairs beyond which a list of them no longer fits beside the data."""
-
-
-class TooManyPairsError(ValueError):
-    """More pairs than can be listed; carries their number."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__(count)
-        self.count = count
+__all__ = [
+    "MOST_PAIRS",
+    "TIE",
+    "Pairs",
+    "TooManyPairsError",
+    "cell_members",
+    "first_of_ties",
+    "nearest_allowed_in_cells",
+    "nearest_in_space",
+    "nearest_on_line",
+    "pairs_of",
+    "whiten",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +89,7 @@ def nearest_on_line(
     -------
     Pairs
     """
-    order = np.lexsort((score_comparison, cell_comparison))
+    order = _sorted_within(cell_comparison, score_comparison)
     score, cell = score_comparison[order], cell_comparison[order]
     low = np.empty(score_treated.size, dtype=np.int64)
     high = np.empty_like(low)
@@ -95,6 +103,14 @@ def nearest_on_line(
         lo, hi = _runs(score[begin:end], score_treated[members], ratio, caliper, tie)
         low[members], high[members] = lo + begin, hi + begin
     return _expand(order, low, high)
+
+
+def _sorted_within(cell: Ints, score: Floats) -> Ints:
+    """Order by cell, then score; one sort when there is one cell."""
+    order = np.argsort(score)
+    if not cell.size or cell.min() == cell.max():
+        return order
+    return np.asarray(order[np.argsort(cell[order], kind="stable")])
 
 
 def _runs(
@@ -160,7 +176,7 @@ def nearest_in_space(
 ) -> Pairs:
     """Nearest comparisons by Euclidean distance of points within cells, ties kept.
 
-    Points whitened by a covariance make this the Mahalanobis distance. One tree per cell.
+    Points whitened by a covariance make this the Mahalanobis distance.
 
     Parameters
     ----------
@@ -176,49 +192,80 @@ def nearest_in_space(
     """
     treated: list[Ints] = []
     comparison: list[Ints] = []
-    for name in np.unique(cell_treated):
-        mine, theirs = np.flatnonzero(cell_treated == name), np.flatnonzero(cell_comparison == name)
-        if theirs.size == 0:
-            continue
-        tree = KDTree(points_comparison[theirs])
-        k = min(ratio, theirs.size)
-        reach = tree.query(points_treated[mine], k=k)[0][:, -1]
-        inside = np.minimum(reach * (1 + TIE) + 1e-12, caliper)
-        hits = tree.query_radius(points_treated[mine], inside)
-        sizes = np.array([h.size for h in hits], dtype=np.int64)
-        treated.append(np.repeat(mine, sizes))
-        comparison.append(theirs[np.concatenate(hits).astype(np.int64)])
+    for mine, theirs in cell_members(cell_treated, cell_comparison):
+        near = nearest(points_treated[mine], points_comparison[theirs], k=ratio, caliper=caliper)
+        treated.append(mine[near.query])
+        comparison.append(theirs[near.point])
+    return pairs_of(treated, comparison, n_treated=points_treated.shape[0])
+
+
+def nearest_allowed_in_cells(
+    points: tuple[Floats, Floats],
+    cell: tuple[Ints, Ints],
+    *,
+    keys: tuple[Floats, Floats],
+    widths: Floats,
+    ratio: int,
+    caliper: float = np.inf,
+) -> Pairs:
+    """Nearest comparisons among those no farther than a width on each key, ties kept.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_treated, r) and (n_comparison, r)
+    cell : ndarray of int, shape (n_treated,) and (n_comparison,)
+    keys : ndarray of shape (n_treated, c) and (n_comparison, c)
+    widths : ndarray of shape (c,)
+    ratio : int
+    caliper : float
+    """
+    treated: list[Ints] = []
+    comparison: list[Ints] = []
+    for mine, theirs in cell_members(*cell):
+        near = nearest_allowed(
+            points[0][mine],
+            points[1][theirs],
+            keys=(keys[0][mine], keys[1][theirs]),
+            widths=widths,
+            k=ratio,
+            caliper=caliper,
+        )
+        treated.append(mine[near.query])
+        comparison.append(theirs[near.point])
+    return pairs_of(treated, comparison, n_treated=points[0].shape[0])
+
+
+def first_of_ties(points: tuple[Floats, Floats], pairs: Pairs, *, ratio: int) -> Pairs:
+    """Of pairs with ties, ``ratio`` per treated unit: the nearest, then the first in the data."""
+    gaps = points[0][pairs.treated] - points[1][pairs.comparison]
+    distance = np.sqrt(np.einsum("pk,pk->p", gaps, gaps))
+    order = in_order(pairs.treated, pairs.comparison, distance)
+    rows = pairs.treated[order]
+    fresh = np.flatnonzero(np.diff(rows, prepend=-1))
+    rank = np.arange(rows.size) - np.repeat(fresh, np.diff(np.append(fresh, rows.size)))
+    kept = order[rank < ratio]
+    return pairs_of([pairs.treated[kept]], [pairs.comparison[kept]], n_treated=points[0].shape[0])
+
+
+def cell_members(cell_treated: Ints, cell_comparison: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Positions of both sides in each cell that has both, in increasing order."""
+    by_mine = np.argsort(cell_treated, kind="stable")
+    by_theirs = np.argsort(cell_comparison, kind="stable")
+    mine, theirs = cell_treated[by_mine], cell_comparison[by_theirs]
+    for name in np.intersect1d(mine, theirs):
+        begin, end = np.searchsorted(mine, [name, name + 1])
+        first, last = np.searchsorted(theirs, [name, name + 1])
+        yield by_mine[begin:end], by_theirs[first:last]
+
+
+def pairs_of(treated: list[Ints], comparison: list[Ints], *, n_treated: int) -> Pairs:
+    """Pairs from what was found cell by cell, each match with an equal part."""
     rows = np.concatenate(treated) if treated else np.empty(0, dtype=np.int64)
     others = np.concatenate(comparison) if comparison else np.empty(0, dtype=np.int64)
-    counts = np.bincount(rows, minlength=points_treated.shape[0])
+    counts = np.bincount(rows, minlength=n_treated)
     return Pairs(
         treated=rows,
         comparison=others,
         weight=1.0 / counts[rows],
         unmatched=np.flatnonzero(counts == 0),
     )
-
-
-def whiten(points: Floats, *, weight: Floats) -> Floats:
-    """Coordinates in which Euclidean distance is Mahalanobis' under the overall covariance.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n, k)
-    weight : ndarray of shape (n,)
-
-    Returns
-    -------
-    ndarray of shape (n, r)
-        ``r`` is the rank of the covariance: collinear covariates count once.
-
-    References
-    ----------
-    Rubin (1980), doi:10.2307/2529981.
-    """
-    centred = points - np.average(points, axis=0, weights=weight)
-    total = weight.sum()
-    covariance = (centred * weight[:, None]).T @ centred / (total - total / weight.size)
-    values, vectors = np.linalg.eigh(np.atleast_2d(covariance))
-    kept = values > values.max(initial=0.0) * 1e-12
-    return np.asarray(centred @ (vectors[:, kept] / np.sqrt(values[kept])))

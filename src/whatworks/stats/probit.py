@@ -6,13 +6,13 @@ curvature :math:`\lambda(\lambda+\eta)`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from whatworks.stats.binary import fit_binary
+from whatworks.stats.binary import BinaryFit, fit_binary
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,25 +22,16 @@ CERTAIN = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probit:
+class Probit(BinaryFit):
     """A fitted probit regression.
 
     Parameters
     ----------
-    slopes : ndarray of shape (k,)
-        On the covariates as given; of least norm where covariates are collinear.
-    intercepts : ndarray of shape (n_groups,)
-    linear : ndarray of shape (n,)
-        Linear predictor of each row, intercept included.
-    converged : bool
     separated : bool
-        True when a treated unit has a fitted probability of 1.
+        True when a treated unit has a fitted probability of 1: covariates tell it from every
+        comparison without error. The reverse, a kind of person never treated, separates nobody.
     """
 
-    slopes: Floats
-    intercepts: Floats
-    linear: Floats
-    converged: bool
     separated: bool
 
 
@@ -73,10 +64,5 @@ def fit_probit(
     McCullagh & Nelder (1989), Generalized Linear Models, §4.4.
     """
     found = fit_binary(ProbitLink(), covariates, treated, group=group, weight=weight)
-    return Probit(
-        slopes=found.slopes,
-        intercepts=found.intercepts,
-        linear=found.linear,
-        converged=found.converged,
-        separated=bool((found.linear[treated] > CERTAIN).any()),
-    )
+    separated = bool((found.linear[treated] > CERTAIN).any())
+    return Probit(separated=separated, **{f.name: getattr(found, f.name) for f in fields(found)})

@@ -42,7 +42,7 @@ class Influence:
     factor : float
         Small-sample factor on the covariance; 1 for none, :math:`G/(G-1)` and the like.
     level : str
-        What a cluster is: ``"person"`` or ``"market"``.
+        What a cluster is: ``"person"``, ``"market"`` or ``"matched_set"``.
 
     Notes
     -----
@@ -52,7 +52,7 @@ class Influence:
     values: Floats
     cluster: Ints
     factor: float = 1.0
-    level: Literal["person", "market"] = "person"
+    level: Literal["person", "market", "matched_set"] = "person"
 
     def combine(self, weights: Floats) -> Influence:
         """Influence of linear combinations of terms."""

@@ -45,6 +45,31 @@ def read_stata(
         When the file is not the one the study was written on.
     """
     table = pd.read_stata(shipped(package, relative), convert_categoricals=False)
+    _check(table, package, relative, column=column, total=total, rows=rows)
+    small = table.select_dtypes("integer").columns
+    return table.astype(dict.fromkeys(small, "int64"))
+
+
+def read_pickle(
+    package: str, relative: str, *, column: str, total: float, rows: int
+) -> pd.DataFrame:
+    """Compressed pickle of a package, checked by its number of rows and the sum of one column.
+
+    Raises
+    ------
+    SourceRefused
+        When the file is not the one the study was written on.
+    """
+    # A pickle runs code when read: only from a package whose version is pinned.
+    table = pd.read_pickle(shipped(package, relative), compression="xz")  # noqa: S301
+    _check(table, package, relative, column=column, total=total, rows=rows)
+    return pd.DataFrame(table)
+
+
+def _check(
+    table: pd.DataFrame, package: str, relative: str, *, column: str, total: float, rows: int
+) -> None:
+    """Refuse a file that is not the one the study was written on."""
     if len(table) != rows or not np.isclose(table[column].sum(), total, rtol=1e-6):
         raise SourceRefused(
             what=relative,
@@ -52,5 +77,3 @@ def read_stata(
             found=f"{len(table)} rows with another sum",
             remedy=f"install the version of {package!r} pinned in constraints.txt",
         )
-    small = table.select_dtypes("integer").columns
-    return table.astype(dict.fromkeys(small, "int64"))

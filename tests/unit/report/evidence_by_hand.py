@@ -53,23 +53,47 @@ def make_units(covariates: Sequence[str], *, markets: bool = True) -> pd.DataFra
 def make_population(covariates: Sequence[str], *, bins: int = 8) -> Population:
     k = len(covariates)
     edges = np.linspace(0, 0.8, bins + 1) if bins else np.array([])
-    shape = np.arange(1.0, bins + 1)
-    moments = pd.DataFrame(
+    shape = np.arange(1.0, bins + 1) / max(np.arange(1.0, bins + 1).sum(), 1)
+    sides = [
+        pd.DataFrame(
+            {
+                "covariate": list(covariates),
+                "sample": sample,
+                "mean_treated": np.linspace(0.1, 0.9, k),
+                "mean_comparison": np.linspace(0.4, 0.3, k),
+                "var_treated": np.ones(k),
+                "var_comparison": np.ones(k),
+                "smd": np.linspace(-0.3, 0.6, k) / shrink,
+                "variance_ratio": np.ones(k),
+                "ks": np.linspace(0.1, 0.3, k) / shrink,
+                "ecdf_mean": np.linspace(0.05, 0.1, k) / shrink,
+            }
+        )
+        for sample, shrink in (("before", 1.0), ("after", 10.0))
+    ]
+    left_out = pd.DataFrame(
         {
+            "arm": "treated",
             "covariate": list(covariates),
-            "mean_treated": np.linspace(0.1, 0.9, k),
-            "mean_comparison": np.linspace(0.4, 0.3, k),
-            "var_treated": np.ones(k),
-            "var_comparison": np.ones(k),
+            "n_kept": 388,
+            "n_left_out": 43,
+            "mean_kept": np.linspace(0.1, 0.9, k),
+            "mean_left_out": np.linspace(0.2, 1.4, k),
+            "smd": np.linspace(0.1, 0.5, k),
         }
     )
     return Population(
-        moments=moments,
+        balance=pd.concat(sides, ignore_index=True),
+        left_out=left_out if bins else left_out.iloc[:0],
         score_bins=edges,
-        score_treated=shape / max(shape.sum(), 1),
-        score_comparison=shape[::-1] / max(shape.sum(), 1),
+        score_treated=shape,
+        score_comparison=shape[::-1],
+        score_treated_after=shape,
+        score_comparison_after=shape,
+        support=(0.05, 0.75) if bins else (np.nan, np.nan),
         n_treated=431,
         n_comparison=12_873,
+        n_supported=(420, 12_111) if bins else (0, 0),
     )
 
 
@@ -192,7 +216,10 @@ def balance_finding(covariates: Sequence[str] = COVARIATES) -> Finding:
             "mean_comparison": np.zeros(k),
             "smd_before": np.linspace(-0.42, 0.5612, k),
             "smd_after": np.linspace(-0.06, 0.1404, k),
-            "variance_ratio": np.ones(k),
+            "variance_ratio_before": np.linspace(0.5, 2.0, k),
+            "variance_ratio_after": np.linspace(0.9, 1.1, k),
+            "ks_before": np.linspace(0.1, 0.4, k),
+            "ks_after": np.linspace(0.01, 0.05, k),
         }
     )
     return Finding(

@@ -24,6 +24,7 @@ from whatworks.vocabulary import (
     Estimand,
     Impact,
     Kind,
+    LaterStarts,
     Nature,
     Verdict,
     Versus,
@@ -114,7 +115,10 @@ def expected() -> set[str]:
     keys |= {f"{clock}.{form}" for clock in ("month", "period") for form in ("since", "many")}
     keys |= {f"{clock}.count.{n}" for clock in ("month", "period") for n in ("one", "other")}
     keys |= {f"state.{kind}" for kind in Kind}
-    keys |= {f"{asked}.{v}" for asked in ("versus", "question") for v in (*Versus, "table")}
+    keys |= {
+        f"{asked}.{v}" for asked in ("versus", "question") for v in (*Versus, "table", "another")
+    }
+    keys |= {f"later_starts.{choice}" for choice in LaterStarts}
     keys |= {f"measure.{kind}.{part}" for kind in KINDS_OF_MEASURE for part in ("found", "bound")}
     keys |= {f"group.{name}" for name in ("all", "saturation", "pooled")} | {"level.other"}
     keys |= {f"estimand.{estimand.lower()}" for estimand in Estimand}
@@ -136,7 +140,8 @@ def ledger_words() -> Iterator[str]:
         "no_entry_that_month started_before_window entry_before_window history_too_short "
         "followup_too_short missing_covariate missing_market missing_outcome incomplete_panel "
         "treated_from_start no_match_in_caliper no_comparison not_chosen outside_asked_months "
-        "missing_unit"
+        "missing_unit outside_territory outside_ages elapsed_unknown accompaniment_not_seen in_washout "
+        "first_step_not_taken accompanied_in_window outside_support outside_bounds off_common_support"
     )
     yield from (f"ledger.step.design.table_{arm}" for arm in ("treated", "comparison"))
     yield from (f"ledger.reason.{reason}" for reason in reasons.split())

@@ -1,31 +1,61 @@
-"""Nearest neighbours: each treated unit against the untreated most alike that month."""
+r"""Nearest neighbours: each treated unit against the untreated most alike that month.
+
+Estimand
+--------
+ATT, ATC or ATE: matches are sought for the treated, the untreated or both.
+
+Equation
+--------
+The match of a unit is the one of the other arm, in its month and cell, that minimises a distance: the
+gap of propensities or of their log-odds, or :math:`\sqrt{(x_i-x_j)'S^{-1}(x_i-x_j)}` with S the
+covariance of everyone (``mahalanobis``), that within arms (``mahalanobis_pooled``), that of ranks
+(``robust_mahalanobis``), or the variances alone (``scaled_euclidean``).
+
+Edge cases
+----------
+With replacement: a comparison serves as often as it is nearest, and all that tie share the unit.
+Units without anyone within reach are left out and counted, as are those outside the common support.
+
+References
+----------
+Rosenbaum & Rubin (1983), doi:10.1093/biomet/70.1.41; (1985), doi:10.1080/00031305.1985.10479383.
+Abadie & Imbens (2006), doi:10.1111/j.1468-0262.2006.00655.x. Austin (2011), doi:10.1002/pst.433.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from whatworks.design.comparison import (
     Chosen,
     Matches,
     arms_sought,
-    as_names,
     by_arm,
-    cells,
-    from_matches,
     on_line,
 )
+from whatworks.design.nearness import (
+    Measured,
+    Metric,
+    Nearness,
+    chosen_near,
+    near_options,
+    too_many,
+)
 from whatworks.design.parts import Candidates
-from whatworks.errors import DesignRefused, OptionError, choice
-from whatworks.stats.logit import CERTAIN, fit_logit
-from whatworks.stats.neighbours import nearest_in_space, whiten
+from whatworks.errors import OptionError, choice
+from whatworks.stats.neighbours import (
+    Pairs,
+    TooManyPairsError,
+    first_of_ties,
+    nearest_allowed_in_cells,
+    nearest_in_space,
+)
 
 Floats = NDArray[np.float64]
-Metric = Literal["linear_propensity", "propensity", "mahalanobis"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +67,28 @@ class NearestNeighbours:
     ratio : int
         Comparisons per treated unit; more when several are equally near.
     metric : str
-        ``"linear_propensity"``: log-odds of entering that month, by logistic regression on the
-        covariates with an intercept per month, converged to machine precision;
+        ``"linear_propensity"``: log-odds of entering that month, by default from a logistic
+        regression on the covariates with an intercept per month, converged to machine precision;
         ``"propensity"``: the probability itself; ``"mahalanobis"``: distance under the covariance
-        of all candidates.
+        of all candidates; ``"mahalanobis_pooled"``: under that within arms, pooled;
+        ``"robust_mahalanobis"``: between ranks; ``"scaled_euclidean"``: each covariate in its
+        standard deviations within arms.
+    on : tuple of str
+        Covariates a distance between covariates is measured on; empty means all.
     caliper_sd : float, optional
         Greatest distance, in standard deviations of the score over the candidates whose
-        probability is neither 0 nor 1 (for Mahalanobis, the distance itself). Treated units with
-        nobody within reach are left out and counted.
+        probability is neither 0 nor 1 (for a distance between covariates, the distance itself).
+        Treated units with nobody within reach are left out and counted.
+    calipers : tuple of Caliper
+        Further greatest differences: of a covariate, or of the propensity while neighbours are
+        sought by another distance.
     exact : tuple of str
         Covariates on which treated and comparison must agree.
+    propensity : Propensity or str, optional
+        How the probability is modelled; a name is short for a `Propensity` of that model.
+    ties : str
+        ``"all"`` that are equally near share the unit; ``"first"`` takes the first in the data, as
+        some software does: the answer then depends on the order of rows.
 
     Raises
     ------
@@ -54,11 +96,6 @@ class NearestNeighbours:
         On a ratio below 1, a caliper not above 0 or an unknown metric.
     DesignRefused
         From ``choose``: when a covariate separates treated from untreated, or nobody is left.
-
-    References
-    ----------
-    Rosenbaum & Rubin (1983), doi:10.1093/biomet/70.1.41; Austin (2011), doi:10.1002/pst.433 for calipers
-    of 0.2 standard deviations of the log-odds.
 
     Examples
     --------
@@ -68,12 +105,15 @@ class NearestNeighbours:
 
     ratio: int = 1
     metric: Metric = "linear_propensity"
+    on: tuple[str, ...] = ()
     caliper_sd: float | None = None
+    calipers: tuple[Any, ...] = ()
     exact: tuple[str, ...] = ()
+    propensity: Any = None
+    ties: Literal["all", "first"] = "all"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "exact", as_names(self.exact, what="exact"))
-        choice(self.metric, ("linear_propensity", "propensity", "mahalanobis"), what="metric")
+        choice(self.ties, ("all", "first"), what="ties")
         if self.ratio < 1 or (self.caliper_sd is not None and not self.caliper_sd > 0):
             raise OptionError(
                 what="NearestNeighbours",
@@ -81,84 +121,69 @@ class NearestNeighbours:
                 found=f"ratio={self.ratio}, caliper_sd={self.caliper_sd}",
                 remedy="write for instance ratio=3, caliper_sd=0.2",
             )
+        near = self._nearness()
+        own = 0 if self.caliper_sd is None else 1
+        object.__setattr__(self, "on", near.on)
+        object.__setattr__(self, "exact", near.exact)
+        object.__setattr__(self, "calipers", near.calipers[own:])
+        object.__setattr__(self, "propensity", near.propensity)
+
+    def _nearness(self) -> Nearness:
+        return near_options(
+            metric=self.metric,
+            on=self.on,
+            caliper_sd=self.caliper_sd,
+            calipers=self.calipers,
+            exact=self.exact,
+            propensity=self.propensity,
+        )
 
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
-        cell = cells(candidates, self.exact, what="exact")
-        propensity = None
-        if self.metric == "mahalanobis":
-            matches = self._in_space(candidates, cell)
+        measured = self._nearness().measure(candidates)
+        if measured.on_line and not measured.widths.size and self.ties == "all":
+            matches = on_line(
+                measured.points[:, 0],
+                measured.cell,
+                candidates,
+                ratio=self.ratio,
+                caliper=measured.caliper,
+            )
         else:
-            linear = _log_odds(candidates)
-            possible = np.abs(linear) < CERTAIN
-            propensity = expit(linear)
-            score = propensity if self.metric == "propensity" else linear
-            spread = float(score[possible].std(ddof=1)) if possible.sum() > 1 else np.nan
-            reach = np.inf if self.caliper_sd is None else self.caliper_sd * spread
-            matches = on_line(score, cell, candidates, ratio=self.ratio, caliper=reach)
-        if not matches.unit.size:
-            raise DesignRefused(
-                what="nearest neighbours",
-                needed="at least one treated unit with a comparison",
-                found=f"{int(candidates.sought.sum())} units, none with a comparison within reach",
-                remedy="widen the caliper or match exactly on fewer covariates",
-            )
-        reason = "no_comparison" if self.caliper_sd is None else "no_match_in_caliper"
-        return from_matches(candidates, matches, reason=reason, propensity=propensity)
+            matches = self._searched(candidates, measured)
+        return chosen_near(candidates, matches, measured)
 
-    def _in_space(self, candidates: Candidates, cell: NDArray[np.int64]) -> Matches:
-        points = whiten(candidates.covariates, weight=candidates.weight)
-        if not points.shape[1]:
-            raise DesignRefused(
-                what="the Mahalanobis distance",
-                needed="a covariate that varies",
-                found="none",
-                remedy="name covariates in the question, or use exact comparisons",
-            )
+    def _searched(self, candidates: Candidates, measured: Measured) -> Matches:
         found = {}
         for arm in arms_sought(candidates):
-            mine, theirs = candidates.treated == arm, candidates.treated != arm
-            found[arm] = nearest_in_space(
-                points[mine],
-                points[theirs],
-                cell_treated=cell[mine],
-                cell_comparison=cell[theirs],
-                ratio=self.ratio,
-                caliper=np.inf if self.caliper_sd is None else self.caliper_sd,
-            )
+            sides = candidates.treated == arm, candidates.treated != arm
+            try:
+                found[arm] = self._pairs(measured, sides)
+            except TooManyPairsError as many:
+                raise too_many(many.count) from None
         return by_arm(candidates, found)
 
-
-def _log_odds(candidates: Candidates) -> Floats:
-    """Log-odds of treatment, a month's intercept included; NaN in months that lack an arm."""
-    names, month = np.unique(candidates.cell, return_inverse=True)
-    with_treated, with_others = (
-        np.bincount(month[arm], minlength=names.size) > 0
-        for arm in (candidates.treated, ~candidates.treated)
-    )
-    rows = (with_treated & with_others)[month]
-    linear = np.full(rows.size, np.nan)
-    if not rows.any():
-        return linear
-    fitted = fit_logit(
-        candidates.covariates[rows],
-        candidates.treated[rows],
-        group=np.unique(candidates.cell[rows], return_inverse=True)[1].astype(np.int64),
-        weight=candidates.weight[rows],
-    )
-    if fitted.separated:
-        raise DesignRefused(
-            what="the propensity of treatment",
-            needed="treated and untreated units that covariates cannot tell apart without error",
-            found="a treated unit whose probability is 1, which covariates predict perfectly",
-            remedy="leave out the covariate that defines the treatment, or merge its rare levels",
-        )
-    if not fitted.converged:
-        raise DesignRefused(
-            what="the propensity of treatment",
-            needed="a logistic regression that reaches its maximum",
-            found="one that did not, most often because a covariate's values are of very unequal size",
-            remedy="rescale or leave out that covariate",
-        )
-    linear[rows] = fitted.linear
-    return linear
+    def _pairs(self, measured: Measured, sides: tuple[NDArray[np.bool_], ...]) -> Pairs:
+        points = measured.points[sides[0]], measured.points[sides[1]]
+        cell = measured.cell[sides[0]], measured.cell[sides[1]]
+        if measured.widths.size:
+            found = nearest_allowed_in_cells(
+                points,
+                cell,
+                keys=(measured.keys[sides[0]], measured.keys[sides[1]]),
+                widths=measured.widths,
+                ratio=self.ratio,
+                caliper=measured.caliper,
+            )
+        else:
+            found = nearest_in_space(
+                points[0],
+                points[1],
+                cell_treated=cell[0],
+                cell_comparison=cell[1],
+                ratio=self.ratio,
+                caliper=measured.caliper,
+            )
+        if self.ties == "first":
+            return first_of_ties(points, found, ratio=self.ratio)
+        return found

@@ -12,8 +12,7 @@ from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_most
 from whatworks.evidence.record import Finding
-from whatworks.stats.balance import moments, standardised_difference
-from whatworks.vocabulary import TREATED, WEIGHT, Verdict
+from whatworks.vocabulary import Verdict
 
 HOLDS_BELOW: Final = 0.10
 FAILS_ABOVE: Final = 0.25
@@ -23,37 +22,25 @@ REFERENCE: Final = (
 
 
 def balance_table(design: Design) -> pd.DataFrame:
-    """Standardised differences before and after choosing, one row per covariate.
+    """Balance of a design before and after choosing, one row per covariate.
 
     Returns
     -------
     DataFrame
-        ``covariate, mean_treated, mean_comparison, smd_before, smd_after, variance_ratio``.
+        ``covariate, mean_treated, mean_comparison`` (after), then ``smd``, ``variance_ratio``,
+        ``ks`` and ``ecdf_mean``, each ``_before`` and ``_after``.
     """
-    before = design.population.moments
-    values = design.units[list(design.covariates)].to_numpy(dtype=float)
-    treated = design.units[TREATED].to_numpy()
-    weight = design.units[WEIGHT].to_numpy()
-    one = moments(values[treated], weight=weight[treated])
-    zero = moments(values[~treated], weight=weight[~treated])
-    spread = before["var_treated"].to_numpy()
-    ratio = np.divide(
-        one.variance, zero.variance, out=np.full(spread.size, np.nan), where=zero.variance > 0
+    known = design.population.balance
+    before, after = (
+        known[known["sample"] == sample].set_index("covariate").loc[list(design.covariates)]
+        for sample in ("before", "after")
     )
-    return pd.DataFrame(
-        {
-            "covariate": before["covariate"],
-            "mean_treated": one.mean,
-            "mean_comparison": zero.mean,
-            "smd_before": standardised_difference(
-                before["mean_treated"].to_numpy(),
-                before["mean_comparison"].to_numpy(),
-                variance_treated=spread,
-            ),
-            "smd_after": standardised_difference(one.mean, zero.mean, variance_treated=spread),
-            "variance_ratio": ratio,
-        }
-    )
+    measures = {
+        f"{measure}_{when}": table[measure]
+        for measure in ("smd", "variance_ratio", "ks", "ecdf_mean")
+        for when, table in (("before", before), ("after", after))
+    }
+    return after[["mean_treated", "mean_comparison"]].assign(**measures).reset_index()
 
 
 def run(

@@ -91,12 +91,14 @@ def _legend(ax: Axes) -> None:
 
 
 def _arm(rows: pd.DataFrame, ax: Axes, *, label: str, before: bool) -> None:
-    """One side of entry: interval as a band, points on a line."""
+    """One side of entry: joint band, interval of each month within it, points on a line."""
     if rows.empty:
         return
     month = rows["month"].to_numpy(float)
     bounds = rows["conf_low"].to_numpy(float), rows["conf_high"].to_numpy(float)
     tint = "#e4e7eb" if before else TINT_BLUE
+    joint = rows["band_low"].to_numpy(float), rows["band_high"].to_numpy(float)
+    ax.fill_between(month, *joint, color=tint, alpha=0.45, linewidth=0)
     ax.fill_between(month, *bounds, color=tint, linewidth=0)
     ax.plot(
         month,

@@ -1,4 +1,4 @@
-"""Where the two arms stand on the probability of entering: treated above, comparison below."""
+"""Where the arms stand on the probability of entering: treated above, comparison below."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from whatworks.report.language import Words
 
 
 def draw_overlap(overlap: pd.DataFrame, ax: Axes, *, words: Words) -> None:
-    """Two histograms back to back.
+    """Two histograms back to back, full before choosing, outlined after.
 
     Parameters
     ----------
     overlap : DataFrame
-        ``score_from, score_to, treated, comparison``; shares of each arm per bin.
+        ``score_from, score_to, treated, comparison``, and the same two ``_after`` choosing: shares
+        of each arm per bin.
     ax : Axes
     words : Words
     """
@@ -40,6 +41,11 @@ def draw_overlap(overlap: pd.DataFrame, ax: Axes, *, words: Words) -> None:
             hatch=hatch,
             label=label,
         )
+    edges = np.append(left, left[-1:] + width[-1:])
+    after = tuple(overlap[f"{arm}_after"].to_numpy(float) for arm in ("treated", "comparison"))
+    for height, label in ((after[0], words.text("graph.after_choice")), (-after[1], None)):
+        ax.stairs(height, edges, color=INK, linewidth=2.0, label=label)
+    top, bottom = np.maximum(top, after[0]), np.maximum(bottom, after[1])
     ax.axhline(0, color=INK, linewidth=1.4)
     seen = np.flatnonzero(top + bottom > 0)
     if seen.size:

@@ -1,0 +1,1 @@
+"""Causal graphs shipped with the library, one TOML file each."""
