@@ -11,22 +11,36 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from whatworks.design import Design, Exact, NearestNeighbours, Outcomes, Question
-    from whatworks.design.compare import compare
+    from whatworks.design.cohorts import Layout, lay_out
+    from whatworks.design.compare import choose, compare
+    from whatworks.design.comparisons.covariate_balancing import CovariateBalancing
+    from whatworks.design.comparisons.entropy_balancing import EntropyBalancing
+    from whatworks.design.comparisons.everyone import Everyone
+    from whatworks.design.comparisons.inverse_probability import InverseProbability
     from whatworks.design.comparisons.kernel import KernelMatching
+    from whatworks.design.comparisons.overlap import OverlapWeights
     from whatworks.design.comparisons.pairs import PairMatching
     from whatworks.design.comparisons.radius import RadiusMatching
+    from whatworks.design.comparisons.stable import StableWeights
     from whatworks.design.identify import identify
     from whatworks.design.nearness import Caliper
     from whatworks.design.pathway import Pathway
     from whatworks.design.propensity import Propensity
     from whatworks.design.registry import COMPARISONS
+    from whatworks.design.pairwise import Pair, pairwise
     from whatworks.errors import WhatworksError
     from whatworks.estimate import (
         ESTIMATORS,
+        DoublyRobust,
         Estimate,
+        GroupRanking,
         MatchedDifference,
+        QuantileEffects,
+        RegressionAdjustment,
         SaturationContrast,
         TwoByTwoDiD,
+        WeightedDifference,
+        by_group,
     )
     from whatworks.evidence import Benchmark, Evidence
     from whatworks.evidence.weigh import weigh
@@ -68,16 +82,30 @@ _HOME: Final = {
         "examine",
         "measure",
     ),
-    "design": ("Design", "Exact", "NearestNeighbours", "Outcomes", "Question", "compare"),
+    "design": ("Design", "Exact", "NearestNeighbours", "Outcomes", "Question", "choose", "compare"),
     "estimate": (
         "ESTIMATORS",
+        "DoublyRobust",
         "Estimate",
+        "GroupRanking",
         "MatchedDifference",
+        "QuantileEffects",
+        "RegressionAdjustment",
         "SaturationContrast",
         "TwoByTwoDiD",
+        "WeightedDifference",
+        "by_group",
     ),
     "evidence": ("Benchmark", "Evidence", "weigh"),
     "report": ("Entry", "plot_balance", "plot_effects", "render", "render_collection"),
+    "design.cohorts": ("Layout", "lay_out"),
+    "design.pairwise": ("Pair", "pairwise"),
+    "design.comparisons.covariate_balancing": ("CovariateBalancing",),
+    "design.comparisons.entropy_balancing": ("EntropyBalancing",),
+    "design.comparisons.everyone": ("Everyone",),
+    "design.comparisons.inverse_probability": ("InverseProbability",),
+    "design.comparisons.overlap": ("OverlapWeights",),
+    "design.comparisons.stable": ("StableWeights",),
     "design.comparisons.kernel": ("KernelMatching",),
     "design.comparisons.pairs": ("PairMatching",),
     "design.comparisons.radius": ("RadiusMatching",),
@@ -99,32 +127,47 @@ __all__ = [
     "Benchmark",
     "Caliper",
     "Claim",
+    "CovariateBalancing",
     "Design",
+    "DoublyRobust",
+    "EntropyBalancing",
     "Entry",
     "Estimate",
+    "Everyone",
     "Evidence",
     "Exact",
     "Gate",
+    "GroupRanking",
     "Indicator",
+    "InverseProbability",
     "KernelMatching",
+    "Layout",
     "Ledger",
     "MatchedDifference",
     "NearestNeighbours",
     "Outcomes",
     "Overlap",
+    "OverlapWeights",
+    "Pair",
     "PairMatching",
     "Panel",
     "Pathway",
     "Propensity",
+    "QuantileEffects",
     "Question",
     "RadiusMatching",
     "Records",
+    "RegressionAdjustment",
     "SaturationContrast",
     "Spells",
+    "StableWeights",
     "TwoByTwoDiD",
+    "WeightedDifference",
     "WhatworksError",
     "assess",
     "build",
+    "by_group",
+    "choose",
     "compare",
     "connect",
     "connect_spark",
@@ -135,6 +178,7 @@ __all__ = [
     "link",
     "measure",
     "open_panel",
+    "pairwise",
     "plot_balance",
     "plot_effects",
     "read",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from whatworks.design import Design, Question, compare
+from whatworks.design import Design, Layout, Question, compare, lay_out
 from whatworks.design.comparison import Comparison
 from whatworks.design.pathway import Pathway
 from whatworks.design.registry import COMPARISONS
@@ -59,6 +59,17 @@ class Asked(_Strict):
     months: tuple[int, ...] = (6, 12, 18, 24)
     primary: int = -1
     eligible: tuple[str, ...] = ()
+    territories: tuple[str, ...] = ()
+    ages: tuple[int, int] | None = None
+    born: str = "birth_month"
+    washout: int | None = None
+    elapsed_in: str | None = None
+    elapsed_band: int = 1
+    after: str | None = None
+    within: int | None = None
+    stay_at_least: int | None = None
+    stay_at_most: int | None = None
+    later_starts: str = "keep"
     covariates: tuple[str, ...] = ()
     placebo_months: tuple[int, int] | None = None
     first_entry: str | None = None
@@ -248,6 +259,8 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
         "employment_source": _employment_source(records),
         **{f"file:{f.name}": f.sha256 for f in records.files},
     }
+    # Questions that agree on their rules share one reading of the panel.
+    layouts = lay_out(panel, [study.question(q) for q in study.questions])
     entries = []
     for q in study.questions:
         progress(f"question {q.slug}")
@@ -256,6 +269,7 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
                 gated,
                 q,
                 study=study,
+                layouts=layouts,
                 using=using,
                 methods=methods,
                 graph=graph,
@@ -309,6 +323,7 @@ def _entry(
     asked: QuestionText,
     *,
     study: StudyFile,
+    layouts: Sequence[Layout],
     using: Comparison,
     methods: list[Estimator],
     graph: Pathway | None,
@@ -318,7 +333,12 @@ def _entry(
 ) -> Entry:
     question = study.question(asked)
     design: Design = compare(
-        gated.panel, question, using=using, gate=gated.gate, measured=gated.measured
+        gated.panel,
+        question,
+        using=using,
+        gate=gated.gate,
+        measured=gated.measured,
+        layouts=layouts,
     )
     if graph is not None:
         design = design.identified_by(graph)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,8 @@ SPECS = [
 
 
 def test_references_are_there() -> None:
-    assert len(SPECS) >= 50
+    assert len(SPECS) >= 60
+    assert len(WITH_SETS) >= 40
 
 
 @pytest.mark.parametrize(("case", "spec"), SPECS)
@@ -78,13 +80,22 @@ def test_points_are_those_of_the_interacted_regression(case: str, spec: str) -> 
     assert found["estimate"] == pytest.approx(wanted(case).loc[spec, "value"], abs=1e-6)
 
 
-@pytest.mark.parametrize(("case", "spec"), SPECS)
-def test_errors_are_those_of_the_interacted_regression(case: str, spec: str) -> None:
-    # R takes the centre as known: covariates="fixed". Sets that R did not write cannot be clustered by.
-    again = spec.endswith("_repl") or spec == "nn_repl_3"
-    design = weighted_by_r(case, spec)
-    if not again and (design.units[MATCHED_SET] < 0).any():
-        pytest.skip("clustered by subclasses of which R wrote only the weights")
-    cluster = "person" if again else "matched_set"
-    found = RegressionAdjustment(covariates="fixed", cluster=cluster).fit(design).at(0)
+def clustered_as(case: str, spec: str) -> str | None:
+    """What R clustered by: nothing when matches were used again; sets unless it did not write them."""
+    if spec.endswith("_repl") or spec == "nn_repl_3":
+        return "person"
+    return None if (weighted_by_r(case, spec).units[MATCHED_SET] < 0).any() else "matched_set"
+
+
+# Of subclasses, cells and full matching R wrote the weights and not the sets it clustered by.
+WITH_SETS = [(*each, c) for each in SPECS if (c := clustered_as(*each)) is not None]
+
+
+@pytest.mark.parametrize(("case", "spec", "cluster"), WITH_SETS)
+def test_errors_are_those_of_the_interacted_regression(
+    case: str, spec: str, cluster: Literal["person", "matched_set"]
+) -> None:
+    # R takes the centre of the covariates as known: covariates="fixed".
+    fit = RegressionAdjustment(covariates="fixed", cluster=cluster).fit
+    found = fit(weighted_by_r(case, spec)).at(0)
     assert found["std_error"] == pytest.approx(wanted(case).loc[spec, "se"], abs=1e-4)

@@ -6,6 +6,7 @@ pairs, so that the estimator is tested apart from any way of choosing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,7 @@ import statsmodels.api as sm
 from numpy.typing import NDArray
 
 from oracles.reference import HERE, data, reference
-from oracles.searching import Listed, search
+from oracles.searching import Grouped, Listed, search
 from whatworks import Design, MatchedDifference
 from whatworks.stats.matching import MatchedPairs, matching
 from whatworks.stats.matching_variance import abadie_imbens, matched_gaps, same_arm
@@ -27,6 +28,7 @@ TOLERANCE = 1e-5
 """Match counts as tied what is as near as that, in squared standardised distance."""
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @cache
@@ -95,6 +97,8 @@ def test_points_and_errors_are_those_of_match(
     rows = reference(case, "reference_ai_weights.csv").set_index(["quantity", "args"])["value"]
     count = rows.get(("Match_n_matches", args["args"]))
     assert count is None or count == listed.unit.size
+    standard = rows.get(("Match_se_conditional", args["args"]))
+    assert standard is None or standard == pytest.approx(paired_error(case, listed), abs=1e-8)
     lost = rows.get(("Match_ndrops", args["args"]))
     assert lost is None or lost == (data(case)["treat"] == 1).sum() - np.unique(listed.unit).size
     found = MatchedDifference(
@@ -111,6 +115,19 @@ def test_points_and_errors_are_those_of_match(
     else:
         ours = row["std_error"]
     assert ours == pytest.approx(error, abs=1e-8)
+
+
+def paired_error(case: str, listed: Listed) -> float:
+    """Match's ``se.standard``: that of as many independent pairs, which the estimator does not offer.
+
+    A comparison used twice would count as two.
+    """
+    y = data(case)["y"].to_numpy()
+    part = 1.0 / np.bincount(listed.unit)[listed.unit]
+    treated = data(case)["treat"].to_numpy()[listed.unit]
+    gap = np.where(treated == 1, 1, -1) * (y[listed.unit] - y[listed.match])
+    mean = part @ gap / part.sum()
+    return float(np.sqrt(part @ (gap - mean) ** 2) / part.sum())
 
 
 def by_inverse_variance(matched: Design, *, neighbours: int) -> float:
@@ -179,3 +196,70 @@ def test_effects_on_matched_pairs_are_those_of_weighted_least_squares(
         assert linear["std_error"] == pytest.approx(
             row["se", "att_wls_lin_covariate_adjusted"], abs=1e-8
         )
+
+
+def cells_of(case: str, spec: str) -> Ints:
+    """Cells and subclasses made here as MatchIt makes them."""
+    table = data(case)
+    if spec == "subclass_6":
+        score = propensity(case)[:, 0]
+        cuts = np.quantile(score[table["treat"] == 1], np.arange(1, 6) / 6)
+        return np.searchsorted(cuts, score, side="right")
+    if spec == "exact":
+        keys = table[["fem", "foreign"] if case == "match_observational" else ["fem"]]
+    else:
+        keys = table[COVARIATES].apply(
+            lambda v: (
+                np.searchsorted(v.quantile([0.33, 0.66]), v, side="right") if v.nunique() > 6 else v
+            )
+        )
+    return np.unique(keys.to_numpy(float), axis=0, return_inverse=True)[1].reshape(-1)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("spec", ["exact", "cem_tercile_cut", "subclass_6"])
+def test_effects_in_sets_are_those_of_weighted_least_squares(case: str, spec: str) -> None:
+    treated = data(case)["treat"].to_numpy() == 1
+    cell = cells_of(case, spec)
+    arms = [np.bincount(cell[arm], minlength=cell.max() + 1) for arm in (treated, ~treated)]
+    both = (arms[0] > 0) & (arms[1] > 0)
+    share = np.divide(arms[0], arms[1], out=np.zeros(both.size), where=both)
+    weight = np.where(treated, 1.0, share[cell]) * both[cell]
+    written = pd.read_csv(HERE / case / "reference_weights.csv")[spec].to_numpy(float)
+    for arm in (treated, ~treated):
+        np.testing.assert_allclose(
+            weight[arm] / weight[arm].sum(), written[arm] / written[arm].sum(), atol=1e-12
+        )
+    matched = design(case).matched(using=Grouped(cell, weight))
+    row = reference(case, "reference_effects.csv").query("spec == @spec").set_index("quantity")
+    plain = MatchedDifference(errors="matched_set").fit(matched).effects.iloc[0]
+    wanted = row.loc["att_wls_cluster_subclass_HC1"]
+    assert plain["estimate"] == pytest.approx(wanted["value"], abs=1e-8)
+    assert plain["std_error"] == pytest.approx(wanted["se"], abs=1e-8)
+    if "att_wls_lin_covariate_adjusted" in row.index:
+        linear = (
+            MatchedDifference(bias_adjust=True, errors="matched_set", target="sample")
+            .fit(matched)
+            .effects.iloc[0]
+        )
+        wanted = row.loc["att_wls_lin_covariate_adjusted"]
+        assert linear["estimate"] == pytest.approx(wanted["value"], abs=1e-8)
+        assert linear["std_error"] == pytest.approx(wanted["se"], abs=1e-8)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_error_that_ignores_matching_is_that_without_covariates(case: str) -> None:
+    rows = pd.read_csv(HERE / case / "reference_pairs.csv").query("args == 'spec=nn_1to1'")
+    listed = Listed(*(rows[c].to_numpy(int) - 1 for c in ("treated", "control")))
+    matched = design(case).matched(using=listed)
+    blind = replace(matched, covariates=(), units=matched.units.drop(columns=COVARIATES))
+    wanted = reference(case, "reference_effects.csv").query(
+        "spec == 'nn_1to1' and quantity == 'att_wls_hc1'"
+    )
+    found = MatchedDifference().fit(blind).effects.iloc[0]
+    n, arm = len(matched.units), len(matched.units) / 2
+    ours = arm / (arm - 1) * n / (n - 1)  # each arm for its mean, and G/(G - 1)
+    theirs = n / (n - 2)
+    assert found["std_error"] * np.sqrt(theirs / ours) == pytest.approx(
+        float(wanted["se"].iloc[0]), abs=1e-8
+    )

@@ -178,11 +178,10 @@ def scored(x: np.ndarray, d: np.ndarray, *, stop: float) -> np.ndarray:
     mean = (d + 0.5) / 2
     eta = norm.ppf(mean)
     before = np.inf
-    for _ in range(200):
+    for _ in range(60):
         slope = norm.pdf(eta)
-        root = np.sqrt(slope**2 / (mean * (1 - mean)))
-        working = eta + (d - mean) / slope
-        beta = np.linalg.lstsq(x * root[:, None], working * root, rcond=None)[0]
+        weighted = x * (slope**2 / (mean * (1 - mean)))[:, None]
+        beta = np.linalg.solve(weighted.T @ x, weighted.T @ (eta + (d - mean) / slope))
         eta = x @ beta
         mean = norm.cdf(eta)
         deviance = -2 * float(d @ norm.logcdf(eta) + (1 - d) @ norm.logsf(eta))

@@ -5,13 +5,21 @@ What comes in: a `Panel` and a `Question` (``compare.py``), or an ordinary table
 monthly risk sets in the engine; ``comparisons/`` holds the ways of choosing, one file each.
 """
 
+from whatworks.design.cohorts import Layout, lay_out
 from whatworks.design.compare import choose, compare
+from whatworks.design.comparisons.covariate_balancing import CovariateBalancing
+from whatworks.design.comparisons.entropy_balancing import EntropyBalancing
+from whatworks.design.comparisons.everyone import Everyone
 from whatworks.design.comparisons.exact import Exact
+from whatworks.design.comparisons.inverse_probability import InverseProbability
 from whatworks.design.comparisons.kernel import KernelMatching
 from whatworks.design.comparisons.nearest import NearestNeighbours
+from whatworks.design.comparisons.overlap import OverlapWeights
 from whatworks.design.comparisons.pairs import PairMatching
 from whatworks.design.comparisons.radius import RadiusMatching
+from whatworks.design.comparisons.stable import StableWeights
 from whatworks.design.nearness import Caliper
+from whatworks.design.pairwise import Pair, pairwise
 from whatworks.design.parts import Outcomes, Population
 from whatworks.design.propensity import Propensity
 from whatworks.design.question import Question
@@ -19,16 +27,26 @@ from whatworks.design.record import Design
 
 __all__ = [
     "Caliper",
+    "CovariateBalancing",
     "Design",
+    "EntropyBalancing",
+    "Everyone",
     "Exact",
+    "InverseProbability",
     "KernelMatching",
+    "Layout",
     "NearestNeighbours",
     "Outcomes",
+    "OverlapWeights",
+    "Pair",
     "PairMatching",
     "Population",
     "Propensity",
     "Question",
     "RadiusMatching",
+    "StableWeights",
     "choose",
     "compare",
+    "lay_out",
+    "pairwise",
 ]

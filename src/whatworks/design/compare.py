@@ -38,7 +38,7 @@ from whatworks.vocabulary import (
 
 Floats = NDArray[np.float64]
 
-_DEFAULT = NearestNeighbours(ratio=3, caliper_sd=0.2)
+DEFAULT = NearestNeighbours(ratio=3, caliper_sd=0.2)
 PLACEBO_YEAR: Final = 12
 """Months of a placebo window from which it counts as history."""
 FEWEST_PERSONS: Final = 11
@@ -50,7 +50,7 @@ def compare(
     panel: Panel,
     question: Question,
     *,
-    using: Comparison = _DEFAULT,
+    using: Comparison = DEFAULT,
     gate: Gate | None = None,
     measured: Measured | None = None,
     layouts: Sequence[Layout] = (),
@@ -92,7 +92,7 @@ def choose(
     panel: Panel,
     question: Question,
     *,
-    using: Comparison = _DEFAULT,
+    using: Comparison = DEFAULT,
     layouts: Sequence[Layout] = (),
 ) -> Design:
     """Choose comparisons and stop there: a design whose outcomes nobody has opened.
@@ -114,6 +114,21 @@ def choose(
         When the question names a treatment, state or covariate the panel lacks.
     DesignRefused
         When nobody can be compared.
+    """
+    return chosen_design(panel, question, using=using, layouts=layouts, seen=panel)
+
+
+def chosen_design(
+    panel: Panel,
+    question: Question,
+    *,
+    using: Comparison,
+    layouts: Sequence[Layout],
+    seen: Panel,
+) -> Design:
+    """A design with closed outcomes, as `choose` gives it.
+
+    ``seen`` is the panel, or what is held of it, from which states before entry are read.
     """
     indicator = lookup(question.outcome)
     risk = risk_sets(panel, question, indicator, layouts=layouts)
@@ -154,7 +169,7 @@ def choose(
             accumulates=indicator.accumulates,
             n_units=len(kept.units),
         ),
-        supplies=_supplies(kept),
+        supplies=_supplies(kept, comparable=chosen.comparable),
         design_class=(
             DesignClass.MATCHED_LONG_HISTORY
             if history >= LONG_HISTORY
@@ -163,7 +178,7 @@ def choose(
         population=population(candidates, chosen),
         ledger=panel.ledger + kept.ledger,
         history_months=history,
-        history=histories(panel, kept.units),
+        history=histories(seen, kept.units),
         cautions=_cautions(question),
     )
 
@@ -291,9 +306,9 @@ def _survey_weight(people: pd.DataFrame, risk: RiskSets) -> Floats:
     return weight[_rows(people, risk)]
 
 
-def _supplies(kept: Kept) -> frozenset[Supply]:
+def _supplies(kept: Kept, *, comparable: bool) -> frozenset[Supply]:
     units = kept.units
-    supplies = {Supply.WEIGHTS, Supply.COVARIATES}
+    supplies = {Supply.WEIGHTS, Supply.COVARIATES} if comparable else {Supply.COVARIATES}
     if kept.matches is not None or (units["matched_set"] >= 0).all():
         supplies.add(Supply.MATCHES)
     if units["market"].notna().all() and units["market"].nunique() > 1:

@@ -58,6 +58,8 @@ class Chosen:
         Covariates the choice rests on; None for all of them.
     lost : mapping of reason to ndarray of bool, shape (n_candidates,)
         Units sought for but left out; reasons do not overlap.
+    comparable : bool
+        Whether the weights make the arms alike; False when that is left to the method.
     """
 
     weight: Floats
@@ -67,6 +69,7 @@ class Chosen:
     fitted: tuple[FittedScore, ...] = ()
     used: tuple[str, ...] | None = None
     lost: Mapping[str, Bools] = field(default_factory=dict)
+    comparable: bool = True
 
     @property
     def linked(self) -> bool:

@@ -9,7 +9,7 @@ from whatworks.design.outcomes import check_persons, open_outcomes
 from whatworks.design.saved import content_of
 from whatworks.design.seal import Seal, today
 from whatworks.errors import DesignRefused
-from whatworks.indicators import Gate, Measured, assess, lookup
+from whatworks.indicators import Gate, Indicator, Measured, assess, lookup
 from whatworks.panel.record import Panel
 from whatworks.vocabulary import Supply
 
@@ -48,8 +48,12 @@ def opened(design: Design, panel: Panel, *, gate: Gate | None, measured: Measure
     return attach(sealed, panel)
 
 
-def attach(sealed: Design, panel: Panel) -> Design:
-    """Outcomes read for the units of a sealed design, past every gate."""
-    outcomes = open_outcomes(panel, sealed.question, lookup(sealed.question.outcome), sealed.units)
+def attach(sealed: Design, panel: Panel, *, indicator: Indicator | None = None) -> Design:
+    """Outcomes read for the units of a sealed design, past every gate.
+
+    ``indicator`` says how the outcome is read from this panel, where it holds it ready.
+    """
+    asked = sealed.question
+    outcomes = open_outcomes(panel, asked, indicator or lookup(asked.outcome), sealed.units)
     before = {Supply.PRE_MONTHS} if outcomes.months[0] < 0 else set()
     return replace(sealed, outcomes=outcomes, supplies=sealed.supplies | before)

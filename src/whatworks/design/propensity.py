@@ -204,6 +204,7 @@ class Propensity:
             score=_spread(weight * score, rows),
             curvature=_spread(weight * curvature, rows),
             slope=np.zeros(rows.size),
+            whole=found.information,
         )
         return linear, equation
 

@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks import doors
-from whatworks.design.balance import arms, balance_by_market, overlap, population
-from whatworks.design.choosing import frame_of_units, keep_chosen
+from whatworks.design.balance import arms, balance_by_market, overlap
 from whatworks.design.comparison import Comparison, as_names
+from whatworks.design.from_table import chosen_among, fields_of_table
 from whatworks.design.identify import identify
 from whatworks.design.opening import fixed, opened
 from whatworks.design.parts import Candidates, Outcomes, Population
@@ -23,13 +23,13 @@ from whatworks.design.question import Question
 from whatworks.design.saved import content_of, fields_of
 from whatworks.design.schemas import check_units
 from whatworks.design.seal import Seal, read, write
-from whatworks.design.table import Columns, Tabled, read_cross_section, read_panel
+from whatworks.design.table import Columns, read_cross_section, read_panel
 from whatworks.errors import DesignRefused, choice
 from whatworks.indicators import Gate, Measured
 from whatworks.ledger import Ledger
 from whatworks.panel.record import Panel
 from whatworks.stats.fitted import FittedScore
-from whatworks.vocabulary import ENTRY_MONTH, MARKET, PERSON, TREATED, WEIGHT, DesignClass, Supply
+from whatworks.vocabulary import ENTRY_MONTH, MARKET, TREATED, WEIGHT, DesignClass, Supply
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -152,12 +152,13 @@ class Design:
             supplies.add(Supply.SATURATION)
         if np.unique(tabled.person).size == tabled.person.size:
             supplies.add(Supply.INDEPENDENT_UNITS)
-        return cls._of(
+        made = fields_of_table(
             tabled,
             treatment=treatment,
             supplies=frozenset(supplies),
             design_class=DesignClass.RANDOMISED if randomised else DesignClass.UNADJUSTED,
         )
+        return cls(**made)
 
     @classmethod
     def from_panel(
@@ -205,52 +206,13 @@ class Design:
         )
         if min(tabled.outcomes.months) >= 0:
             supplies.discard(Supply.PRE_MONTHS)
-        return cls._of(
+        made = fields_of_table(
             tabled,
             treatment=first_treated,
             supplies=frozenset(supplies),
             design_class=DesignClass.PANEL_DIFFERENCE,
         )
-
-    @classmethod
-    def _of(
-        cls,
-        tabled: Tabled,
-        *,
-        treatment: str,
-        supplies: frozenset[Supply],
-        design_class: DesignClass,
-    ) -> Design:
-        horizon = tuple(m for m in tabled.outcomes.months if m >= 0) or (0,)
-        # The horizon to conclude at is one at which every cohort is seen.
-        values = tabled.outcomes.values
-        common = [
-            m
-            for k, m in enumerate(tabled.outcomes.months)
-            if m >= 0 and not np.isnan(values[:, k]).any()
-        ]
-        return cls(
-            question=Question(
-                treatment=treatment,
-                outcome=tabled.outcomes.name,
-                months=horizon,
-                primary=common[-1] if common else -1,
-            ),
-            units=frame_of_units(
-                tabled.candidates,
-                person=tabled.person,
-                market=tabled.market,
-                stratum=tabled.stratum,
-                saturation=tabled.saturation,
-            ),
-            covariates=tabled.candidates.names,
-            matches=None,
-            outcomes=tabled.outcomes,
-            supplies=supplies | ({Supply.COVARIATES} if tabled.candidates.names else set()),
-            design_class=design_class,
-            population=population(tabled.candidates, None),
-            ledger=tabled.ledger,
-        )
+        return cls(**made)
 
     def candidates(self) -> Candidates:
         """Units as a comparison sees them: no outcome among them."""
@@ -304,31 +266,7 @@ class Design:
                 found="a matched one",
                 remedy="match the design you started from, with the options you want",
             )
-        candidates = self.candidates()
-        chosen = using.choose(candidates)
-        found = keep_chosen(
-            candidates,
-            chosen,
-            self.ledger,
-            person=self.units[PERSON].to_numpy(),
-            market=self.units[MARKET].to_numpy(dtype=object),
-        )
-        kept = self.supplies - {Supply.SATURATION, Supply.NEVER_TREATED}
-        drawn = self.design_class is DesignClass.RANDOMISED
-        compared = DesignClass.CROSS_SECTION if self.covariates else DesignClass.UNADJUSTED
-        return replace(
-            self,
-            units=found.units,
-            matches=found.matches,
-            fitted=found.fitted,
-            ledger=found.ledger,
-            outcomes=self.outcomes.of(found.rows),
-            supplies=kept | {Supply.WEIGHTS} | ({Supply.MATCHES} if chosen.linked else set()),
-            # Matching compares levels: what made a panel's differences credible is not used.
-            design_class=DesignClass.RANDOMISED if drawn else compared,
-            population=population(candidates, chosen),
-            seal=None,
-        )
+        return chosen_among(self, using)
 
     def balance(self, *, by: str | None = None) -> pd.DataFrame:
         """Balance of every covariate between the arms.

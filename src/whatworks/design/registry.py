@@ -5,11 +5,17 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from whatworks.design.comparisons.covariate_balancing import CovariateBalancing
+from whatworks.design.comparisons.entropy_balancing import EntropyBalancing
+from whatworks.design.comparisons.everyone import Everyone
 from whatworks.design.comparisons.exact import Exact
+from whatworks.design.comparisons.inverse_probability import InverseProbability
 from whatworks.design.comparisons.kernel import KernelMatching
 from whatworks.design.comparisons.nearest import NearestNeighbours
+from whatworks.design.comparisons.overlap import OverlapWeights
 from whatworks.design.comparisons.pairs import PairMatching
 from whatworks.design.comparisons.radius import RadiusMatching
+from whatworks.design.comparisons.stable import StableWeights
 
 COMPARISONS: Final = MappingProxyType(
     {
@@ -18,5 +24,11 @@ COMPARISONS: Final = MappingProxyType(
         "radius_matching": RadiusMatching,
         "kernel_matching": KernelMatching,
         "exact": Exact,
+        "everyone": Everyone,
+        "inverse_probability": InverseProbability,
+        "overlap_weights": OverlapWeights,
+        "entropy_balancing": EntropyBalancing,
+        "covariate_balancing": CovariateBalancing,
+        "stable_weights": StableWeights,
     }
 )

@@ -37,6 +37,7 @@ def content_of(design: Design) -> Content:
         "supplies": sorted(design.supplies - _OF_OUTCOMES),
         "design_class": str(design.design_class),
         "history_months": design.history_months,
+        "cautions": design.cautions,
         "population": {
             f.name: _written(getattr(design.population, f.name)) for f in fields(Population)
         },
@@ -66,6 +67,7 @@ def fields_of(content: Content) -> dict[str, Any]:
         "population": _population(record["population"]),
         "ledger": Ledger(tuple(Step(**_step(step)) for step in record["ledger"])),
         "history_months": int(record["history_months"]),
+        "cautions": tuple(record["cautions"]),
         "fitted": content.fitted,
         "history": None if record["history"] is None else _frame(record["history"]),
     }

@@ -193,6 +193,7 @@ def spread_out(fitted: FittedScore, rows: Ints, n: int) -> FittedScore:
         score=scatter(fitted.score, rows, n),
         curvature=scatter(fitted.curvature, rows, n),
         slope=scatter(fitted.slope, rows, n),
+        beyond=None if fitted.beyond is None else scatter(fitted.beyond, rows, n),
     )
 
 
@@ -213,7 +214,9 @@ def refuse_imbalance(found: Weighed, gap: Floats, *, reachable: Floats, what: st
     DesignRefused
     """
     worst = int(np.argmax(np.where(reachable, 0.0, 1e6) + np.abs(gap)))
-    alone = "whatever their weights" if not reachable[worst] else "together with the other covariates"
+    alone = (
+        "whatever their weights" if not reachable[worst] else "together with the other covariates"
+    )
     raise DesignRefused(
         what=what,
         needed="comparisons that can be weighted to the means sought for, month by month",

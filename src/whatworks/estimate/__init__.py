@@ -4,10 +4,28 @@ What comes in: a `Design`. What goes out: an `Estimate`, whose ``effects`` are t
 ``uncertainty`` can be combined over months, cohorts and types without estimating anything again.
 """
 
+from whatworks.estimate.groups import by_group
+from whatworks.estimate.methods.doubly_robust import DoublyRobust
+from whatworks.estimate.methods.group_ranking import GroupRanking
 from whatworks.estimate.methods.matched_difference import MatchedDifference
+from whatworks.estimate.methods.quantile_effects import QuantileEffects
+from whatworks.estimate.methods.regression_adjustment import RegressionAdjustment
 from whatworks.estimate.methods.saturation_contrast import SaturationContrast
 from whatworks.estimate.methods.two_by_two_did import TwoByTwoDiD
+from whatworks.estimate.methods.weighted_difference import WeightedDifference
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.registry import ESTIMATORS
 
-__all__ = ["ESTIMATORS", "Estimate", "MatchedDifference", "SaturationContrast", "TwoByTwoDiD"]
+__all__ = [
+    "ESTIMATORS",
+    "DoublyRobust",
+    "Estimate",
+    "GroupRanking",
+    "MatchedDifference",
+    "QuantileEffects",
+    "RegressionAdjustment",
+    "SaturationContrast",
+    "TwoByTwoDiD",
+    "WeightedDifference",
+    "by_group",
+]

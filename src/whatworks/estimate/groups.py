@@ -121,17 +121,13 @@ def restricted(design: Design, rows: Bools) -> Design:
         matches = matches.assign(
             **{UNIT: place[matches[UNIT].to_numpy()], MATCH: place[matches[MATCH].to_numpy()]}
         ).reset_index(drop=True)
-    outcomes = design.outcomes
     return replace(
         design,
         units=units,
         matches=matches,
         fitted=(),
-        outcomes=replace(
-            outcomes,
-            values=outcomes.values[kept],
-            weights=None if outcomes.weights is None else outcomes.weights[kept],
-        ),
+        outcomes=design.outcomes.of(kept),
+        seal=None,
     )
 
 
@@ -167,23 +163,20 @@ def by_group(
             parts.append(fit(confined))
             designs.append(confined)
             labels.append(label)
-    whole = _stacked(parts, designs)
     n = len(overall.effects)
-    contrasts, terms, points = [], [], []
-    for members in families.values():
-        for later in members[1:]:
-            contrasts.append(_contrast(later, members[0], n=n, n_parts=len(parts)))
-            terms += _difference_terms(parts, labels, later=later, first=members[0])
-            points.append(_points(parts[later]) - _points(parts[members[0]]))
+    pairs = [(later, m[0]) for m in families.values() for later in m[1:]]
+    whole = _with_differences(_stacked(parts, designs), pairs, n=n)
     frames = [p.effects.assign(group=g) for p, g in zip(parts, labels, strict=True)]
-    if contrasts:
-        every = np.concatenate([np.eye(n * len(parts)), *contrasts])
-        apart = whole.combine(np.concatenate(contrasts))
-        whole = whole.combine(every)
-        df = _df(overall.uncertainty)
-        unit = str(overall.effects["unit"].iloc[0])
+    if pairs:
+        apart = whole.covariance()[n * len(parts) :, n * len(parts) :]
         frames.append(
-            effects_table(terms, np.concatenate(points), apart.covariance(), unit=unit, df=df)
+            effects_table(
+                [t for pair in pairs for t in _difference_terms(parts, labels, *pair)],
+                np.concatenate([_points(parts[one]) - _points(parts[two]) for one, two in pairs]),
+                apart,
+                unit=str(overall.effects["unit"].iloc[0]),
+                df=_df(overall.uncertainty),
+            )
         )
     return replace(
         overall,
@@ -204,16 +197,25 @@ def _df(uncertainty: Uncertainty) -> float:
     return np.inf
 
 
-def _contrast(later: int, first: int, *, n: int, n_parts: int) -> Floats:
-    """Rows of the difference between two parts, over all terms."""
-    rows = np.zeros((n, n * n_parts))
-    rows[:, later * n : (later + 1) * n] = np.eye(n)
-    rows[:, first * n : (first + 1) * n] = -np.eye(n)
-    return rows
+def _with_differences(
+    whole: Uncertainty, pairs: Sequence[tuple[int, int]], *, n: int
+) -> Uncertainty:
+    """Uncertainty of all terms, then of each pair's differences; an undefined term spoils no other."""
+    k = whole.values.shape[1] if isinstance(whole, Influence) else len(whole.covariance())
+    each = np.arange(n)
+    plus = np.concatenate([np.arange(k), *(one * n + each for one, _ in pairs)])
+    # Position k is nothing at all, which what is no difference is taken from.
+    minus = np.concatenate([np.full(k, k), *(two * n + each for _, two in pairs)])
+    if isinstance(whole, Influence):
+        padded = np.pad(whole.values, ((0, 0), (0, 1)))
+        return replace(whole, values=padded[:, plus] - padded[:, minus])
+    wide = np.pad(whole.covariance(), ((0, 1), (0, 1)))
+    rows = wide[plus] - wide[minus]
+    return Covariance(matrix=rows[:, plus] - rows[:, minus])
 
 
 def _difference_terms(
-    parts: Sequence[Estimate], labels: Sequence[str], *, later: int, first: int
+    parts: Sequence[Estimate], labels: Sequence[str], later: int, first: int
 ) -> list[dict[str, Any]]:
     names = ["cohort", "month", "n_treated", "n_comparison"]
     both = parts[later].effects[names[2:]] + parts[first].effects[names[2:]]

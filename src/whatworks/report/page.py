@@ -247,10 +247,10 @@ def _effect(words: Words, evidence: Evidence) -> Picture:
 def _caption(words: Words, found: Curve) -> str:
     """Caption of a curve: what its months before entry show, where it has any."""
     said = [words.text("caption.effects")]
-    if (found.drawn["month"] < 0).any():
-        said.append(words.text("caption.effects_before"))
     if frames.has_bands(found):
         said.append(words.text("caption.effects_band"))
+    if (found.drawn["month"] < 0).any():
+        said.append(words.text("caption.effects_before"))
     if found.built.any():
         said.append(words.text("caption.effects_built"))
     return " ".join(said)

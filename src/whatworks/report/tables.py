@@ -30,6 +30,8 @@ SYMBOLS: Final = {
 
 
 MEASURES: Final = {
+    "identification": "number",
+    "future": "none",
     "balance": "smd",
     "overlap": "share_kept",
     "placebo": "p_value",
@@ -305,6 +307,8 @@ def _measure(words: Words, evidence: Evidence, row: Any, part: str) -> str:
     unit = evidence.design.outcomes.unit
     if kind == "effect" and unit != "pp":
         kind = "twentieths"
+    if kind == "none":
+        return words.text("measure.none")
     if pd.isna(value):
         return words.number(value)
     if kind.startswith("p_") and value < SMALLEST_P:

@@ -40,14 +40,14 @@ BLOCK: Final = 8_192
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """What pulls each unit's log-weight, shape (n,) each; zero or more, but for ``level``.
+    r"""What pulls each unit's log-weight, shape (n,) each; zero or more, but for ``level``.
 
     Parameters
     ----------
     up : ndarray
-        :math:`a`: sampling weight of units weighted by :math:`e^{\\eta}`.
+        :math:`a`: sampling weight of units weighted by :math:`e^{\eta}`.
     down : ndarray
-        :math:`b`: sampling weight of units weighted by :math:`e^{-\\eta}`.
+        :math:`b`: sampling weight of units weighted by :math:`e^{-\eta}`.
     level : ndarray
         :math:`c`: what the tilted weights must add up to.
     """
@@ -59,14 +59,14 @@ class Pull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balanced:
-    """The minimum, or where the descent stopped.
+    r"""The minimum, or where the descent stopped.
 
     Parameters
     ----------
     linear : ndarray of shape (n,)
-        :math:`\\eta`.
+        :math:`\eta`.
     rising, falling : ndarray of shape (n,)
-        :math:`a e^{\\eta}` and :math:`b e^{-\\eta}`.
+        :math:`a e^{\eta}` and :math:`b e^{-\eta}`.
     gap : ndarray of shape (k,)
         What is left of the difference of means of each covariate, signed: positive where the
         weights leave too much of it.

@@ -56,6 +56,9 @@ class BinaryFit:
     converged : bool
     centre, spread : ndarray of shape (k,)
         Weighted mean and standard deviation of the covariates, the latter 1 where they are constant.
+    information : ndarray of shape (n_groups + k, n_groups + k)
+        Minus the second derivative of the log-likelihood, in covariates less their centre over
+        their spread.
     """
 
     slopes: Floats
@@ -64,6 +67,7 @@ class BinaryFit:
     converged: bool
     centre: Floats
     spread: Floats
+    information: Floats
 
 
 def fit_binary(
@@ -96,9 +100,10 @@ def fit_binary(
     start = data.start()
     if outcome.size >= FEWEST_FOR_PART:
         part = data.every(PART)
-        near, reached = _climb(part, part.start()) if part.mixes_as(data) else (start, False)
-        start = near if reached else start
-    (alpha, beta), converged = _climb(data, start)
+        if part.mixes_as(data):
+            near, _, reached = _climb(part, part.start())
+            start = near if reached else start
+    (alpha, beta), terms, converged = _climb(data, start)
     slopes = beta / spread
     intercepts = alpha - centre @ slopes
     linear = rows @ slopes
@@ -110,27 +115,28 @@ def fit_binary(
         converged=converged,
         centre=centre + shift,
         spread=spread,
+        information=terms.information(),
     )
 
 
 Point = tuple[Floats, Floats]
 
 
-def _climb(data: _Data, start: Point) -> tuple[Point, bool]:
+def _climb(data: _Data, start: Point) -> tuple[Point, _Terms, bool]:
     """Newton steps from a point, shortened where they overshoot: the likelihood is concave."""
     alpha, beta = start
     totals = data.totals()
     terms, step = data.pass_over(alpha, beta), 1.0
     for _ in range(MAX_STEPS):
         if terms.largest_score(totals) < CONVERGED:
-            return (alpha, beta), True
+            return (alpha, beta), terms, True
         d_alpha, d_beta = terms.step()
         ahead = data.pass_over(alpha + step * d_alpha, beta + step * d_beta)
         if not ahead.likelihood >= terms.likelihood - 1e-9 * abs(terms.likelihood):
             step /= 2
             continue
         alpha, beta, terms, step = alpha + step * d_alpha, beta + step * d_beta, ahead, 1.0
-    return (alpha, beta), False
+    return (alpha, beta), terms, False
 
 
 def _second_moment(values: Floats, centre: Floats, weight: Floats) -> Floats:
@@ -163,6 +169,12 @@ class _Terms:
         d_beta = pinvh(schur, rtol=1e-11) @ rhs if rhs.size else rhs
         d_alpha = (self.score_group - self.info_cross @ d_beta) / safe
         return d_alpha, d_beta
+
+    def information(self) -> Floats:
+        """Minus the second derivative, intercepts first."""
+        return np.block(
+            [[np.diag(self.info_group), self.info_cross], [self.info_cross.T, self.info_slope]]
+        )
 
     def largest_score(self, totals: Floats) -> float:
         """Largest mean score over intercepts and slopes, which is zero at the maximum."""

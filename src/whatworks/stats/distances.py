@@ -103,9 +103,12 @@ def whiten(points: Floats, *, weight: Floats) -> Floats:
 
 
 def _whitened(points: Floats, covariance: Floats) -> Floats:
-    values, vectors = np.linalg.eigh(np.atleast_2d(covariance))
+    """Points times the inverse root of a covariance, whose rank no unit of measure hides."""
+    own = np.sqrt(np.diag(np.atleast_2d(covariance)))
+    scale = np.where(own > 0, own, 1.0)
+    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
     kept = values > values.max(initial=0.0) * 1e-12
-    return np.asarray(points @ (vectors[:, kept] / np.sqrt(values[kept])))
+    return np.asarray(points @ (vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]))
 
 
 def _covariance(points: Floats, weight: Floats, *, spent: int) -> Floats:

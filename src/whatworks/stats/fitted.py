@@ -75,8 +75,8 @@ class FittedScore:
         r"""Influence that the estimation of the parameter adds to a weighted sum.
 
         For :math:`\hat T=\sum_i w_i(\hat\theta) r_i`, unit i adds
-        :math:`(s_i z_i + b_i)' A^{-1} \sum_j \dot w_j r_j z_j`, with :math:`b` the terms beyond (Newey & McFadden 1994, §6,
-        doi:10.1016/S1573-4412(05)80005-4).
+        :math:`(s_i z_i + b_i)' A^{-1} \sum_j \dot w_j r_j z_j`, with :math:`b` the terms beyond
+        (Newey & McFadden 1994, §6, doi:10.1016/S1573-4412(05)80005-4).
 
         Parameters
         ----------

@@ -162,7 +162,8 @@ def matched_influence(
 
     :math:`\delta_d` is what matching left between the covariates of those sought for and of their
     matches (zero without bias adjustment) and :math:`S_d` the covariance of the matches' covariates:
-    the estimation of :math:`\hat\beta_d` counts. With ``sample``, the effect is that on these very
+    the estimation of :math:`\hat\beta_d` counts. Without bias adjustment, what matching left in the
+    covariates of each unit, times :math:`\hat\beta_d`, counts besides. With ``sample``, the effect is that on these very
     units: the first term is :math:`w_k\sigma_k` times the residual of unit k around its own arm.
 
     Parameters
@@ -207,7 +208,29 @@ def matched_influence(
         gap = outcomes[rows] - around[side].fitted(covariates[rows])
         gap = month.sign[rows, None] * gap - mean
         influence[rows] += (scale * month.own[rows])[:, None] * gap
+    if not bias_adjust:
+        for side, fit in lending.items():
+            _add_imbalance(influence, covariates @ fit.slope, month, lending=side)
     return influence
+
+
+def _add_imbalance(influence: Floats, told: Floats, month: Matching, *, lending: bool) -> None:
+    """What covariates tell of outcomes and matching left in them, unit by unit.
+
+    Matched on a score, two units alike in it differ in their covariates by chance, and an effect that
+    is not adjusted moves with that chance. Each unit is held against those it is matched with or to;
+    their own mean being estimated, the difference is scaled to have the variance of one unit.
+    """
+    sought = np.flatnonzero((month.is_treated != lending) & (month.own > 0))
+    gap = told[sought] - month.links.means(told)[sought]
+    weight = month.sign[sought] * month.own[sought]
+    weight /= np.sqrt(1 + month.links.concentration()[sought])
+    influence[sought] += weight[:, None] * gap
+    lent = np.flatnonzero((month.is_treated == lending) & (month.lent > 0))
+    mean = month.links.returned(month.own[:, None] * told)[lent] / month.lent[lent, None]
+    weight = month.sign[lent] * month.lent[lent]
+    weight /= np.sqrt(1 + month.squares[lent] / month.lent[lent] ** 2)
+    influence[lent] += weight[:, None] * (told[lent] - mean)
 
 
 def _bessel(n: int) -> float:

@@ -39,6 +39,14 @@ class Links(Protocol):
         r"""What each match lends, :math:`\sum_i\mathrm{weight}_is_{ij}^{\mathrm{power}}`, (n,)."""
         ...
 
+    def returned(self, values: Floats) -> Floats:
+        r"""Sums over those a unit is matched to, :math:`\sum_is_{ij}\mathrm{values}_i`, (n, m)."""
+        ...
+
+    def concentration(self) -> Floats:
+        r"""How few matches each unit has, :math:`\sum_js_{ij}^2`, shape (n,)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class MatchedPairs:
@@ -87,6 +95,15 @@ class MatchedPairs:
         parts = self.parts.data if power == 1 else self.parts.data**power
         given = np.repeat(weight, np.diff(self.parts.indptr)) * parts
         return _sums(self.parts.indices, given, weight.size)
+
+    def returned(self, values: Floats) -> Floats:
+        """Sums over those a unit is matched to."""
+        return np.asarray(self.parts.T @ values)
+
+    def concentration(self) -> Floats:
+        """How few matches each unit has."""
+        rows = np.repeat(np.arange(self.parts.shape[0]), np.diff(self.parts.indptr))
+        return _sums(rows, self.parts.data**2, self.parts.shape[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +155,14 @@ class MatchedSets:
         total = self._by_arm(np.where(self.number >= 0, weight, 0.0))
         return np.asarray(self.share**power * total[self._other()])
 
+    def returned(self, values: Floats) -> Floats:
+        """Sums over the other arm of each member's set."""
+        return np.column_stack([self.lent(column) for column in values.T])
+
+    def concentration(self) -> Floats:
+        """How few members the other arm of each unit's set has."""
+        return np.asarray(self._by_arm(self.share**2)[self._other()])
+
     def _mine(self) -> Ints:
         return np.asarray(2 * np.maximum(self.number, 0) + self.is_treated)
 
@@ -188,7 +213,12 @@ class Matching:
 
 
 def matching(
-    links: Links, *, weight: Floats, is_treated: Bools, factor: Floats | None = None
+    links: Links,
+    *,
+    weight: Floats,
+    is_treated: Bools,
+    factor: Floats | None = None,
+    standing: Floats | None = None,
 ) -> Matching:
     """Weights of one month.
 
@@ -199,8 +229,12 @@ def matching(
         Of the units sought for, on any scale; zero for the others.
     is_treated : ndarray of bool, shape (n,)
     factor : ndarray of shape (n,), optional
-        What each unit counts in that month: 0 when its outcome is not known, more than 1 when it
-        stands for units that were censored. Those without a match left are left out.
+        What each unit counts among the matches of a unit: 0 when its outcome is not known, which
+        leaves its part to the other matches. Those without a match left are left out.
+    standing : ndarray of shape (n,), optional
+        How many units each stands for, itself included: 0 when it was censored, which leaves its part
+        to everyone of its arm who was not. Nobody is left out for it; without anybody left in an arm
+        that counts, every weight is zero.
 
     Returns
     -------
@@ -212,10 +246,20 @@ def matching(
     own = np.where(links.reached(), weight, 0.0)
     total = own.sum()
     own = own / total if total > 0 else own
-    return Matching(
-        is_treated=is_treated,
-        own=own,
-        lent=links.lent(own),
-        squares=links.lent(own**2, power=2),
-        links=links,
-    )
+    lent, squares = links.lent(own), links.lent(own**2, power=2)
+    if standing is not None:
+        ratio = _standing_ratio(own + lent, standing, is_treated)
+        own, lent, squares = own * ratio, lent * ratio, squares * ratio**2
+    return Matching(is_treated=is_treated, own=own, lent=lent, squares=squares, links=links)
+
+
+def _standing_ratio(given: Floats, standing: Floats, is_treated: Bools) -> Floats:
+    """What multiplies each unit's weight, so that the weights of an arm keep their sum."""
+    ratio = standing.astype(float)
+    for arm in (is_treated, ~is_treated):
+        total, left = given @ arm, (given * standing) @ arm
+        if total > 0 and left <= 0:
+            return np.zeros_like(ratio)
+        if total > 0:
+            ratio[arm] *= total / left
+    return ratio

@@ -96,7 +96,8 @@ def nearest_on_line(
     rows = np.argsort(cell_treated, kind="stable")
     cells, first = np.unique(cell_treated[rows], return_index=True)
     bounds = np.append(first, rows.size)
-    tie = TIE * max(float(np.ptp(score_comparison)) if score_comparison.size else 0.0, 1e-12)
+    known = score[~np.isnan(score)]  # those no score was fitted for lie in cells of their own
+    tie = TIE * max(float(np.ptp(known)) if known.size else 0.0, 1e-12)
     for which, name in enumerate(cells):
         members = rows[bounds[which] : bounds[which + 1]]
         begin, end = np.searchsorted(cell, [name, name + 1])

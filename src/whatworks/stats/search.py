@@ -225,12 +225,12 @@ def _by_products(queries: Floats, points: Floats, k: int) -> tuple[Ints, Ints, F
     total = 0
     with threadpool_limits(limits=1, user_api="blas"):
         for rows, groups, reach in _groups_in_reach(queries, points, k):
-            total += rows.size
-            if total > MOST_PAIRS:
-                raise TooManyPairsError(total)
             for begin in range(0, rows.size, POINTS):
                 part = slice(begin, begin + POINTS)
                 found.append(_within(queries, points, rows[part], groups[part], reach[part]))
+                total += found[-1][0].size
+                if total > MOST_PAIRS:
+                    raise TooManyPairsError(total)
     query, point, distance = (np.concatenate(side) for side in zip(*found, strict=True))
     return query, point, distance
 

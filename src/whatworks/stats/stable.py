@@ -7,8 +7,8 @@ Zubizarreta (2015), doi:10.1080/01621459.2015.1023805. Minimise :math:`\frac12\s
 .. math:: \min_{\alpha,\beta}\ \sum_i \big(w_i\eta_i-\tfrac{w_i^2}{2q_i}\big) - t'\alpha - m'\beta
           + \sum_j\lambda_j|\beta_j|,\qquad \eta_i=\alpha_{g(i)}+x_i'\beta,
 
-with :math:`w_i=q_i\max(\varepsilon,\eta_i)`. It is quadratic between a finite number of kinks, so that Newton steps
-with an exact inner problem end at the minimum.
+with :math:`w_i=q_i\max(\varepsilon,\eta_i)`. It is quadratic between a finite number of
+kinks, so that Newton steps with an exact inner problem end at the minimum.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BLOCK: Final = 8_192
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stable:
-    """The solution, or where the descent stopped.
+    r"""The solution, or where the descent stopped.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ class Stable:
     free : ndarray of bool, shape (n,)
         Weights above the least.
     multiplier : ndarray of shape (k,)
-        :math:`\\beta`: zero for covariates whose balance does not bind.
+        :math:`\beta`: zero for covariates whose balance does not bind.
     gap : ndarray of shape (k,)
-        :math:`(\\sum_i w_ix_{ij}-m_j)/\\sum t`.
+        :math:`(\sum_i w_ix_{ij}-m_j)/\sum t`.
     violation : ndarray of shape (k,)
         By how much the gap passes its tolerance.
     feasible : bool
@@ -95,8 +95,11 @@ def stable_weights(
     problem = _Dual(covariates, group, weight, totals, sums, tolerance * mass, least)
     start = totals / np.bincount(group, weights=weight, minlength=totals.size)
     here = problem.at(start, np.zeros(sums.size))
+    # By weak duality minus the dual never passes the cost of weights within tolerance, and these cost
+    # most when each group's total rests on its lightest unit.
+    dearest = float((totals**2).sum() / (2 * weight.min()))
     for _ in range(MAX_STEPS):
-        if problem.unsolved(here) < SETTLING * mass:
+        if problem.unsolved(here) < SETTLING * mass or -here.value > dearest * (1 + 1e-6):
             break
         ahead = problem.onward(here)
         if ahead is None:
@@ -159,9 +162,7 @@ class _Dual:
         pushed = gradient + self.penalty * np.sign(here.beta)
         idle = np.maximum(np.abs(gradient) - self.penalty, 0.0)
         off = np.where(here.beta != 0, np.abs(pushed), idle)
-        return max(
-            float(off.max(initial=0.0)), float(np.abs(here.group_gradient).max(initial=0.0))
-        )
+        return max(float(off.max(initial=0.0)), float(np.abs(here.group_gradient).max(initial=0.0)))
 
     def onward(self, here: _Point) -> _Point | None:
         """The next point, or None when no step leads lower."""

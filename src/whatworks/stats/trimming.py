@@ -56,7 +56,7 @@ def crump_bounds(propensity: Floats, *, weight: Floats, estimand: str) -> tuple[
     ordered = cost[order]
     mass = np.cumsum((weight * h)[order])
     variance = np.cumsum((weight * h)[order] * ordered) / mass**2
-    last = np.append(ordered[1:] > ordered[:-1] * (1 + 1e-12), True)  # noqa: FBT003 - the last unit ends
+    last = np.append(ordered[1:] > ordered[:-1] * (1 + 1e-12), True)
     costliest = ordered[int(np.argmin(np.where(last, variance, np.inf)))]
     kept = propensity[cost <= costliest * (1 + 1e-12)]
     if kept.size == propensity.size:

@@ -7,7 +7,10 @@ a person with level :math:`x\in(0,1)` is employed with chance
 
 where :math:`s` is the month of start, and who has not started does so with chance
 
-.. math:: \lambda_t = \frac{1}{1+e^{-(\alpha_t + \gamma_0x + \gamma_1E_{t-1} + \gamma_2E_{t-2} + \gamma_3E_{t-3})}}
+.. math::
+
+    \lambda_t = \frac{1}{1+e^{-\eta_t}}, \qquad
+    \eta_t = \alpha_t + \gamma_0x + \gamma_1E_{t-1} + \gamma_2E_{t-2} + \gamma_3E_{t-3}
 
 Nothing else differs between persons. The first is linear, so that the effect of having started
 :math:`h` months ago rather than not at all is the same for everyone:
@@ -41,15 +44,15 @@ FIRST: Final = to_index("2021-01")
 """First month of the window."""
 NEVER: Final = -1
 BURN_IN: Final = 12
-BASE: Final = 0.08
-LEVEL: Final = 0.12
-LASTS: Final = (0.40, 0.13, 0.07)
+BASE: Final = 0.07
+LEVEL: Final = 0.10
+LASTS: Final = (0.48, 0.13, 0.07)
 """:math:`b_1,b_2,b_3`."""
-LOCK_IN: Final = -0.06
-AFTER: Final = 0.14
+LOCK_IN: Final = -0.05
+AFTER: Final = 0.10
 LOCK_IN_MONTHS: Final = 3
 START_LEVEL: Final = -1.0
-START_LASTS: Final = (-1.3, -0.7, -0.4)
+START_LASTS: Final = (-1.8, -0.8, -0.4)
 r""":math:`\gamma_1,\gamma_2,\gamma_3`."""
 SEASON: Final = 0.3
 
@@ -79,7 +82,7 @@ class Waiting:
     n_persons: int = 1_500
     n_months: int = 28
     first_start: int = 4
-    monthly_start: float = 0.08
+    monthly_start: float = 0.10
 
     def __post_init__(self) -> None:
         for name, value, least in (
@@ -100,7 +103,7 @@ class Waiting:
                 what="monthly_start",
                 needed="a chance between 0 and 1",
                 found=str(self.monthly_start),
-                remedy="write for instance 0.08",
+                remedy="write for instance 0.10",
             )
 
 

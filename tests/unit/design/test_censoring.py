@@ -259,7 +259,10 @@ def test_keeping_waits_and_only_weights_undo_the_selection_of_those_who_never_st
 def test_where_nobody_starts_later_censoring_changes_nothing() -> None:
     made = records(
         [f"p{k}" for k in range(6)],
-        episodes=[spell("p0", "accompaniment", "job_search", "2020-05-05", None)],
+        episodes=[
+            spell("p0", "accompaniment", "job_search", "2020-05-05", None),
+            spell("p5", "employment", "cdd", "2020-11-05", None),
+        ],
     )
     question = asked(covariates=("employment.lag1",))
     design = compare(panel(made), question, using=Exact())

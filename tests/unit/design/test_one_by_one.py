@@ -41,7 +41,7 @@ TERMS = (
     "accompaniment_job_search.months3",
     "zone",
 )
-PERSONS = 40
+PERSONS = 120
 
 
 def runs(rng: np.random.Generator, *, begin: float, end: float, unseen: float) -> list[int | None]:
@@ -184,7 +184,7 @@ def asked_of(panel: Panel, question: Question) -> Asked:
 @pytest.mark.parametrize("options", QUESTIONS, ids=[str(o) for o in QUESTIONS])
 def test_the_engine_finds_whom_the_rules_say(options: dict[str, object]) -> None:
     found_somebody = 0
-    for seed in range(2):
+    for seed in (1,):
         panel, lives = world(seed)
         given = {"treatment": "job_search", "outcome": "employment_presence", "months": (2,)}
         question = Question(**{**given, "covariates": TERMS, **options})  # type: ignore[arg-type]

@@ -97,7 +97,7 @@ CODES = {
     "benchmark": ("truth", "experiment", "naive"),
     "unit": ("pp", "months", "eur_month", "usd", "none"),
 }
-KINDS_OF_MEASURE = {*tables.MEASURES.values(), "twentieths", "number"}
+KINDS_OF_MEASURE = {*tables.MEASURES.values(), "twentieths", "number"} - {"none"}
 NOT_OUTCOMES = tuple(nature for nature in Nature if nature is not Nature.OUTCOME)
 
 

@@ -150,12 +150,12 @@ def test_a_ledger_carried_by_the_estimate_is_not_counted_twice(panel_evidence: E
     assert frames.ledger(replace(panel_evidence, estimates=(alone,))) == longer
 
 
-def test_balance_of_a_design_divides_by_the_spread_of_the_treated(panel_evidence: Evidence) -> None:
+def test_balance_of_a_design_is_that_of_its_population(panel_evidence: Evidence) -> None:
     design: Design = panel_evidence.design
     table = frames.balance_of(design).set_index("covariate")
     name = design.covariates[0]
-    treated = design.units["treated"]
-    after = design.units.loc[treated, name].mean() - design.units.loc[~treated, name].mean()
 
-    assert table.loc[name, "smd_before"] == pytest.approx(0.1 - 0.4, abs=5e-4)
-    assert table.loc[name, "smd_after"] == pytest.approx(after, abs=5e-4)
+    assert list(table.index) == list(design.covariates)
+    assert table.loc[name, "smd_before"] == pytest.approx(-0.3, abs=5e-4)
+    assert table.loc[name, "smd_after"] == pytest.approx(-0.03, abs=5e-4)
+    assert table.loc[name, "ks_before"] == pytest.approx(0.1, abs=5e-4)

@@ -109,7 +109,14 @@ def test_figures_bring_the_numbers_they_draw(bundled: Bundled) -> None:
     balance = pd.read_csv(io.BytesIO(files["figures/balance.csv"]))
 
     assert drawn["month"].tolist() == list(range(-24, 25))
-    assert balance.columns.tolist() == ["covariate", "smd_before", "smd_after"]
+    assert balance.columns.tolist() == [
+        "covariate",
+        "smd_before",
+        "smd_after",
+        "variance_ratio_after",
+        "ks_before",
+        "ks_after",
+    ]
 
 
 def test_undefined_numbers_are_empty_or_null_never_zero(bundled: Bundled) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -262,13 +263,14 @@ def test_a_deduction_of_an_interval_reads_as_one_interval() -> None:
     )
 
 
-def test_missing_covariates_and_missing_states_are_each_named() -> None:
-    lost = Deduction(code="identification", points=1, facts={"missing": "sex, employment.lag1"})
+def test_missing_causes_and_missing_states_are_each_named() -> None:
+    missing = json.dumps({"fr": ["Santé", "Logement"], "en": ["Health", "Housing"]})
+    lost = Deduction(code="identification", points=1, facts={"missing": missing})
     refused = Refusal(
         code="unknown_states", what="rsa_exit", where="", facts={"missing": "benefit_rsa"}
     )
 
-    assert "sex; in employment 1 month before entry" in facts.deduction(EN, PP, lost, "text")
+    assert "health; housing" in facts.deduction(EN, PP, lost, "text")
     assert "receiving RSA" in facts.refusal(EN, PP, refused, "why")
 
 

@@ -1,4 +1,4 @@
-"""Matched differences by hand, and the logit against statsmodels."""
+"""Neighbours by a full search, and the logit against statsmodels."""
 
 from __future__ import annotations
 
@@ -8,64 +8,7 @@ import statsmodels.api as sm
 
 from whatworks.stats.balance import effective_size, moments, standardised_difference
 from whatworks.stats.logit import fit_logit
-from whatworks.stats.matching import MatchedSets, abadie_imbens, matched_effect
 from whatworks.stats.neighbours import nearest_in_space, nearest_on_line, whiten
-
-# Two treated (0, 1) and three comparisons (2, 3, 4). Unit 0 is matched with 2 and 3, unit 1 with 3.
-SETS = MatchedSets(
-    treated=np.array([0, 0, 1]),
-    comparison=np.array([2, 3, 3]),
-    part=np.array([0.5, 0.5, 1.0]),
-    weight=np.ones(5),
-    is_treated=np.array([True, True, False, False, False]),
-)
-Y = np.array([[10.0], [6.0], [4.0], [2.0], [9.0]])
-X = np.array([[1.0], [2.0], [0.0], [2.0], [5.0]])
-
-
-def test_the_effect_by_hand() -> None:
-    # Counterfactuals: (4 + 2) / 2 = 3 and 2. Effects 7 and 4, mean 5.5. Unit 4 is used by nobody.
-    found = matched_effect(Y, X, SETS, bias_adjust=False)
-    assert found.effect[0] == pytest.approx(5.5)
-    np.testing.assert_allclose(SETS.signed_weights(), [0.5, 0.5, -0.25, -0.75, 0])
-    assert found.influence[4, 0] == 0
-
-
-def test_the_bias_correction_by_hand() -> None:
-    # Among the comparisons used, y goes from 4 at x = 0 to 2 at x = 2: slope -1. Treated mean of x is
-    # 1.5, comparisons' 0.75 * 2 = 1.5: nothing to correct; with unit 0 at x = 3 the gap is 1.
-    assert matched_effect(Y, X, SETS, bias_adjust=True).effect[0] == pytest.approx(5.5)
-    moved = X.copy()
-    moved[0] = 3.0
-    assert matched_effect(Y, moved, SETS, bias_adjust=True).effect[0] == pytest.approx(6.5)
-
-
-def test_the_abadie_imbens_variance_by_hand() -> None:
-    # Sets: (7 - 5.5) / 2 and (4 - 5.5) / 2, squared: 2 * 0.5625 = 1.125.
-    # Comparisons have v = (.25, .75); squares of parts: unit 2 has .0625, unit 3 .0625 + .25 = .3125;
-    # so what is added is 0 and (.5625 - .3125) s2 = .25 s2, where s2 of unit 3 is half its squared gap
-    # with the nearest of its arm, unit 2 at distance 2: (2 - 4)^2 / 2 = 2.
-    found = abadie_imbens(Y, X, SETS, bias_adjust=False, observed=np.ones(5, dtype=bool))
-    assert found[0, 0] == pytest.approx(1.125 + 0.25 * 2)
-
-
-def test_one_treated_unit_has_no_variance() -> None:
-    alone = MatchedSets(
-        treated=np.array([0, 0]),
-        comparison=np.array([2, 3]),
-        part=np.array([0.5, 0.5]),
-        weight=np.array([1.0, 0, 0, 0, 0]),
-        is_treated=SETS.is_treated,
-    )
-    found = matched_effect(Y, X, alone, bias_adjust=False)
-    assert found.effect[0] == pytest.approx(7)
-    assert np.isnan(found.influence[0, 0])
-
-
-def test_missing_units_are_taken_out_of_their_sets() -> None:
-    kept = SETS.restricted(np.array([True, True, False, True, True]))
-    np.testing.assert_allclose(kept.part, [1, 1])
-    np.testing.assert_allclose(kept.signed_weights(), [0.5, 0.5, 0, -1, 0])
 
 
 def test_logit_is_that_of_statsmodels() -> None:

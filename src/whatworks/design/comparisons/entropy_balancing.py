@@ -125,7 +125,5 @@ def _tilt(found: Weighed, *, arm: bool, target: Floats) -> tuple[Floats, FittedS
     if not balanced.feasible:
         alone = reachable_alone(found.basis, found.group, arm=mine, target=target)
         refuse_imbalance(found, balanced.gap, reachable=alone, what=_WHAT)
-    equation = balanced.fitted(
-        found.basis, group=found.group, pull=pull, slope=balanced.rising
-    )
+    equation = balanced.fitted(found.basis, group=found.group, pull=pull, slope=balanced.rising)
     return balanced.rising, equation

@@ -1,19 +1,37 @@
-"""Exact comparisons: each treated unit against every untreated of the same month and cell."""
+r"""Exact comparisons: each unit against everyone of the other arm in its month and cell.
+
+Estimand
+--------
+ATT, ATC or ATE, on the units whose cell holds both arms.
+
+Equation
+--------
+.. math:: \hat\tau = \sum_s \frac{W_s}{\sum_r W_r}(\bar y_{ts}-\bar y_{cs})
+
+over cells s, with :math:`W_s` the weight of their treated (ATT), untreated (ATC) or both (ATE).
+
+Edge cases
+----------
+Cells that lack an arm are left out and counted. No pair is listed: sums by cell are enough, whatever
+the number of units.
+
+References
+----------
+Angrist (1998), doi:10.2307/2998558.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from whatworks.design.comparison import Chosen, as_names, cells, from_matches, on_line
+from whatworks.design.comparison import Chosen, as_names, cells
 from whatworks.design.parts import Candidates
-from whatworks.errors import DesignRefused
+from whatworks.design.sets import from_sets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exact:
-    """All comparisons that agree on the named covariates, each with an equal part.
+    """Everyone who agrees on the named covariates, as sets.
 
     Parameters
     ----------
@@ -23,13 +41,9 @@ class Exact:
     Raises
     ------
     OptionError
-        From ``choose``: when a name is not a covariate of the design.
+        From ``choose``: when a name is not a covariate of the design, or the ATO is asked.
     DesignRefused
-        From ``choose``: when no treated unit has a comparison in its cell.
-
-    References
-    ----------
-    Angrist (1998), doi:10.2307/2998558.
+        From ``choose``: when no unit has a comparison in its cell.
 
     Examples
     --------
@@ -44,16 +58,8 @@ class Exact:
 
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
-        cell = cells(candidates, self.on or candidates.names, what="Exact(on=...)")
-        # Equal scores within a cell are all ties: everyone in the cell is a match.
-        matches = on_line(np.zeros(cell.size), cell, candidates, ratio=1)
-        if not matches.unit.size:
-            raise DesignRefused(
-                what="exact comparisons",
-                needed="a treated unit with a comparison in its cell",
-                found=f"{int(candidates.treated.sum())} treated units, each alone in its cell",
-                remedy="match exactly on fewer covariates, or use nearest neighbours",
-            )
-        return from_matches(
-            candidates, matches, reason="no_comparison", used=self.on or candidates.names
+        used = self.on or candidates.names
+        number = cells(candidates, used, what="Exact(on=...)")
+        return from_sets(
+            candidates, number, reason="no_comparison", what="exact comparisons", used=used
         )

@@ -29,12 +29,13 @@ Inference
 :math:`w_i=q_i\max(0,\alpha_{g(i)}+x_i'\beta)`, with :math:`\beta_j=0` where balance does not bind: given
 who has a weight and which constraints bind, the weights solve an equation, given with them, for which
 `whatworks.WeightedDifference` accounts, standard deviations :math:`s_j` included. That these two sets vary
-between samples is not accounted for.
+between samples is not accounted for, nor the centre about which squares are taken.
 
 Edge cases
 ----------
-Months that lack an arm are left out and counted. Comparisons of zero weight are left out; for the ATE
-they keep a millionth of their sampling weight, since the mean sought is theirs too. A covariate that does not vary among those sought for is balanced exactly. A tolerance that no weights meet is
+Months that lack an arm are left out and counted. Comparisons of zero weight are left out; for the ATE they
+keep a millionth of their sampling weight, since the mean sought is theirs too. A covariate that does not
+vary among those sought for is balanced exactly. A tolerance that no weights meet is
 refused, and the covariate named.
 
 References
@@ -82,7 +83,8 @@ class StableWeights:
     Parameters
     ----------
     tolerance_sd : float
-        Largest difference of means left, in standard deviations among those sought for.
+        Largest difference of means left, in standard deviations among those sought for. What is
+        left is left as bias: 0 by default.
     moments : int
         1 balances means; 2 also means of squares of covariates that are not 0/1.
 
@@ -104,7 +106,7 @@ class StableWeights:
     1
     """
 
-    tolerance_sd: float = 0.02
+    tolerance_sd: float = 0.0
     moments: int = 1
 
     def __post_init__(self) -> None:
@@ -159,12 +161,10 @@ class StableWeights:
             refuse_imbalance(
                 found, stable.violation, reachable=alone | (stable.violation == 0), what=_WHAT
             )
-        equation = self._equation(
-            found, stable, mine=mine, target=target, mean=mean, spread=spread
-        )
+        equation = self._equation(found, stable, mine=mine, target=target, mean=mean, spread=spread)
         return stable.weight, equation
 
-    def _equation(  # noqa: PLR0913 - what the weights were found from
+    def _equation(
         self,
         found: Weighed,
         stable: Stable,

@@ -79,14 +79,16 @@ class Layout:
     entry : ndarray of int32, shape (n,)
     band : ndarray of int32, shape (n,)
         Band of elapsed duration; 0 when none is asked.
-    standing : ndarray of int64, shape (n,)
-        Where the row stands towards each accompaniment; see ``marks.py``.
+    standings : ndarray of int64
+        Distinct standings towards accompaniments; see ``marks.py``.
+    place : ndarray of int, shape (n,)
+        Of each row's standing among them.
     columns : mapping of term to ndarray of shape (n,)
         Of a territory, the place in its ``levels``.
     levels : mapping of term to tuple of str
     counts : DataFrame
         ``entry_month, band, reason, standing, n`` of all rows, and of those before and after the
-        months of entry in which an accompaniment begins.
+        months of entry in which an accompaniment begins; ``standing`` is a place.
     people : DataFrame
         Persons of the panel with their attributes, by number.
     """
@@ -99,7 +101,8 @@ class Layout:
     person: Ints
     entry: NDArray[np.int32]
     band: NDArray[np.int32]
-    standing: Ints
+    standings: Ints
+    place: Ints
     columns: Mapping[str, NDArray[np.generic]]
     levels: Mapping[str, tuple[str, ...]]
     counts: pd.DataFrame
@@ -147,6 +150,9 @@ def lay_out(panel: Panel, asked: Pass) -> Layout:
         counted, rows = _block(replace(panel, table=block), asked)
         counts.append(counted)
         blocks.append(rows)
+    counted_rows = pd.concat(counts).groupby(KEYS, as_index=False)["n"].sum()
+    standings, found = np.unique(counted_rows[STANDING].to_numpy(), return_inverse=True)
+    counted_rows[STANDING] = found
     rows = pa.concat_tables(blocks).combine_chunks()
     person, entry = rows[PERSON].to_numpy(), rows[ENTRY_MONTH].to_numpy()
     order = np.lexsort((person, entry))
@@ -166,10 +172,11 @@ def lay_out(panel: Panel, asked: Pass) -> Layout:
         person=person[order],
         entry=entry[order],
         band=rows[BAND].to_numpy()[order],
-        standing=rows[STANDING].to_numpy()[order],
+        standings=standings,
+        place=np.searchsorted(standings, rows[STANDING].to_numpy()[order]),
         columns=columns,
         levels=levels,
-        counts=pd.concat(counts).groupby(KEYS, as_index=False)["n"].sum(),
+        counts=counted_rows,
         people=people,
     )
 

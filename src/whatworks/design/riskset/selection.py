@@ -68,8 +68,7 @@ def select(layout: Layout, question: Question, reading: Reading) -> RiskSets:
     DesignRefused
         When nobody enters.
     """
-    distinct, place = np.unique(layout.standing, return_inverse=True)
-    arms = arms_of(distinct, layout.codes, question)
+    arms, place = arms_of(layout.standings, layout.codes, question), layout.place
     inside = (layout.entry >= reading.first) & (layout.entry <= reading.last)
     at_risk = np.flatnonzero(arms.compared[place] & inside)
     treated = arms.arm[place[at_risk]] == TREATED_ARM
@@ -106,15 +105,14 @@ def select(layout: Layout, question: Question, reading: Reading) -> RiskSets:
         people=layout.people,
         first=reading.first,
         last=reading.last,
-        ledger=_ledger(layout, question, reading),
+        ledger=_ledger(layout, arms, question, reading),
     )
 
 
-def _ledger(layout: Layout, question: Question, reading: Reading) -> Ledger:
+def _ledger(layout: Layout, arms: Arms, question: Question, reading: Reading) -> Ledger:
     """Two steps: entrants by what became of them, and those they are compared with."""
     counts = layout.counts
-    distinct, place = np.unique(counts[STANDING].to_numpy(), return_inverse=True)
-    arms = arms_of(distinct, layout.codes, question)
+    place = counts[STANDING].to_numpy()
     table = pd.DataFrame(
         {
             "entry": counts[ENTRY_MONTH].to_numpy(),

@@ -332,6 +332,13 @@ class _Columns:
             method.needs | extra.get(method.errors, {Supply.INDEPENDENT_UNITS}),
             method="MatchedDifference",
         )
+        if design.outcomes.weights is not None and method.errors not in CLUSTERED:
+            raise DesignRefused(
+                what=f"errors={method.errors!r}",
+                needed="comparisons that are followed to the end",
+                found="comparisons censored when they start, and weights for those who remain",
+                remedy="choose errors='person', or ask with later_starts='keep'",
+            )
         units = design.units
         treated = units[TREATED].to_numpy()
         covariates = units[list(design.covariates)].to_numpy(dtype=float)
@@ -370,14 +377,14 @@ class _Columns:
                 groups.setdefault(key, []).append(month)
         for months in groups.values():
             seen = known[:, months[0]]
-            factor = seen.astype(float) if weights is None else seen * weights[:, months[0]]
             yield (
                 np.array(months),
                 matching(
                     self.links,
                     weight=self.sought,
                     is_treated=self.arms[0],
-                    factor=None if weights is None and seen.all() else factor,
+                    factor=None if seen.all() else seen.astype(float),
+                    standing=None if weights is None else weights[:, months[0]],
                 ),
             )
 
@@ -423,7 +430,7 @@ def _labels(design: Design, errors: str) -> NDArray[Any]:
         what="errors='matched_set'",
         needed="sets that share no unit: matching without replacement, subclasses or cells",
         found="units matched several times",
-        remedy="choose errors='person' or 'abadie_imbens', or match with replace=False",
+        remedy="choose errors='person' or 'abadie_imbens', or use PairMatching",
     )
 
 

@@ -68,8 +68,9 @@ def _draw_state(rows: pd.DataFrame, ax: Axes, *, words: Words) -> None:
             label=words.text(f"graph.{arm}"),
         )
     top = float(np.nanmax(rows[["treated", "comparison"]].to_numpy(float)))
-    ax.set_ylim(0, min(1.0, max(1.15 * top, 0.05)))
-    ax.set_xlim(rows["month"].min() - 0.5, -0.5)
+    ax.set_ylim(0, min(1.08, max(1.15 * top, 0.05)))
+    known = rows[rows[["treated", "comparison"]].notna().any(axis=1)]
+    ax.set_xlim(known["month"].min() - 0.5, -0.5)
     ax.axvline(-0.5, color=GREY, linewidth=1.6, linestyle=(0, (2, 2)))
     ax.xaxis.set_major_locator(MultipleLocator(6))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: words.number(x)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patches import StepPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from whatworks.report.figures.style import BLUE, INK, ORANGE, plain_ticks
@@ -58,7 +59,11 @@ def draw_overlap(overlap: pd.DataFrame, ax: Axes, *, words: Words) -> None:
     ax.xaxis.set_major_formatter(plain_ticks(words))
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.percent(abs(y))))
+    handles, labels = ax.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda k: isinstance(handles[k], StepPatch))
     ax.legend(
+        [handles[k] for k in order],
+        [labels[k] for k in order],
         ncols=2,
         frameon=False,
         loc="upper center",

@@ -1,0 +1,78 @@
+"""A design made of an ordinary table, and what choosing comparisons among its rows makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from whatworks.design.balance import population
+from whatworks.design.choosing import frame_of_units, keep_chosen
+from whatworks.design.comparison import Comparison
+from whatworks.design.question import Question
+from whatworks.design.table import Tabled
+from whatworks.vocabulary import MARKET, PERSON, DesignClass, Supply
+
+if TYPE_CHECKING:
+    from whatworks.design.record import Design
+
+
+def fields_of_table(
+    tabled: Tabled, *, treatment: str, supplies: frozenset[Supply], design_class: DesignClass
+) -> dict[str, Any]:
+    """Fields of the design of a table: everyone in it, with their sampling weight."""
+    months, values = tabled.outcomes.months, tabled.outcomes.values
+    # The horizon to conclude at is one at which every cohort is seen.
+    common = [m for k, m in enumerate(months) if m >= 0 and not np.isnan(values[:, k]).any()]
+    return {
+        "question": Question(
+            treatment=treatment,
+            outcome=tabled.outcomes.name,
+            months=tuple(m for m in months if m >= 0) or (0,),
+            primary=common[-1] if common else -1,
+        ),
+        "units": frame_of_units(
+            tabled.candidates,
+            person=tabled.person,
+            market=tabled.market,
+            stratum=tabled.stratum,
+            saturation=tabled.saturation,
+        ),
+        "covariates": tabled.candidates.names,
+        "matches": None,
+        "outcomes": tabled.outcomes,
+        "supplies": supplies | ({Supply.COVARIATES} if tabled.candidates.names else set()),
+        "design_class": design_class,
+        "population": population(tabled.candidates, None),
+        "ledger": tabled.ledger,
+    }
+
+
+def chosen_among(design: Design, using: Comparison) -> Design:
+    """The design with comparisons chosen among its units; see `Design.matched`."""
+    candidates = design.candidates()
+    chosen = using.choose(candidates)
+    found = keep_chosen(
+        candidates,
+        chosen,
+        design.ledger,
+        person=design.units[PERSON].to_numpy(),
+        market=design.units[MARKET].to_numpy(dtype=object),
+    )
+    kept = design.supplies - {Supply.SATURATION, Supply.NEVER_TREATED}
+    drawn = design.design_class is DesignClass.RANDOMISED
+    compared = DesignClass.CROSS_SECTION if design.covariates else DesignClass.UNADJUSTED
+    return replace(
+        design,
+        units=found.units,
+        matches=found.matches,
+        fitted=found.fitted,
+        ledger=found.ledger,
+        outcomes=replace(design.outcomes, values=design.outcomes.values[found.rows]),
+        supplies=kept | {Supply.WEIGHTS} | ({Supply.MATCHES} if chosen.matches else set()),
+        # Matching compares levels: what made a panel's differences credible is not used.
+        design_class=DesignClass.RANDOMISED if drawn else compared,
+        population=population(candidates, chosen),
+        seal=None,
+    )
