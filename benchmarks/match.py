@@ -21,7 +21,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -112,7 +111,14 @@ def design_of(data: Data) -> Any:
 
 def chosen(metric: str) -> Callable[[Data], Prepared]:
     def prepare(data: Data) -> Prepared:
-        candidates = design_of(data).candidates()
+        n = data["d"].size
+        candidates = import_module("whatworks.design.parts").Candidates(
+            treated=data["d"],
+            cell=np.zeros(n, dtype=np.int64),
+            covariates=data["x"],
+            names=tuple(NAMES),
+            weight=np.ones(n),
+        )
         using = import_module("whatworks").NearestNeighbours(metric=metric)
         d, last = data["d"], data["y"][:, -1].astype(float)
 
@@ -150,3 +156,214 @@ def frame(data: Data) -> Any:
     return table.assign(
         id=np.arange(len(table)), treat=data["d"].astype(int), y=data["y"][:, -1].astype(float)
     )
+
+
+def paired(data: Data, treated: np.ndarray, control: np.ndarray) -> float:
+    """Mean difference of pairs given by row."""
+    last = data["y"][:, -1].astype(float)
+    return float((last[np.asarray(treated)] - last[np.asarray(control)]).mean())
+
+
+def causalml(data: Data) -> Prepared:
+    """It takes a score of the user's: a logit of scikit-learn here, converged."""
+    match = import_module("causalml.match").NearestNeighborMatch
+    logistic = import_module("sklearn.linear_model").LogisticRegression
+    table = frame(data)
+
+    def act() -> float:
+        model = logistic(C=1e10, tol=1e-8, max_iter=1_000, solver="newton-cholesky")
+        model.fit(data["x"], data["d"])
+        table["score"] = model.decision_function(data["x"])
+        found = match(caliper=1e9, replace=True, ratio=1, random_state=0).match(
+            table, treatment_col="treat", score_cols=["score"]
+        )
+        means = found.groupby("treat")["y"].mean()
+        return float(means[1] - means[0])
+
+    return act
+
+
+def dowhy(data: Data) -> Prepared:
+    model = import_module("dowhy").CausalModel
+    table = frame(data)
+
+    def act() -> float:
+        causal = model(table, treatment="treat", outcome="y", common_causes=NAMES)
+        identified = causal.identify_effect(proceed_when_unidentifiable=True)
+        name = "backdoor.propensity_score_matching"
+        found = causal.estimate_effect(identified, method_name=name, target_units="att")
+        return float(found.value)
+
+    return act
+
+
+def pyrollmatch(metric: str) -> Callable[[Data], Prepared]:
+    def prepare(data: Data) -> Prepared:
+        polars, rollmatch = import_module("polars"), import_module("pyrollmatch").rollmatch
+        columns = {name: data["x"][:, k] for k, name in enumerate(NAMES)}
+        n = data["d"].size
+        table = polars.DataFrame(
+            {
+                "id": np.arange(n),
+                "tm": np.ones(n, dtype=np.int64),
+                "entry": np.where(data["d"], 2, 99),
+                "treat": data["d"].astype(np.int64),
+                **columns,
+            }
+        )
+
+        def act() -> float:
+            found = rollmatch(
+                table,
+                treat="treat",
+                tm="tm",
+                entry="entry",
+                id="id",
+                covariates=NAMES,
+                num_matches=1,
+                replacement="unrestricted",
+                model_type=metric,
+                verbose=False,
+            ).matched_data
+            return paired(data, found["treat_id"].to_numpy(), found["control_id"].to_numpy())
+
+        return act
+
+    return prepare
+
+
+def pymatchit(metric: str) -> Callable[[Data], Prepared]:
+    def prepare(data: Data) -> Prepared:
+        matchit = import_module("pymatchit").MatchIt
+        table = frame(data)
+
+        def act() -> float:
+            found = matchit(table, method="nearest", distance=metric, replace=True)
+            found.fit("treat ~ " + " + ".join(NAMES))
+            pairs = found.matches()
+            return paired(data, pairs["treated_index"], pairs["control_index"])
+
+        return act
+
+    return prepare
+
+
+def statspai(metric: str) -> Callable[[Data], Prepared]:
+    def prepare(data: Data) -> Prepared:
+        match = import_module("statspai").match
+        table = frame(data)
+
+        def act() -> float:
+            found = match(
+                table, y="y", treat="treat", covariates=NAMES, distance=metric, replace=True
+            )
+            return float(found.estimate)
+
+        return act
+
+    return prepare
+
+
+# --- cases ----------------------------------------------------------------------------------
+
+OWN = "whatworks"
+PROPENSITY: dict[str, tuple[str, Callable[[Data], Prepared]]] = {
+    "floor": (OWN, floor_propensity),
+    "whatworks, chosen": (OWN, chosen("linear_propensity")),
+    "whatworks, chosen + balance + 24 effects": (OWN, effects),
+    "causalml": ("causalml", causalml),
+    "dowhy": (OWN, dowhy),
+    "pyrollmatch": ("pyrollmatch", pyrollmatch("logistic")),
+    "pymatchit-causal": ("pymatchit", pymatchit("glm")),
+    "StatsPAI": ("statspai", statspai("propensity")),
+}
+MAHALANOBIS: dict[str, tuple[str, Callable[[Data], Prepared]]] = {
+    "floor": (OWN, floor_mahalanobis),
+    "whatworks, overall covariance": (OWN, chosen("mahalanobis")),
+    "whatworks, covariance within arms": (OWN, chosen("mahalanobis_pooled")),
+    "pyrollmatch": ("pyrollmatch", pyrollmatch("mahalanobis")),
+    "pymatchit-causal": ("pymatchit", pymatchit("mahalanobis")),
+    "StatsPAI": ("statspai", statspai("mahalanobis")),
+}
+SETS = {"propensity": PROPENSITY, "mahalanobis": MAHALANOBIS}
+SMALL = 5_000
+"""Peers that compare everyone with everyone are asked no more than this many treated."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--treated", type=int, nargs="*", default=[5_000, 50_000])
+    parser.add_argument("--space", type=int, nargs="*", default=[5_000, 50_000])
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--case", nargs=3, metavar=("SET", "CASE", "DATA"))
+    asked = parser.parse_args()
+    if asked.case:
+        run(*asked.case)
+        return
+    pythons = {OWN: sys.executable, **dict(one.split("=", 1) for one in asked.peer)}
+    for kind, sizes in (("propensity", asked.treated), ("mahalanobis", asked.space)):
+        for size in sizes:
+            with TemporaryDirectory() as folder:
+                path = Path(folder) / "data.npz"
+                generate(path, treated=size, seed=asked.seed)
+                print(f"\n{kind}, {size:,} treated among {5 * size:,}")
+                table(kind, size, path, pythons, seconds=asked.seconds)
+
+
+def table(kind: str, size: int, path: Path, pythons: dict[str, str], *, seconds: float) -> None:
+    """One line per case, beside the floor."""
+    floor = float("nan")
+    for case, (place, _) in SETS[kind].items():
+        brute = kind == "mahalanobis" and place != OWN
+        if place not in pythons or (brute and size > SMALL):
+            why = "not asked at this size" if place in pythons else "no interpreter named"
+            print(f"  {case:42s} skipped: {why}", flush=True)
+            continue
+        command = [pythons[place], __file__, "--case", kind, case, str(path)]
+        try:
+            told = subprocess.run(
+                command, capture_output=True, text=True, timeout=seconds, check=False
+            )
+        except subprocess.TimeoutExpired:
+            print(f"  {case:42s} stopped at {seconds:.0f} s", flush=True)
+            continue
+        if told.returncode != 0:
+            last = (told.stderr.strip().splitlines() or ["no message"])[-1]
+            print(f"  {case:42s} skipped: {last[:90]}", flush=True)
+            continue
+        found = json.loads(told.stdout.strip().splitlines()[-1])
+        floor = found["cpu"] if case == "floor" else floor
+        print(
+            f"  {case:42s} cpu {found['cpu']:8.3f} s ({found['cpu'] / floor:5.2f} floors)"
+            f"  wall {found['wall']:8.3f} s  peak {found['peak']:6,.0f} MB, of which the act"
+            f" {found['peak'] - found['loaded']:6,.0f}  effect {found['effect']:.5f}",
+            flush=True,
+        )
+
+
+def run(kind: str, case: str, path: str) -> None:
+    """One case, timed by itself, once what it needs is loaded."""
+    warnings.simplefilter("ignore")
+    data = dict(np.load(path))
+    act = SETS[kind][case][1](data)
+    loaded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before, started = used(), time.perf_counter()
+    effect = act()
+    wall, cpu = time.perf_counter() - started, used() - before
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found = {"wall": wall, "cpu": cpu, "peak": peak, "loaded": loaded, "effect": effect}
+    print(json.dumps(found))
+
+
+def used() -> float:
+    """Seconds of processor of this process and its children."""
+    own, children = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Column = Sequence[float | None]
 Life = Mapping[str, Column]
@@ -37,7 +38,7 @@ class Asked:
 
 
 def inside(life: Life, code: str, month: int) -> bool:
-    return 0 <= month and bool(life[f"accompaniment_{code}"][month] or 0)
+    return month >= 0 and bool(life[f"accompaniment_{code}"][month] or 0)
 
 
 def begins(life: Life, code: str, month: int) -> bool:
@@ -154,7 +155,7 @@ def term(life: Life, name: str, month: int) -> float | None:
     over = column[-k:] if k else column
     if len(over) < max(k, 1) or None in over:
         return None
-    pairs = list(zip(over, over[1:], strict=False))
+    pairs = list(pairwise(over))
     return {
         "months": sum(v or 0 for v in over),
         "spells": (over[0] or 0) + sum(1 for a, b in pairs if not a and b),

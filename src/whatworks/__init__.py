@@ -11,23 +11,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from whatworks.design import Design, Exact, NearestNeighbours, Outcomes, Question
+    from whatworks.design.coarsening import Coarsened
     from whatworks.design.cohorts import Layout, lay_out
     from whatworks.design.compare import choose, compare
+    from whatworks.design.comparisons.coarsened import CoarsenedExact
     from whatworks.design.comparisons.covariate_balancing import CovariateBalancing
     from whatworks.design.comparisons.entropy_balancing import EntropyBalancing
     from whatworks.design.comparisons.everyone import Everyone
+    from whatworks.design.comparisons.full import FullMatching
     from whatworks.design.comparisons.inverse_probability import InverseProbability
     from whatworks.design.comparisons.kernel import KernelMatching
+    from whatworks.design.comparisons.optimal_pairs import OptimalPairs
     from whatworks.design.comparisons.overlap import OverlapWeights
     from whatworks.design.comparisons.pairs import PairMatching
     from whatworks.design.comparisons.radius import RadiusMatching
     from whatworks.design.comparisons.stable import StableWeights
+    from whatworks.design.comparisons.subclasses import Subclassification
     from whatworks.design.identify import identify
     from whatworks.design.nearness import Caliper
+    from whatworks.design.pairwise import Pair, pairwise
     from whatworks.design.pathway import Pathway
     from whatworks.design.propensity import Propensity
     from whatworks.design.registry import COMPARISONS
-    from whatworks.design.pairwise import Pair, pairwise
     from whatworks.errors import WhatworksError
     from whatworks.estimate import (
         ESTIMATORS,
@@ -107,7 +112,12 @@ _HOME: Final = {
     "design.comparisons.overlap": ("OverlapWeights",),
     "design.comparisons.stable": ("StableWeights",),
     "design.comparisons.kernel": ("KernelMatching",),
+    "design.coarsening": ("Coarsened",),
+    "design.comparisons.coarsened": ("CoarsenedExact",),
+    "design.comparisons.full": ("FullMatching",),
+    "design.comparisons.optimal_pairs": ("OptimalPairs",),
     "design.comparisons.pairs": ("PairMatching",),
+    "design.comparisons.subclasses": ("Subclassification",),
     "design.comparisons.radius": ("RadiusMatching",),
     "design.identify": ("identify",),
     "design.nearness": ("Caliper",),
@@ -127,6 +137,8 @@ __all__ = [
     "Benchmark",
     "Caliper",
     "Claim",
+    "Coarsened",
+    "CoarsenedExact",
     "CovariateBalancing",
     "Design",
     "DoublyRobust",
@@ -136,6 +148,7 @@ __all__ = [
     "Everyone",
     "Evidence",
     "Exact",
+    "FullMatching",
     "Gate",
     "GroupRanking",
     "Indicator",
@@ -145,6 +158,7 @@ __all__ = [
     "Ledger",
     "MatchedDifference",
     "NearestNeighbours",
+    "OptimalPairs",
     "Outcomes",
     "Overlap",
     "OverlapWeights",
@@ -161,6 +175,7 @@ __all__ = [
     "SaturationContrast",
     "Spells",
     "StableWeights",
+    "Subclassification",
     "TwoByTwoDiD",
     "WeightedDifference",
     "WhatworksError",
@@ -175,6 +190,7 @@ __all__ = [
     "examine",
     "expand",
     "identify",
+    "lay_out",
     "link",
     "measure",
     "open_panel",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -261,6 +261,7 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
     }
     # Questions that agree on their rules share one reading of the panel.
     layouts = lay_out(panel, [study.question(q) for q in study.questions])
+    gated = replace(gated, layouts=layouts)
     entries = []
     for q in study.questions:
         progress(f"question {q.slug}")
@@ -269,7 +270,6 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
                 gated,
                 q,
                 study=study,
-                layouts=layouts,
                 using=using,
                 methods=methods,
                 graph=graph,
@@ -297,11 +297,12 @@ def _check_outcomes(study: StudyFile, file: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Gated:
-    """A panel, the gate, and what it counts in the panel: once for all questions."""
+    """A panel, the gate, what it counts in the panel, and risk sets: once for all questions."""
 
     panel: Panel
     gate: Gate
     measured: Measured
+    layouts: tuple[Layout, ...] = ()
 
     def assess(self, outcome: str) -> Assessment:
         """Pass an outcome through the gate."""
@@ -323,7 +324,6 @@ def _entry(
     asked: QuestionText,
     *,
     study: StudyFile,
-    layouts: Sequence[Layout],
     using: Comparison,
     methods: list[Estimator],
     graph: Pathway | None,
@@ -338,7 +338,7 @@ def _entry(
         using=using,
         gate=gated.gate,
         measured=gated.measured,
-        layouts=layouts,
+        layouts=gated.layouts,
     )
     if graph is not None:
         design = design.identified_by(graph)

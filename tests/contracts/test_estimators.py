@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatworks import ESTIMATORS, Design, Exact, NearestNeighbours, WhatworksError
+from whatworks import ESTIMATORS, Design, EntropyBalancing, Exact, NearestNeighbours, WhatworksError
 from whatworks.estimate.record import EFFECT_COLUMNS
 from whatworks.study import build
 
@@ -45,7 +45,22 @@ def _panel() -> pd.DataFrame:
     return pd.DataFrame({"person": unit, "period": period, "start": start, "y": y})
 
 
+def unmatched(table: pd.DataFrame) -> Design:
+    return Design.from_cross_section(
+        table,
+        treatment="treat",
+        outcome="y",
+        covariates=["x", "z"],
+        person="person",
+        weight="weight" if "weight" in table else None,
+    )
+
+
 def matched(table: pd.DataFrame) -> Design:
+    return unmatched(table).matched(using=Exact(on=("z",)))
+
+
+def weighted(table: pd.DataFrame) -> Design:
     design = Design.from_cross_section(
         table,
         treatment="treat",
@@ -54,7 +69,7 @@ def matched(table: pd.DataFrame) -> Design:
         person="person",
         weight="weight" if "weight" in table else None,
     )
-    return design.matched(using=Exact(on=("z",)))
+    return design.matched(using=EntropyBalancing())
 
 
 def saturated(table: pd.DataFrame) -> Design:
@@ -84,6 +99,11 @@ CASES: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], Design]]] = {
     "MatchedDifference": (_cross_section(), matched),
     "TwoByTwoDiD": (_panel(), staggered),
     "SaturationContrast": (_saturation(), saturated),
+    "WeightedDifference": (_cross_section(), weighted),
+    "RegressionAdjustment": (_cross_section(), matched),
+    "DoublyRobust": (_cross_section(), unmatched),
+    "QuantileEffects": (_cross_section(), matched),
+    "GroupRanking": (_cross_section(), unmatched),
 }
 every = pytest.mark.parametrize("name", list(ESTIMATORS))
 
@@ -116,7 +136,11 @@ def test_options_survive_a_study_file(name: str) -> None:
     estimator = ESTIMATORS[name]()
     text = f'method = "{name}"\n' + "".join(
         f"{k} = {str(v).lower() if isinstance(v, bool) else repr(v)}\n"
-        for k, v in asdict(estimator).items()
+        for k, v in (
+            (k, list(v) if isinstance(v, tuple) else v)
+            for k, v in asdict(estimator).items()
+            if v is not None  # what is not said is left out of a file
+        )
     )
     assert build(ESTIMATORS, tomllib.loads(text), what="estimators") == estimator
 
@@ -169,6 +193,8 @@ def test_a_weight_of_two_is_a_row_written_twice(name: str) -> None:
     if name == "MatchedDifference":
         # The person is the cluster: twice the row of one person is once the person.
         np.testing.assert_allclose(one[:, 1], two[:, 1], rtol=0.02)
+    if name == "WeightedDifference":
+        np.testing.assert_allclose(one[:, 1], two[:, 1], rtol=1e-9)
 
 
 @every
@@ -185,7 +211,8 @@ def test_an_unmet_need_is_named(name: str) -> None:
 def test_an_outcome_that_does_not_vary_has_no_inference(name: str) -> None:
     flat = fitted(name, CASES[name][0].assign(y=3.0)).effects
     assert np.allclose(flat["estimate"], 0, atol=1e-12)
-    assert flat[["std_error", "conf_low", "conf_high", "p_value"]].isna().all().all()
+    undefined = ["std_error", "conf_low", "conf_high", "band_low", "band_high", "p_value"]
+    assert flat[undefined].isna().all().all()
 
 
 @every
@@ -210,6 +237,9 @@ def test_effects_have_one_shape(name: str) -> None:
     assert not effects.duplicated(["term", "cohort", "month", "group"]).any()
     assert (effects["conf_low"] <= effects["estimate"]).all()
     assert (effects["conf_high"] >= effects["estimate"]).all()
+    # A band is joint: never narrower than the interval of one effect.
+    assert (effects["band_low"] <= effects["conf_low"] + 1e-9).all()
+    assert (effects["band_high"] >= effects["conf_high"] - 1e-9).all()
     assert (effects[["n_treated", "n_comparison"]] > 0).all().all()
 
 

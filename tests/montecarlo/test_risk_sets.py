@@ -21,11 +21,18 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from whatworks import COMPARISONS, ESTIMATORS, Design, Question, compare
+from whatworks import (
+    ESTIMATORS,
+    Design,
+    InverseProbability,
+    NearestNeighbours,
+    Question,
+    compare,
+)
 from whatworks.design.balance import population
 from whatworks.design.censoring import MOST_TIMES_MEAN
 from whatworks.design.choosing import frame_of_units
-from whatworks.design.comparison import Chosen
+from whatworks.design.comparison import Chosen, Comparison
 from whatworks.design.parts import Candidates, Outcomes
 from whatworks.ledger import Ledger
 from whatworks.stats.hazard import capped, fit_hazard, log_remaining, standing_for
@@ -46,8 +53,11 @@ ENTRIES = (5, 15)
 LAGS = (1, 2, 3)
 NAMES = (*(f"employment.lag{k}" for k in LAGS), "level")
 
-USING = {"MatchedDifference": "nearest_neighbours", "WeightedDifference": "inverse_probability"}
-"""Comparison each estimator is tried on; the others read everyone at risk."""
+USING: Mapping[str, Comparison] = {
+    "MatchedDifference": NearestNeighbours(ratio=3, caliper_sd=0.2),
+    "WeightedDifference": InverseProbability(),
+}
+"""Comparison each estimator is tried on, for pairs the default of `compare`; others read everyone at risk."""
 TRIED = tuple(
     name
     for name in ("MatchedDifference", "WeightedDifference", "RegressionAdjustment", "DoublyRobust")
@@ -125,9 +135,7 @@ def standing(
     hazard = fit_hazard(
         histories(world, who, when), start[who] == when, group=when, weight=np.ones(who.size)
     )
-    remaining = log_remaining(
-        hazard.chance, person=who, month=when, n_persons=n, n_months=n_months
-    )
+    remaining = log_remaining(hazard.chance, person=who, month=when, n_persons=n, n_months=n_months)
     found = standing_for(
         remaining,
         person=person,
@@ -154,7 +162,7 @@ def against_never_in_window(design: Design, world: WaitingWorld) -> Design:
 
 def fitted(design: Design, name: str) -> dict[str, object]:
     if name in USING:
-        design = design.matched(using=COMPARISONS[USING[name]]())
+        design = design.matched(using=USING[name])
     row = ESTIMATORS[name]().fit(design, rng=np.random.default_rng(0)).at(HORIZON)
     kept = ("estimate", "std_error", "conf_low", "conf_high")
     return {"estimator": name} | {k: float(row[k]) for k in kept}
@@ -237,7 +245,7 @@ def test_those_who_never_start_are_the_wrong_comparison(table: pd.DataFrame, nam
 
 def test_the_engine_lays_out_the_same_risk_sets() -> None:
     world = simulate_waiting(Waiting(seed=5, n_persons=400))
-    using = COMPARISONS["inverse_probability"]()
+    using = InverseProbability()
     by_hand = everyone(world).matched(using=using)
     panel = waiting_panel(world, ibis.duckdb.connect())
     engine = compare(panel, asked(later_starts="censor"), using=using)

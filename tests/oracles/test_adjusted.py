@@ -56,7 +56,9 @@ def sets(case: str, spec: str) -> np.ndarray:
 
 
 def wanted(case: str) -> pd.DataFrame:
-    rows = reference(case, "reference_effects.csv").query("quantity == 'att_wls_lin_covariate_adjusted'")
+    rows = reference(case, "reference_effects.csv").query(
+        "quantity == 'att_wls_lin_covariate_adjusted'"
+    )
     return rows.set_index("spec")
 
 

@@ -67,7 +67,7 @@ def wanted(case: str, row: str, quantity: str) -> pd.DataFrame:
     if "package" in row:
         return table[table["package"] == "ebal"]
     moments = table["moments"] == "2" if "moments2" in row else table["moments"].isna()
-    return table[(table["method"] == row.split("_")[0]) & moments]
+    return table[(table["method"] == row.split("_", maxsplit=1)[0]) & moments]
 
 
 def without_factor(design: Design, **options: bool) -> pd.Series:

@@ -219,7 +219,17 @@ def units(panel: Panel, upto_entry: int) -> Sequence[tuple[object, ...]]:
         treatment="job_search",
         outcome="employment_presence",
         months=(1,),
-        covariates=("employment.lag1", "employment.months3", "benefit.months", "sex"),
+        covariates=(
+            "employment.lag1",
+            "employment.months3",
+            "employment.spells3",
+            "employment.transitions3",
+            "employment.since",
+            "employment.since3",
+            "benefit.months",
+            "benefit.elapsed",
+            "sex",
+        ),
     )
     found = risk_sets(panel, question, lookup("employment_presence"))
     rows = zip(found.person, found.entry, found.treated, found.history.tolist(), strict=True)

@@ -5,19 +5,24 @@ What comes in: a `Panel` and a `Question` (``compare.py``), or an ordinary table
 monthly risk sets in the engine; ``comparisons/`` holds the ways of choosing, one file each.
 """
 
+from whatworks.design.coarsening import Coarsened
 from whatworks.design.cohorts import Layout, lay_out
 from whatworks.design.compare import choose, compare
+from whatworks.design.comparisons.coarsened import CoarsenedExact
 from whatworks.design.comparisons.covariate_balancing import CovariateBalancing
 from whatworks.design.comparisons.entropy_balancing import EntropyBalancing
 from whatworks.design.comparisons.everyone import Everyone
 from whatworks.design.comparisons.exact import Exact
+from whatworks.design.comparisons.full import FullMatching
 from whatworks.design.comparisons.inverse_probability import InverseProbability
 from whatworks.design.comparisons.kernel import KernelMatching
 from whatworks.design.comparisons.nearest import NearestNeighbours
+from whatworks.design.comparisons.optimal_pairs import OptimalPairs
 from whatworks.design.comparisons.overlap import OverlapWeights
 from whatworks.design.comparisons.pairs import PairMatching
 from whatworks.design.comparisons.radius import RadiusMatching
 from whatworks.design.comparisons.stable import StableWeights
+from whatworks.design.comparisons.subclasses import Subclassification
 from whatworks.design.nearness import Caliper
 from whatworks.design.pairwise import Pair, pairwise
 from whatworks.design.parts import Outcomes, Population
@@ -27,15 +32,19 @@ from whatworks.design.record import Design
 
 __all__ = [
     "Caliper",
+    "Coarsened",
+    "CoarsenedExact",
     "CovariateBalancing",
     "Design",
     "EntropyBalancing",
     "Everyone",
     "Exact",
+    "FullMatching",
     "InverseProbability",
     "KernelMatching",
     "Layout",
     "NearestNeighbours",
+    "OptimalPairs",
     "Outcomes",
     "OverlapWeights",
     "Pair",
@@ -45,6 +54,7 @@ __all__ = [
     "Question",
     "RadiusMatching",
     "StableWeights",
+    "Subclassification",
     "choose",
     "compare",
     "lay_out",

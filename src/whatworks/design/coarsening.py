@@ -129,9 +129,9 @@ class Coarsened:
         if len(unseen) > 1:
             raise OptionError(
                 what=f"groups of {self.of}",
-                needed="levels of the category; but one, of which an indicator is kept each: "
+                needed="levels of the category: the first in alphabetical order, "
                 + ", ".join(levels),
-                found=f"{len(unseen)} other levels",
+                found=f"{len(unseen)} names that are none of those after the first",
                 remedy="correct the names of the levels",
             )
         alone = len(self.groups) + np.arange(len(levels) + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, suggestion
 from whatworks.stats.fitted import FittedScore
 from whatworks.stats.neighbours import MOST_PAIRS, Pairs, TooManyPairsError, nearest_on_line
+from whatworks.stats.subclass import rows_numbered
 from whatworks.vocabulary import Estimand
 
 Floats = NDArray[np.float64]
@@ -241,13 +242,11 @@ def cells(candidates: Candidates, exact: tuple[str, ...], *, what: str) -> Ints:
             found=repr(unknown[0]),
             remedy=suggestion(unknown[0], sorted(known)) or "add it to the covariates",
         )
-    keys = [candidates.cell.astype(float)]
+    keys: list[NDArray[Any]] = [candidates.cell]
     for name in exact:
         keys += [
             candidates.covariates[:, k]
             for k, label in enumerate(candidates.names)
             if label == name or label.startswith(f"{name}=")
         ]
-    if len(keys) == 1:
-        return np.unique(candidates.cell, return_inverse=True)[1].astype(np.int64)
-    return np.unique(np.column_stack(keys), axis=0, return_inverse=True)[1].astype(np.int64)
+    return rows_numbered(keys)

@@ -69,8 +69,10 @@ def chosen_among(design: Design, using: Comparison) -> Design:
         matches=found.matches,
         fitted=found.fitted,
         ledger=found.ledger,
-        outcomes=replace(design.outcomes, values=design.outcomes.values[found.rows]),
-        supplies=kept | {Supply.WEIGHTS} | ({Supply.MATCHES} if chosen.matches else set()),
+        outcomes=design.outcomes.of(found.rows),
+        supplies=kept
+        | ({Supply.WEIGHTS} if chosen.comparable else set())
+        | ({Supply.MATCHES} if chosen.linked else set()),
         # Matching compares levels: what made a panel's differences credible is not used.
         design_class=DesignClass.RANDOMISED if drawn else compared,
         population=population(candidates, chosen),

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+import ibis
+
 from whatworks.design.cohorts import lay_out
 from whatworks.design.compare import DEFAULT, chosen_design
 from whatworks.design.comparison import Comparison
@@ -49,7 +51,7 @@ class Pair:
     refused: DesignRefused | None = None
 
 
-def pairwise(  # noqa: PLR0913 - what `compare` takes, and the types
+def pairwise(
     panel: Panel,
     question: Question,
     *,
@@ -117,7 +119,7 @@ def _questions(panel: Panel, question: Question, types: tuple[str, ...]) -> list
     return [replace(question, treatment=a, versus=b) for a, b in pairs]
 
 
-def _held(panel: Panel, columns: dict[str, object]) -> Panel:
+def _held(panel: Panel, columns: dict[str, ibis.Value]) -> Panel:
     """The panel with a few of its columns only, computed once and held."""
     narrow = panel.table.select(PERSON, MONTH, **columns)
     return replace(panel, table=hold_table(panel.connection, "months", narrow))

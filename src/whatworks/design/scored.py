@@ -95,7 +95,7 @@ class Scored:
         if self.found.fitted is None:
             return np.zeros(self.rows.size)
         if self.model.model == "probit":
-            return np.exp(-0.5 * self.found.linear**2) / np.sqrt(2 * np.pi)
+            return np.asarray(np.exp(-0.5 * self.found.linear**2) / np.sqrt(2 * np.pi))
         return self.probability * (1.0 - self.probability)
 
     def refuse_certain(self, probability: Floats, *, estimand: str, what: str) -> None:

@@ -197,14 +197,14 @@ def spread_out(fitted: FittedScore, rows: Ints, n: int) -> FittedScore:
     )
 
 
-def refuse_imbalance(found: Weighed, gap: Floats, *, reachable: Floats, what: str) -> None:
+def refuse_imbalance(found: Weighed, gap: Floats, *, reachable: Bools, what: str) -> None:
     """Refuse where no weights bring the means together, naming the covariate that stands in the way.
 
     Parameters
     ----------
     found : Weighed
     gap : ndarray of shape (k,)
-        What is left of each difference of means, in standard deviations.
+        How much each covariate stands in the way: what is left of its difference of means, say.
     reachable : ndarray of bool, shape (k,)
         Whether the covariate could be balanced if it were the only one.
     what : str
@@ -226,7 +226,9 @@ def refuse_imbalance(found: Weighed, gap: Floats, *, reachable: Floats, what: st
     )
 
 
-def reachable_alone(basis: Floats, group: Ints, *, arm: Bools, target: Floats) -> Bools:
+def reachable_alone(
+    basis: Floats, group: Ints, *, arm: Bools, target: Floats, slack: Floats | float = 0.0
+) -> Bools:
     """Whether weights over ``arm`` can give each covariate the mean ``target`` gives, one by one.
 
     Parameters
@@ -237,6 +239,8 @@ def reachable_alone(basis: Floats, group: Ints, *, arm: Bools, target: Floats) -
         Units to be weighted.
     target : ndarray of shape (n,)
         Weights of those whose mean is sought.
+    slack : ndarray of shape (k,) or float
+        By how much a mean may miss it.
     """
     n_groups = int(group.max()) + 1
     mass = np.bincount(group, weights=target, minlength=n_groups)
@@ -245,5 +249,5 @@ def reachable_alone(basis: Floats, group: Ints, *, arm: Bools, target: Floats) -
     np.minimum.at(low, group[arm], basis[arm])
     np.maximum.at(high, group[arm], basis[arm])
     sought = target @ basis
-    slack = 1e-9 * mass.sum()
-    return np.asarray((mass @ low <= sought + slack) & (sought - slack <= mass @ high))
+    within = (slack + 1e-9) * mass.sum()
+    return np.asarray((mass @ low <= sought + within) & (sought - within <= mass @ high))

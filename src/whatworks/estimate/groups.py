@@ -221,7 +221,11 @@ def _difference_terms(
     both = parts[later].effects[names[2:]] + parts[first].effects[names[2:]]
     rows = parts[later].effects[names[:2]].join(both)
     return [
-        {"term": DIFFERENCE, "group": f"{labels[later]} - {labels[first]}", **row}
+        {
+            "term": DIFFERENCE,
+            "group": f"{labels[later]} - {labels[first]}",
+            **{str(k): v for k, v in row.items()},
+        }
         for row in rows.to_dict("records")
     ]
 

@@ -51,9 +51,9 @@ class Estimate:
     effects : DataFrame
         One row per effect: ``term`` (what is estimated: ``att``, ``direct``, ``spillover``,
         ``total``), ``cohort`` (entry month, or -1 for all), ``month`` (since entry), ``group``
-        (``all``, a group, or a saturation), ``estimate, std_error, conf_low, conf_high`` (95 %, of this effect
-        alone), ``band_low, band_high`` (95 %, of the whole curve it is on), ``p_value`` (two-sided),
-        ``unit``, ``n_treated, n_comparison``.
+        (``all``, a group, or a saturation), ``estimate, std_error, conf_low, conf_high`` (95 %, of
+        this effect alone), ``band_low, band_high`` (95 %, of the whole curve it is on), ``p_value``
+        (two-sided), ``unit``, ``n_treated, n_comparison``.
     uncertainty : Uncertainty
         Terms in the order of the rows of ``effects``.
     extras : mapping
@@ -162,7 +162,9 @@ def effects_table(
     reach = np.full(error.size, np.nan)
     apart = [c for c in ("term", "cohort", "month", "group") if c != along]
     keys = [frame[c] for c in apart] + [frame["month"] >= 0]
-    for rows in frame.groupby(keys, sort=False).indices.values():
+    curves = frame.groupby(keys, sort=False).ngroup().to_numpy()
+    for number in range(int(curves.max(initial=-1)) + 1):
+        rows = np.flatnonzero(curves == number)
         curve = rows[np.isfinite(error[rows]) & np.isfinite(estimate[rows])]
         if curve.size:
             reach[curve] = _critical(covariance, curve, df=df, influence=influence)

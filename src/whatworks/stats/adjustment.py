@@ -134,7 +134,7 @@ def regress(outcomes: Floats, covariates: Floats, *, group: Ints, weight: Floats
 def _sums(values: Floats, group: Ints, n_groups: int) -> Floats:
     """Sums of each column by group, shape (n_groups, k)."""
     if n_groups == 1:
-        return values.sum(axis=0, keepdims=True)
+        return np.asarray(values.sum(axis=0, keepdims=True))
     sums = np.empty((n_groups, values.shape[1]))
     for k in range(values.shape[1]):
         sums[:, k] = np.bincount(group, weights=values[:, k], minlength=n_groups)

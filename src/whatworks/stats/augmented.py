@@ -1,12 +1,13 @@
 r"""Augmented means: outcome regressions read over a population, plus the weighted means of their residuals.
 
 .. math:: \hat\theta = \frac{\sum_i a_i[\hat m_1(x_i)-\hat m_0(x_i)]}{\sum_i a_i}
-   + \frac{\sum_{d_i=1} b_i\hat e_{1i}}{\sum_{d_i=1} b_i} - \frac{\sum_{d_i=0} b_i\hat e_{0i}}{\sum_{d_i=0} b_i}
+   + \frac{\sum_{d_i=1} b_i\hat e_{1i}}{\sum_{d_i=1} b_i}
+   - \frac{\sum_{d_i=0} b_i\hat e_{0i}}{\sum_{d_i=0} b_i}
 
 with :math:`\hat e_{di}=y_i-\hat m_d(x_i)`. For a population weighted by :math:`h(e)`, the efficient score
 (Hirano, Imbens & Ridder 2003, doi:10.1111/1468-0262.00442; Li, Morgan & Zaslavsky 2018,
-doi:10.1080/01621459.2016.1260466) has :math:`a=h+h'(e)(d-e)` and :math:`b=h/e` among the treated, :math:`h/(1-e)`
-among the others.
+doi:10.1080/01621459.2016.1260466) has :math:`a=h+h'(e)(d-e)` and :math:`b=h/e` among the treated,
+:math:`h/(1-e)` among the others.
 """
 
 from __future__ import annotations
@@ -136,6 +137,4 @@ def augmented(
         effect = effect + sign * mean
         by_balance[arm] = sign * (residual[arm] - mean) / mass
     influence = target[:, None] * by_target + balance[:, None] * by_balance
-    return Augmented(
-        effect=effect, influence=influence, by_target=by_target, by_balance=by_balance
-    )
+    return Augmented(effect=effect, influence=influence, by_target=by_target, by_balance=by_balance)

@@ -210,7 +210,8 @@ def variance_ratio(found: Compared) -> Floats:
     """
     usable = (found.var_comparison > 0) & ~found.binary
     ratio = np.full(usable.shape, np.nan)
-    return np.divide(found.var_treated, found.var_comparison, out=ratio, where=usable)
+    np.divide(found.var_treated, found.var_comparison, out=ratio, where=usable)
+    return ratio
 
 
 def effective_size(weight: Floats) -> float:

@@ -172,14 +172,15 @@ class _Problem:
             group=group if whole else group[rows],
             up=pull.up[rows],
             down=pull.down[rows],
-            asked_group=np.bincount(group, weights=pull.level),
+            asked_group=np.bincount(group, weights=pull.level).astype(float),
             asked_slope=pull.level @ covariates,
         )
 
     def by_group(self, values: Floats) -> Floats:
         if self.asked_group.size == 1:
             return np.array([values.sum()])
-        return np.bincount(self.group, weights=values, minlength=self.asked_group.size)
+        sums = np.bincount(self.group, weights=values, minlength=self.asked_group.size)
+        return sums.astype(float)
 
     def at(self, beta: Floats, slanted: Floats) -> _Point:
         """One point; ``slanted`` is x'β of the tilted units."""

@@ -188,22 +188,24 @@ def _grown(points: Sides, within: Within) -> tuple[Ints, Ints]:
             raise TooManyPairsError(int(length.sum()))
         kept = ~short[row]
         lists = [(row[kept], column[kept], cost[kept])]
-        for k in np.unique(length[short]):
-            lists.append(within.nearest(points, np.flatnonzero(short & (length == k)), int(k)))
+        lists += [
+            within.nearest(points, np.flatnonzero(short & (length == k)), int(k))
+            for k in np.unique(length[short])
+        ]
         row, column, cost = (np.concatenate(part) for part in zip(*lists, strict=True))
 
 
 def _solved(
     row: Ints, column: Ints, cost: Floats, *, shape: tuple[int, int], alone: float
 ) -> tuple[Ints, Floats]:
-    """Least cost assignment over listed arcs, and the price of each row.
+    r"""Least cost assignment over listed arcs, and the price of each row.
 
     Returns
     -------
     match : ndarray of int, shape (n,)
         Column of each row; ``m + i`` for row i left alone.
     price : ndarray of shape (n,)
-        Smallest :math:`u_i` that, with some :math:`v_j\\le 0`, proves the assignment.
+        Smallest :math:`u_i` that, with some :math:`v_j\le 0`, proves the assignment.
     """
     n, m = shape
     rows, columns = np.concatenate([row, np.arange(n)]), np.concatenate([column, m + np.arange(n)])
@@ -217,9 +219,9 @@ def _solved(
 
 
 def _prices(row: Ints, column: Ints, cost: Floats, match: Ints, *, n_columns: int) -> Floats:
-    """Prices of rows: what they pay, and what others would pay for their match.
+    r"""Prices of rows: what they pay, and what others would pay for their match.
 
-    The least :math:`p\\ge 0` with :math:`p_{i'}\\ge p_i-(c_{im(i')}-c_{im(i)})` over arcs to taken
+    The least :math:`p\ge 0` with :math:`p_{i'}\ge p_i-(c_{im(i')}-c_{im(i)})` over arcs to taken
     columns; then :math:`u_i=c_{im(i)}+p_i` and :math:`v_{m(i)}=-p_i`.
     """
     n = match.size

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.stats.neighbours import LINE_TIE
 from whatworks.stats.search import TIE, in_order, nearest, nearest_allowed
 
 Floats = NDArray[np.float64]
@@ -104,7 +105,7 @@ class OnLine:
 
     def __init__(self, units: Floats, comparisons: Floats, *, caliper: float) -> None:
         order = np.argsort(comparisons, kind="stable")
-        self._tie = TIE * max(float(np.ptp(comparisons)), 1e-12)
+        self._tie = LINE_TIE * max(float(np.ptp(comparisons)), 1e-12)
         fresh = np.diff(comparisons[order], prepend=-np.inf) > self._tie
         values = comparisons[order][fresh]
         which = np.empty(order.size, dtype=np.int64)

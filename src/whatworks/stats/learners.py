@@ -69,15 +69,10 @@ def _written(text: str, *, what: str) -> Any:
     """A scikit-learn learner from ``"sklearn.place.Kind(option=value)"``."""
     try:
         call = ast.parse(text, mode="eval").body
-        name, given = (
-            (ast.unparse(call.func), {k.arg: ast.literal_eval(k.value) for k in call.keywords})
-            if isinstance(call, ast.Call) and not call.args
-            else (ast.unparse(call), {})
-        )
+        name, given = _read(call) if isinstance(call, ast.Call) else (ast.unparse(call), {})
         place, _, kind = name.rpartition(".")
-        if place.split(".")[0] != "sklearn":
-            raise ValueError
-        return getattr(import_module(place), kind)(**given)
+        home = import_module(place) if place.split(".")[0] == "sklearn" else None
+        return getattr(home, kind)(**given)
     except (SyntaxError, ValueError, TypeError, ImportError, AttributeError):
         raise OptionError(
             what=what,
@@ -85,6 +80,14 @@ def _written(text: str, *, what: str) -> Any:
             found=repr(text),
             remedy="write for instance 'sklearn.linear_model.Ridge(alpha=1.0)', or give the object",
         ) from None
+
+
+def _read(call: ast.Call) -> tuple[str, dict[str, Any]]:
+    """Name and plain options of a call; a ValueError for anything that is not one."""
+    if call.args or any(k.arg is None for k in call.keywords):
+        raise ValueError("options are given by name")
+    given = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    return ast.unparse(call.func), given
 
 
 def content_order(columns: list[NDArray[Any]]) -> Ints:
@@ -250,10 +253,10 @@ def cross_outcomes(
             found[out] = fit.predict(covariates[out], group[out])
             continue
         for columns in _together(learner, outcomes.shape[1]):
-            y = outcomes[np.ix_(rows, columns)]
+            y = outcomes[np.ix_(rows, np.array(columns))]
             y = y[:, 0] if len(columns) == 1 else y
             model = _fitted(learner, x[rows], y, weight[rows], seed=seed)
-            found[np.ix_(out, columns)] = model.predict(x[out]).reshape(out.size, -1)
+            found[np.ix_(out, np.array(columns))] = model.predict(x[out]).reshape(out.size, -1)
     return found
 
 

@@ -163,8 +163,9 @@ def matched_influence(
     :math:`\delta_d` is what matching left between the covariates of those sought for and of their
     matches (zero without bias adjustment) and :math:`S_d` the covariance of the matches' covariates:
     the estimation of :math:`\hat\beta_d` counts. Without bias adjustment, what matching left in the
-    covariates of each unit, times :math:`\hat\beta_d`, counts besides. With ``sample``, the effect is that on these very
-    units: the first term is :math:`w_k\sigma_k` times the residual of unit k around its own arm.
+    covariates of each unit, times :math:`\hat\beta_d`, counts besides. With ``sample``, the effect is
+    that on these very units: the first term is :math:`w_k\sigma_k` times the residual of unit k around
+    its own arm.
 
     Parameters
     ----------
@@ -210,8 +211,18 @@ def matched_influence(
         influence[rows] += (scale * month.own[rows])[:, None] * gap
     if not bias_adjust:
         for side, fit in lending.items():
-            _add_imbalance(influence, covariates @ fit.slope, month, lending=side)
+            told = covariates @ fit.slope
+            _add_imbalance(influence, told, month.before or month, lending=side)
+            _add_censoring(influence, told - fit.centre @ fit.slope, month, lending=side)
     return influence
+
+
+def _add_censoring(influence: Floats, told: Floats, month: Matching, *, lending: bool) -> None:
+    """What covariates tell of outcomes and censoring moved: who remains differs by chance."""
+    if month.before is not None:
+        as_match, as_own = month.lent - month.before.lent, month.own - month.before.own
+        moved = month.sign * np.where(month.is_treated == lending, as_match, as_own)
+        influence += moved[:, None] * told
 
 
 def _add_imbalance(influence: Floats, told: Floats, month: Matching, *, lending: bool) -> None:

@@ -8,7 +8,7 @@ whole sets differ only in how the average over :math:`M_i` is taken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -193,6 +193,8 @@ class Matching:
     squares : ndarray of shape (n,)
         :math:`\sum_i w_i^2s_{ij}^2`.
     links : Links
+    before : Matching or None
+        What it was before some were censored and others stood for them.
     """
 
     is_treated: Bools
@@ -200,6 +202,7 @@ class Matching:
     lent: Floats
     squares: Floats
     links: Links
+    before: Matching | None = None
 
     @property
     def sign(self) -> Floats:
@@ -247,10 +250,19 @@ def matching(
     total = own.sum()
     own = own / total if total > 0 else own
     lent, squares = links.lent(own), links.lent(own**2, power=2)
-    if standing is not None:
-        ratio = _standing_ratio(own + lent, standing, is_treated)
-        own, lent, squares = own * ratio, lent * ratio, squares * ratio**2
-    return Matching(is_treated=is_treated, own=own, lent=lent, squares=squares, links=links)
+    found = Matching(is_treated=is_treated, own=own, lent=lent, squares=squares, links=links)
+    if standing is None:
+        return found
+    as_own, as_match = (_standing_ratio(given, standing, is_treated) for given in (own, lent))
+    if not (as_own.any() and as_match.any()):
+        as_own = as_match = np.zeros_like(own)
+    return replace(
+        found,
+        own=own * as_own,
+        lent=lent * as_match,
+        squares=squares * as_match**2,
+        before=found,
+    )
 
 
 def _standing_ratio(given: Floats, standing: Floats, is_treated: Bools) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 __all__ = [
+    "LINE_TIE",
     "MOST_PAIRS",
     "TIE",
     "Pairs",
@@ -38,6 +40,11 @@ __all__ = [
     "pairs_of",
     "whiten",
 ]
+
+
+LINE_TIE: Final = 1e-11
+"""Scores closer than this, relative to their spread, are equal: what fitting them in another order of
+rows moves, and well below the gaps of millions of different scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +104,7 @@ def nearest_on_line(
     cells, first = np.unique(cell_treated[rows], return_index=True)
     bounds = np.append(first, rows.size)
     known = score[~np.isnan(score)]  # those no score was fitted for lie in cells of their own
-    tie = TIE * max(float(np.ptp(known)) if known.size else 0.0, 1e-12)
+    tie = LINE_TIE * max(float(np.ptp(known)) if known.size else 0.0, 1e-12)
     for which, name in enumerate(cells):
         members = rows[bounds[which] : bounds[which + 1]]
         begin, end = np.searchsorted(cell, [name, name + 1])

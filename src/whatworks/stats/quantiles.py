@@ -1,12 +1,13 @@
 r"""Weighted quantiles and distributions of an arm, and how they move with each unit.
 
-:math:`\hat F(y)=\sum_i w_i 1\{y_i\le y\}/\sum_i w_i` and :math:`\hat q(\tau)=\min\{y:\hat F(y)\ge\tau\}`. With positive
-weights both are monotone: nothing is left to rearrange. A quantile moves with unit i by
-:math:`-(1\{y_i\le\hat q\}-\hat F(\hat q))/\hat f` per unit of :math:`w_i/\sum w`, where the slope
-:math:`\hat f=(\hat F(U)-\hat F(L))/(U-L)` is that of the distribution over the interval :math:`[L,U]` of quantiles that
-a test of :math:`F(q)=\tau` does not reject (Woodruff 1952, doi:10.1080/01621459.1952.10483443; Francisco & Fuller 1991,
-doi:10.1214/aos/1176347997). No density is smoothed: at a mass, such as people without any income, the
-interval is a point, the slope infinite, and the quantile does not move.
+:math:`\hat F(y)=\sum_i w_i 1\{y_i\le y\}/\sum_i w_i` and
+:math:`\hat q(\tau)=\min\{y:\hat F(y)\ge\tau\}`. With positive weights both are monotone: nothing is left to
+rearrange. A quantile moves with unit i by :math:`-(1\{y_i\le\hat q\}-\hat F(\hat q))/\hat f` per unit of
+:math:`w_i/\sum w`, where the slope :math:`\hat f=(\hat F(U)-\hat F(L))/(U-L)` is that of the distribution
+over the interval :math:`[L,U]` of quantiles that a test of :math:`F(q)=\tau` does not reject (Woodruff 1952,
+doi:10.1080/01621459.1952.10483443; Francisco & Fuller 1991, doi:10.1214/aos/1176347997). No density is
+smoothed: at a mass, such as people without any income, the interval is a point, the slope infinite, and
+the quantile does not move.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@ r"""Medians over splits of a sample, and what may be said of groups ranked by a 
 
 Whatever half of a sample ranks and the other half measures is right for that split, and depends on it.
 Chernozhukov, Demirer, Duflo & Fernández-Val (2025, doi:10.3982/ECTA19303) report the median over splits, the
-medians of bounds of intervals of level :math:`1-\alpha/2` (whose level is then at least :math:`1-\alpha`), and twice the
-median p-value.
+medians of bounds of intervals of level :math:`1-\alpha/2` (whose level is then at least
+:math:`1-\alpha`), and twice the median p-value.
 """
 
 from __future__ import annotations

@@ -41,11 +41,10 @@ class Stable:
     free : ndarray of bool, shape (n,)
         Weights above the least.
     multiplier : ndarray of shape (k,)
-        :math:`\beta`: zero for covariates whose balance does not bind.
+        :math:`\beta`: zero for covariates whose balance does not bind; where no weights are within
+        tolerance, a direction that tells why.
     gap : ndarray of shape (k,)
         :math:`(\sum_i w_ix_{ij}-m_j)/\sum t`.
-    violation : ndarray of shape (k,)
-        By how much the gap passes its tolerance.
     feasible : bool
         False when no weights are within tolerance.
     """
@@ -54,7 +53,6 @@ class Stable:
     free: NDArray[np.bool_]
     multiplier: Floats
     gap: Floats
-    violation: Floats
     feasible: bool
 
 
@@ -105,14 +103,11 @@ def stable_weights(
         if ahead is None:
             break
         here = ahead
-    gap = here.slope_gradient / mass
-    violation = np.maximum(np.abs(gap) - tolerance, 0.0)
     return Stable(
         weight=here.tilted,
         free=here.free,
         multiplier=here.beta,
-        gap=gap,
-        violation=violation,
+        gap=here.slope_gradient / mass,
         feasible=bool(problem.unsolved(here) < SOLVED * mass),
     )
 

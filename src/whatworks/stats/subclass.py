@@ -57,7 +57,8 @@ def set_weights(number: Ints, treated: Bools, weight: Floats, *, estimand: str) 
     }
     target = {"ATT": sums[True], "ATC": sums[False], "ATE": sums[True] + sums[False]}[estimand]
     mine = np.where(treated, sums[True][place], sums[False][place])
-    return np.divide(own * target[place], mine, out=np.zeros(own.size), where=mine > 0)
+    share = np.divide(own, mine, out=np.zeros(own.size), where=mine > 0)
+    return np.asarray(share * target[place])
 
 
 def weighted_quantiles(values: Floats, weight: Floats, shares: Floats) -> Floats:

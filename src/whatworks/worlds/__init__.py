@@ -10,6 +10,9 @@
 ``pilots``
     Zones that adopt a measure at known months among zones that do not: `simulate_pilots` and
     `pilots_truth`.
+``waiting``
+    Persons who wait and start one by one, for the same reasons that move their employment:
+    `simulate_waiting`, `waiting_panel` and `waiting_truth`.
 
 Nothing in the walk imports this room: a world is read through its files or its tables, like any
 other data.
@@ -29,6 +32,13 @@ from whatworks.worlds.pilots import Pilots, PilotsWorld, pilots_truth, simulate_
 from whatworks.worlds.programmes import PROGRAMMES, Departement, Programme, Selection
 from whatworks.worlds.registers import write
 from whatworks.worlds.truth import POPULATION, Truth, compute_truth, read_truth
+from whatworks.worlds.waiting import (
+    Waiting,
+    WaitingWorld,
+    simulate_waiting,
+    waiting_panel,
+    waiting_truth,
+)
 
 __all__ = [
     "POPULATION",
@@ -42,6 +52,8 @@ __all__ = [
     "Programme",
     "Selection",
     "Truth",
+    "Waiting",
+    "WaitingWorld",
     "compute_truth",
     "displacement_at",
     "jobs_truth",
@@ -50,5 +62,8 @@ __all__ = [
     "simulate",
     "simulate_jobs",
     "simulate_pilots",
+    "simulate_waiting",
+    "waiting_panel",
+    "waiting_truth",
     "write",
 ]

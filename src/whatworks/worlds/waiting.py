@@ -183,7 +183,7 @@ def waiting_panel(world: WaitingWorld, connection: BaseBackend) -> Panel:
         }
     )
     persons = pa.table({PERSON: np.arange(n), "level": world.level})
-    states = {Kind.EMPLOYMENT: ("cdi",), kind: (code,)}
+    states: dict[str, tuple[str, ...]] = {Kind.EMPLOYMENT: ("cdi",), kind: (code,)}
     last = FIRST + months - 1
     return Panel(
         connection=connection,

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from one_by_one import Asked, Life, risk_sets as one_by_one
+from one_by_one import Asked, Life
+from one_by_one import risk_sets as one_by_one
 from whatworks import Panel, Question, WhatworksError
 from whatworks.design.cohorts import lay_out, risk_sets
 from whatworks.design.riskset.reading import reading_of
 from whatworks.indicators import lookup
 from whatworks.ledger import Ledger
 from whatworks.sources.records import Coverage
-from whatworks.vocabulary import Kind
 
 BEGIN = 24_240
 MONTHS = 22

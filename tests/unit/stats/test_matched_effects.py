@@ -163,10 +163,7 @@ def test_points_and_variance_are_those_of_loops(arms: tuple[bool, ...]) -> None:
 
 
 @pytest.mark.parametrize("arms", [(True,), (False,), (True, False)])
-@pytest.mark.parametrize("bias_adjust", [False, True])
-def test_influence_is_the_derivative_of_the_effect(
-    arms: tuple[bool, ...], bias_adjust: bool
-) -> None:
+def test_influence_is_the_derivative_of_the_effect(arms: tuple[bool, ...]) -> None:
     # Outcomes move one unit at a time, weights being known: on the sample, the influence of a unit is
     # what its distance from its arm's regression moves the effect by.
     pairs, _, treated, weight = drawn(11)
@@ -176,14 +173,12 @@ def test_influence_is_the_derivative_of_the_effect(
     y = x @ np.array([[1.0], [-2.0]]) + rng.normal(size=(treated.size, 1))
 
     def effect(outcomes: np.ndarray) -> float:
-        fits = regressions(outcomes, x, month.lent, treated) if bias_adjust else None
+        fits = regressions(outcomes, x, month.lent, treated)
         return float(matched_effect(outcomes, x, month, fits)[0])
 
     fits = regressions(y, x, month.lent, treated)
     own = regressions(y, x, month.own, treated)
-    found = matched_influence(
-        y, x, month, fits, bias_adjust=bias_adjust, sample=True, unbiased=False
-    )
+    found = matched_influence(y, x, month, fits, bias_adjust=True, sample=True, unbiased=False)
     for k in range(treated.size):
         step = np.zeros_like(y)
         step[k] = 1.0
@@ -195,6 +190,33 @@ def test_influence_is_the_derivative_of_the_effect(
         ]
         as_own = (1 if side else -1) * month.own[k]
         expected = as_own * around[0] + (moves - as_own) * around[1]
+        assert found[k, 0] == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("arms", [(True,), (True, False)])
+@pytest.mark.parametrize("form", ["pairs", "sets"])
+def test_what_matching_left_counts_without_adjustment(arms: tuple[bool, ...], form: str) -> None:
+    # Unit by unit: its covariates against those of its matches, and of those it is a match of.
+    pairs, sets, treated, weight = drawn(13)
+    sought = np.where(np.isin(treated, arms), weight, 0.0)
+    links = pairs if form == "pairs" else sets
+    month = matching(links, weight=sought, is_treated=treated)
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(treated.size, 2))
+    y = x @ np.array([[1.0], [-2.0]])  # nothing but covariates: no residual, no effect
+    fits = regressions(y, x, month.lent, treated)
+    found = matched_influence(y, x, month, fits, bias_adjust=False, sample=False, unbiased=False)
+    part, told = pairs.parts.toarray(), y[:, 0]
+    for k in range(treated.size):
+        expected = 0.0
+        if month.own[k] > 0:
+            shrunk = np.sqrt(1 + (part[k] ** 2).sum())
+            expected += month.own[k] * (told[k] - part[k] @ told) / shrunk
+        if month.lent[k] > 0:
+            share = month.own * part[:, k] / month.lent[k]
+            shrunk = np.sqrt(1 + (share**2).sum())
+            expected += month.lent[k] * (told[k] - share @ told) / shrunk
+        expected *= 1 if treated[k] else -1
         assert found[k, 0] == pytest.approx(expected, abs=1e-10)
 
 

@@ -115,9 +115,7 @@ class CoarsenedExact:
             candidates.covariates[:, which], treated=candidates.treated, weight=candidates.weight
         )
         mine, theirs = (rows[candidates.treated[rows] == side] for side in (arm, not arm))
-        one, other = pairs_in_cells(
-            (points[mine], points[theirs]), (number[mine], number[theirs])
-        )
+        one, other = pairs_in_cells((points[mine], points[theirs]), (number[mine], number[theirs]))
         found = np.full(number.size, -1, dtype=np.int64)
         found[mine[one]] = np.arange(one.size)
         found[theirs[other]] = np.arange(one.size)

@@ -150,17 +150,16 @@ class StableWeights:
             found.basis[mine],
             group=found.group[mine],
             weight=found.weight[mine],
-            totals=np.bincount(found.group, weights=target, minlength=n_groups),
+            totals=np.bincount(found.group, weights=target, minlength=n_groups).astype(float),
             sums=target @ found.basis,
             tolerance=self.tolerance_sd * spread,
             # Those whose own mean is sought stay in the design: its uncertainty is theirs too.
             least=LEAST if bool((target[mine] > 0).any()) else 0.0,
         )
         if not stable.feasible:
-            alone = reachable_alone(found.basis, found.group, arm=mine, target=target)
-            refuse_imbalance(
-                found, stable.violation, reachable=alone | (stable.violation == 0), what=_WHAT
-            )
+            slack = self.tolerance_sd * spread
+            alone = reachable_alone(found.basis, found.group, arm=mine, target=target, slack=slack)
+            refuse_imbalance(found, stable.multiplier, reachable=alone, what=_WHAT)
         equation = self._equation(found, stable, mine=mine, target=target, mean=mean, spread=spread)
         return stable.weight, equation
 

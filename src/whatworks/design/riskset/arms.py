@@ -63,7 +63,7 @@ class Arms:
     @property
     def compared(self) -> Bools:
         """Standings at risk, in either arm."""
-        return (self.arm != NEITHER) & (self.reason == "")
+        return np.asarray((self.arm != NEITHER) & (self.reason == ""), dtype=bool)
 
 
 def arms_of(standings: Ints, codes: tuple[str, ...], question: Question) -> Arms:

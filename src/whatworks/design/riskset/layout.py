@@ -150,7 +150,7 @@ def lay_out(panel: Panel, asked: Pass) -> Layout:
         counted, rows = _block(replace(panel, table=block), asked)
         counts.append(counted)
         blocks.append(rows)
-    counted_rows = pd.concat(counts).groupby(KEYS, as_index=False)["n"].sum()
+    counted_rows = pd.concat(counts).groupby(KEYS)["n"].sum().reset_index()
     standings, found = np.unique(counted_rows[STANDING].to_numpy(), return_inverse=True)
     counted_rows[STANDING] = found
     rows = pa.concat_tables(blocks).combine_chunks()

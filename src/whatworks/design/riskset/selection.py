@@ -99,7 +99,9 @@ def select(layout: Layout, question: Question, reading: Reading) -> RiskSets:
         history_terms=terms,
         attribute_terms=tuple(t for t in layout.rules.terms if t.act in OF_PERSONS),
         places={
-            name: pd.Categorical.from_codes(layout.columns[name][rows], list(levels))
+            name: pd.Categorical.from_codes(
+                layout.columns[name][rows].astype(np.int64), pd.Index(levels)
+            )
             for name, levels in layout.levels.items()
         },
         people=layout.people,

@@ -11,9 +11,9 @@ Equation
    + \frac{\sum_{d_i=1} b_i\{y_i-\hat m_1(x_i)\}}{\sum_{d_i=1} b_i}
    - \frac{\sum_{d_i=0} b_i\{y_i-\hat m_0(x_i)\}}{\sum_{d_i=0} b_i}
 
-with :math:`a=d,\ b=d+(1-d)\hat e/(1-\hat e)` for the ATT; see `whatworks.stats.augmented` for the others. On a
-matched or weighted design :math:`b` are its weights; elsewhere :math:`\hat e` is fitted, with an intercept per month
-of entry.
+with :math:`a=d,\ b=d+(1-d)\hat e/(1-\hat e)` for the ATT; see `whatworks.stats.augmented` for the
+others. On a matched or weighted design :math:`b` are its weights; elsewhere :math:`\hat e` is fitted, with
+an intercept per month of entry.
 
 Identification
 --------------

@@ -2,9 +2,10 @@ r"""Group ranking: who gains most, ranked on one half of the persons and measure
 
 Estimand
 --------
-At one month since entry, effects in groups of equal size from those predicted to gain least (``gates_1``) to
-those predicted to gain most, the last less the first, and the effect over all; over the population of the design
-(ATT, ATC, ATE, ATO). Groups are those of a prediction, good or bad: not the effect of any trait.
+At one month since entry, effects in groups of equal size from those predicted to gain least
+(``gates_1``) to those predicted to gain most, the last less the first, and the effect over all; over the
+population of the design (ATT, ATC, ATE, ATO). Groups are those of a prediction, good or bad: not the
+effect of any trait.
 
 Equation
 --------
@@ -12,7 +13,8 @@ On one half :math:`A` of the persons, :math:`\hat S(x)=\hat m_1(x)-\hat m_0(x)`;
 :math:`G_k` of :math:`\hat S`,
 
 .. math:: \hat\gamma_k = \frac{\sum_{G_k} a_i\hat S(x_i)}{\sum_{G_k} a_i}
-   + \frac{\sum_{G_k,d_i=1} b_i\hat e_{1i}}{\sum_{G_k,d_i=1} b_i} - \frac{\sum_{G_k,d_i=0} b_i\hat e_{0i}}{\sum_{G_k,d_i=0} b_i}
+   + \frac{\sum_{G_k,d_i=1} b_i\hat e_{1i}}{\sum_{G_k,d_i=1} b_i}
+   - \frac{\sum_{G_k,d_i=0} b_i\hat e_{0i}}{\sum_{G_k,d_i=0} b_i}
 
 with weights as in `whatworks.stats.augmented`; repeated over splits, medians reported.
 
@@ -187,9 +189,7 @@ class GroupRanking:
         """Rank by one half, measure on the other."""
         halves = Splitting.of(units, design.outcomes.values, folds=2, rng=rng)
         # Fold 1 is predicted from fold 0, and fold 0 from nobody.
-        one_way = Splitting(
-            fold=np.where(halves.fold == 1, 1, -1), order=order, seed=halves.seed
-        )
+        one_way = Splitting(fold=np.where(halves.fold == 1, 1, -1), order=order, seed=halves.seed)
         tilt = self._tilt(design, units, one_way)
         fitted = [
             cross_outcomes(
@@ -206,7 +206,9 @@ class GroupRanking:
         ]
         inside = (one_way.fold == 1) & (seen.factor > 0)
         inside &= np.isfinite(fitted[0]) & np.isfinite(fitted[1])
-        tie = rng.permutation(units.n_clusters)[np.argsort(np.argsort(first_places(units.cluster, order)))]
+        tie = rng.permutation(units.n_clusters)[
+            np.argsort(np.argsort(first_places(units.cluster, order)))
+        ]
         return _Split.of(
             tilt.times(np.where(inside, seen.factor, 0.0)),
             gap=np.where(inside, fitted[1] - fitted[0], 0.0),
@@ -318,9 +320,7 @@ class _Split:
     ) -> _Split:
         inside = (tilt.target > 0) | (tilt.balance > 0)
         group = np.full(gap.size, -1)
-        group[inside] = cut(
-            gap[inside], tie[inside], mass=tilt.target[inside], n_groups=n_groups
-        )
+        group[inside] = cut(gap[inside], tie[inside], mass=tilt.target[inside], n_groups=n_groups)
         points, columns, counts = [], [], []
         for member in (inside, *(group == k for k in range(n_groups))):
             found, moved = _measured(tilt, member, gap, residual, units.treated)
@@ -357,9 +357,7 @@ def _measured(
     target, balance = tilt.target * member, tilt.balance * member
     if not (target.sum() > 0 and balance[treated].sum() > 0 and balance[~treated].sum() > 0):
         return float("nan"), np.full(gap.size, np.nan)
-    found = augmented(
-        gap[:, None], residual[:, None], treated, target=target, balance=balance
-    )
+    found = augmented(gap[:, None], residual[:, None], treated, target=target, balance=balance)
     return float(found.effect[0]), found.influence[:, 0]
 
 
@@ -380,9 +378,7 @@ def _best_line(
     return slope, (score - tilt.target * (mean + slope * apart)) * apart / spread
 
 
-def _traits(
-    covariates: Floats, group: Ints, mass: Floats, *, last: int
-) -> tuple[Floats, Floats]:
+def _traits(covariates: Floats, group: Ints, mass: Floats, *, last: int) -> tuple[Floats, Floats]:
     """Means of covariates in the last and first groups, their difference; and its standard error."""
     ends = []
     for k in (last, 0):
@@ -400,9 +396,7 @@ def _traits(
 
 def _blp(found: list[_Split]) -> pd.DataFrame:
     """Slope of effects in their prediction, medians over splits: one row."""
-    read = medians(
-        np.array([[s.slope[0]] for s in found]), np.array([[s.slope[1]] for s in found])
-    )
+    read = medians(np.array([[s.slope[0]] for s in found]), np.array([[s.slope[1]] for s in found]))
     return pd.DataFrame(
         {
             "term": ["heterogeneity"],
@@ -418,7 +412,9 @@ def _blp(found: list[_Split]) -> pd.DataFrame:
 def _clan(found: list[_Split], names: tuple[str, ...]) -> pd.DataFrame:
     """Covariates of the groups predicted to gain most and least, medians over splits."""
     means = np.median([s.traits for s in found], axis=0)
-    read = medians(np.array([s.traits[2] for s in found]), np.array([s.trait_errors for s in found]))
+    read = medians(
+        np.array([s.traits[2] for s in found]), np.array([s.trait_errors for s in found])
+    )
     return pd.DataFrame(
         {
             "covariate": list(names),

@@ -29,6 +29,8 @@ Inference
 ``errors="person"`` (or ``"market"``): influence of each unit around the regression of matches on
 covariates, summed by person (or market), so that a comparison used several times, and a person met
 in several months, count once; scaled for the degrees of freedom of the regression, and G/(G−1).
+Without bias adjustment the covariates that matching left apart count too: matched on a propensity
+alone, they differ by chance. The propensity is taken as known, which overstates that part.
 
 ``"matched_set"``: influence of the regression that gives the point, summed by matched set, with factor
 G/(G−1)·(N−1)/(N−K); for matching without replacement (Abadie & Spiess 2022), where it is right
@@ -37,15 +39,18 @@ whether or not outcomes are linear in the covariates.
 ``"abadie_imbens"``: independent units, matched with replacement (Abadie & Imbens 2006). The variance of an
 outcome given covariates comes from the ``neighbours`` nearest units of the same arm: by propensity when
 the design has one, else by Mahalanobis' distance; 0 supposes one variance for all.
-``"abadie_imbens_2016"``: the same, and the propensity being estimated by logit or probit counts: on the
-untreated and treated together this lowers the variance, on one arm it may lower or raise it.
+``"abadie_imbens_2016"``: the same, counting that the propensity was estimated by logit or probit: for the
+ATE this lowers the variance, for the ATT it may lower or raise it. With bias adjustment little is left
+of it.
 
-Sampling weights enter all of them. Monthly weights for censoring are taken as known.
+Sampling weights enter all of them. Monthly weights for censoring are taken as known; the variances of
+Abadie and Imbens are not defined with them and are refused.
 
 Edge cases
 ----------
-A unit without outcome in a month (or of weight zero in it) is left out of that month, and its matched
-set brought back to one. A month with fewer than two units sought for, or in which no degree of freedom
+A unit without outcome in a month is left out of that month, and its matched set brought back to one. A
+unit censored in a month leaves its part to those of its arm who are still followed, each as many times
+as it stands for. A month with fewer than two units sought for, or in which no degree of freedom
 is left, has NaN standard errors. Outcomes that do not vary have NaN standard errors, intervals and
 p-values.
 
@@ -58,7 +63,6 @@ doi:10.1162/003465304323023723.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Final, Literal
 
@@ -66,40 +70,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
-from whatworks.errors import DesignRefused, OptionError, choice
+from whatworks.errors import OptionError, choice
+from whatworks.estimate.matched import CLUSTERED, MatchedUnits, shifted
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
-from whatworks.stats.distances import whiten
 from whatworks.stats.matched_effects import (
     Regressions,
     matched_effect,
     matched_influence,
     regressions,
 )
-from whatworks.stats.matching import Links, MatchedPairs, MatchedSets, Matching, matching
+from whatworks.stats.matching import Matching
 from whatworks.stats.matching_variance import Gaps, abadie_imbens, matched_gaps, same_arm
-from whatworks.stats.propensity_variance import EstimatedScore, estimated_propensity
+from whatworks.stats.propensity_variance import estimated_propensity
 from whatworks.stats.uncertainty import Covariance, Influence, Uncertainty, sums_by_number
-from whatworks.vocabulary import (
-    MARKET,
-    MATCH,
-    MATCHED_SET,
-    PERSON,
-    PROPENSITY,
-    SAMPLING,
-    TREATED,
-    UNIT,
-    WEIGHT,
-    Estimand,
-    Supply,
-)
+from whatworks.vocabulary import Supply
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 Errors = Literal["person", "market", "matched_set", "abadie_imbens", "abadie_imbens_2016"]
 
-CLUSTERED: Final = ("person", "market", "matched_set")
 ERRORS: Final = (*CLUSTERED, "abadie_imbens", "abadie_imbens_2016")
 
 
@@ -177,7 +167,10 @@ class MatchedDifference:
             When the design has neither matches nor sets, or lacks what the errors need: units that
             are independent, markets, sets that share no unit, a propensity and its equation.
         """
-        columns = _Columns.of(design, self)
+        extra = {"person": set[Supply](), "market": {Supply.MARKETS}}
+        lacking = extra.get(self.errors, {Supply.INDEPENDENT_UNITS})
+        require(design, self.needs | lacking, method="MatchedDifference")
+        columns = MatchedUnits.of(design, errors=self.errors, bias_adjust=self.bias_adjust)
         months = design.outcomes.months
         effect = np.full(len(months), np.nan)
         counts = np.zeros((len(months), 2), dtype=np.int64)
@@ -187,7 +180,7 @@ class MatchedDifference:
             sums[:, which] = np.nan
             if not month.own.any():
                 continue
-            outcomes = _shifted(design.outcomes.values, which, month.used)
+            outcomes = shifted(design.outcomes.values, which, month.used)
             counts[which] = [int((month.used & arm).sum()) for arm in columns.arms]
             lending = self._regressions(outcomes, columns.covariates, month)
             effect[which] = matched_effect(
@@ -242,7 +235,7 @@ class MatchedDifference:
             influence *= np.sqrt((n - 1) / spare) if spare > 0 else np.nan
         return influence
 
-    def _abadie_imbens(self, found: Gaps, month: Matching, columns: _Columns) -> Floats:
+    def _abadie_imbens(self, found: Gaps, month: Matching, columns: MatchedUnits) -> Floats:
         """Covariance of the months of one pattern."""
         sample = self.target == "sample"
         near = None
@@ -285,191 +278,3 @@ def _terms(design: Design, counts: Ints) -> list[dict[str, Any]]:
         }
         for month, (treated, comparison) in zip(design.outcomes.months, counts, strict=True)
     ]
-
-
-def _shifted(values: Floats, which: Ints, used: Bools) -> Floats:
-    """Outcomes less those of one unit: effects stay, and equal outcomes leave no rounding behind."""
-    first = values[np.argmax(used), which]
-    return np.where(used[:, None], values[:, which] - first, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """A matched design as arrays.
-
-    Parameters
-    ----------
-    links : Links
-    sought : ndarray of shape (n,)
-        Sampling weight of units sought for, zero for others.
-    arms : tuple of ndarray of bool
-        Treated, and the others.
-    covariates : ndarray of shape (n, k)
-        Of the regressions; no column when the point rests on none and errors on sets.
-    cluster : ndarray of int, shape (n,)
-        From 0.
-    score, points : ndarray or None, ndarray of shape (n, r)
-        By which units of the same arm are near.
-    estimated : EstimatedScore or None
-    """
-
-    links: Links
-    sought: Floats
-    arms: tuple[Bools, Bools]
-    covariates: Floats
-    cluster: Ints
-    n_clusters: int
-    score: Floats | None
-    points: Floats
-    estimated: EstimatedScore | None
-
-    @classmethod
-    def of(cls, design: Design, method: MatchedDifference) -> _Columns:
-        """Columns that one choice of errors reads, once the design is known to have them."""
-        extra = {"market": {Supply.MARKETS}, "person": set()}
-        require(
-            design,
-            method.needs | extra.get(method.errors, {Supply.INDEPENDENT_UNITS}),
-            method="MatchedDifference",
-        )
-        if design.outcomes.weights is not None and method.errors not in CLUSTERED:
-            raise DesignRefused(
-                what=f"errors={method.errors!r}",
-                needed="comparisons that are followed to the end",
-                found="comparisons censored when they start, and weights for those who remain",
-                remedy="choose errors='person', or ask with later_starts='keep'",
-            )
-        units = design.units
-        treated = units[TREATED].to_numpy()
-        covariates = units[list(design.covariates)].to_numpy(dtype=float)
-        links, sought = _links(design)
-        score, points, estimated = None, covariates, None
-        if method.errors not in CLUSTERED:
-            score, points, estimated = _nearness(design, covariates, method.errors)
-        names, cluster = np.unique(_labels(design, method.errors), return_inverse=True)
-        return cls(
-            links=links,
-            sought=np.where(sought, units[SAMPLING].to_numpy(), 0.0),
-            arms=(treated, ~treated),
-            covariates=(
-                covariates[:, :0]
-                if method.errors == "matched_set" and not method.bias_adjust
-                else covariates
-            ),
-            cluster=cluster.reshape(-1).astype(np.int64),
-            n_clusters=names.size,
-            score=score,
-            points=points,
-            estimated=estimated,
-        )
-
-    def by_pattern(self, design: Design) -> Iterator[tuple[Ints, Matching]]:
-        """Months that share who is observed and with what weight, and their matching."""
-        known = ~np.isnan(design.outcomes.values)
-        weights = design.outcomes.weights
-        if known.all() and weights is None:
-            groups = {b"": list(range(known.shape[1]))}
-        else:
-            groups = {}
-            for month in range(known.shape[1]):
-                key = np.packbits(known[:, month]).tobytes()
-                key += b"" if weights is None else weights[:, month].tobytes()
-                groups.setdefault(key, []).append(month)
-        for months in groups.values():
-            seen = known[:, months[0]]
-            yield (
-                np.array(months),
-                matching(
-                    self.links,
-                    weight=self.sought,
-                    is_treated=self.arms[0],
-                    factor=None if seen.all() else seen.astype(float),
-                    standing=None if weights is None else weights[:, months[0]],
-                ),
-            )
-
-
-def _links(design: Design) -> tuple[Links, Bools]:
-    """Matches of a design, and which units they were sought for."""
-    units = design.units
-    treated = units[TREATED].to_numpy()
-    if design.matches is None:
-        estimand = design.question.estimand
-        both = np.ones(treated.size, dtype=bool)
-        sought = {Estimand.ATT: treated, Estimand.ATC: ~treated}.get(Estimand(estimand), both)
-        weight = units[WEIGHT].to_numpy()
-        return MatchedSets.of(units[MATCHED_SET].to_numpy(), weight, treated), sought
-    unit, match = design.matches[UNIT].to_numpy(), design.matches[MATCH].to_numpy()
-    pairs = MatchedPairs.of(unit, match, design.matches[WEIGHT].to_numpy(), n=treated.size)
-    return pairs, pairs.reached()
-
-
-def _labels(design: Design, errors: str) -> NDArray[Any]:
-    """What units are summed by.
-
-    Raises
-    ------
-    DesignRefused
-        When a unit is in several sets.
-    """
-    if errors == "market":
-        return design.units[MARKET].to_numpy().astype(str)
-    if errors != "matched_set":
-        return np.asarray(design.units[PERSON])
-    number = np.asarray(design.units[MATCHED_SET])
-    if (number >= 0).all():
-        return number
-    own = np.arange(number.size)
-    if design.matches is not None:
-        match = design.matches[MATCH].to_numpy()
-        once = np.unique(match).size == match.size
-        if once and not np.isin(match, design.matches[UNIT]).any():
-            own[match] = design.matches[UNIT]
-            return own
-    raise DesignRefused(
-        what="errors='matched_set'",
-        needed="sets that share no unit: matching without replacement, subclasses or cells",
-        found="units matched several times",
-        remedy="choose errors='person' or 'abadie_imbens', or use PairMatching",
-    )
-
-
-def _nearness(
-    design: Design, covariates: Floats, errors: str
-) -> tuple[Floats | None, Floats, EstimatedScore | None]:
-    """By what units of the same arm are near: the score of a design that has one, else covariates.
-
-    Raises
-    ------
-    DesignRefused
-        When it has neither, or lacks the equation of its propensity.
-    """
-    if not covariates.shape[1]:
-        raise DesignRefused(
-            what=f"errors={errors!r}",
-            needed="covariates, by which neighbours of the same arm are found",
-            found="a design without any",
-            remedy="choose errors='person', or name covariates",
-        )
-    score = design.units[PROPENSITY].to_numpy()
-    scored = not np.isnan(score).any()
-    if errors != "abadie_imbens_2016":
-        return (score, covariates, None) if scored else (None, _white(covariates), None)
-    if not scored or len(design.fitted) != 1:
-        raise DesignRefused(
-            what="errors='abadie_imbens_2016'",
-            needed="a design matched on a propensity fitted by logit or probit",
-            found="no propensity" if not scored else f"{len(design.fitted)} fitted equations",
-            remedy="match on such a propensity, or choose errors='abadie_imbens'",
-        )
-    estimated = EstimatedScore(
-        fitted=design.fitted[0],
-        propensity=score,
-        weight=design.units[SAMPLING].to_numpy(),
-        points=_white(covariates),
-    )
-    return score, covariates, estimated
-
-
-def _white(covariates: Floats) -> Floats:
-    return whiten(covariates, weight=np.ones(len(covariates)))

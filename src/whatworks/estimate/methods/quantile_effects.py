@@ -21,10 +21,10 @@ unrelated to the whole of what would have become of them otherwise; overlap; no 
 
 Inference
 ---------
-Influence functions, summed by person or market, factor G/(G−1); the estimation of weights is counted where the
-design remembers its equation. A quantile's density is not smoothed: it is the slope of the distribution over
-the quantiles that a test of the share does not reject (inversion of the test, Woodruff 1952). Bands are joint over
-quantiles of a month, and over thresholds of a month.
+Influence functions, summed by person or market, factor G/(G−1); the estimation of weights is counted
+where the design remembers its equation. A quantile's density is not smoothed: it is the slope of the
+distribution over the quantiles that a test of the share does not reject (inversion of the test, Woodruff
+1952). Bands are joint over quantiles of a month, and over thresholds of a month.
 
 Edge cases
 ----------
@@ -273,7 +273,8 @@ class _Month:
 
     def _sums(self, influence: Floats) -> Floats:
         cluster, n_clusters = self.sums
-        return np.bincount(cluster, weights=influence, minlength=n_clusters).astype(float)
+        sums: Floats = np.bincount(cluster, weights=influence, minlength=n_clusters).astype(float)
+        return sums
 
     def clustered(self, by_weight: Floats, design: Design, units: Units) -> Floats:
         """Influence of each cluster on an effect, the estimation of weights included."""
@@ -283,7 +284,7 @@ class _Month:
         present = np.bincount(units.cluster, weights=self.factor > 0, minlength=units.n_clusters)
         g = int((present > 0).sum())
         factor = g / (g - 1) if g > 1 else np.nan
-        return np.sqrt(factor) * self._sums(weight * by_weight + estimated[:, 0])
+        return np.asarray(np.sqrt(factor) * self._sums(weight * by_weight + estimated[:, 0]))
 
 
 def _law(values: Floats, weight: Floats) -> Distribution:

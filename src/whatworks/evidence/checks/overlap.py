@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
@@ -29,15 +28,21 @@ def run(
     rng: np.random.Generator,
 ) -> Finding | None:
     """Share of those sought for that are kept, and how many comparisons that rests on."""
-    if Supply.WEIGHTS not in design.supplies:
+    if not design.supplies & {Supply.WEIGHTS, Supply.MATCHES}:
         return None
     arms = design.arms().set_index("arm")
+    n_before, n_units, effective_size = (
+        arms[name].astype(float).to_dict() for name in ("n_before", "n_units", "effective_size")
+    )
     sought = _SOUGHT.get(Estimand(design.question.estimand), _BOTH)
-    share = float(_kept(design, arms, sought) / arms.loc[sought, "n_before"].sum())
-    carried = [arm for arm in _BOTH if arm not in sought] or _BOTH
-    effective = float(arms.loc[carried, "effective_size"].min())
-    # Where everyone stands for themselves, an arm is thin beside itself.
-    beside = arms.loc[sought if carried != _BOTH else carried, "n_units"].min()
+    lost = design.population.left_out.drop_duplicates("arm").set_index("arm")["n_left_out"]
+    asked = sum(n_before[arm] for arm in sought)
+    share = 1 - sum(float(lost.get(arm, 0)) for arm in sought) / asked
+    carrying = [arm for arm in _BOTH if arm not in sought] or _BOTH
+    effective = min(effective_size[arm] for arm in carrying)
+    # Comparisons are held against those they stand for; two arms that both stand for all, against
+    # their own size.
+    beside = min(n_units[arm] for arm in (sought if carrying != _BOTH else _BOTH))
     if share < FAILS_BELOW:
         verdict = Verdict.FAILS
     elif share < HOLDS_FROM or effective < THIN * beside:
@@ -53,12 +58,6 @@ def run(
         facts={
             "matched_share": share,
             "ess": effective,
-            "n_treated": int(arms.loc["treated", "n_units"]),
+            "n_treated": int(n_units["treated"]),
         },
     )
-
-
-def _kept(design: Design, arms: pd.DataFrame, sought: list[str]) -> int:
-    """Units sought for that take part; one taken as another's comparison alone is not among them."""
-    lost = design.population.left_out.drop_duplicates("arm").set_index("arm")["n_left_out"]
-    return int(sum(arms.loc[arm, "n_before"] - int(lost.get(arm, 0)) for arm in sought))

@@ -44,8 +44,8 @@ def draw_overlap(overlap: pd.DataFrame, ax: Axes, *, words: Words) -> None:
         )
     edges = np.append(left, left[-1:] + width[-1:])
     after = tuple(overlap[f"{arm}_after"].to_numpy(float) for arm in ("treated", "comparison"))
-    for height, label in ((after[0], words.text("graph.after_choice")), (-after[1], None)):
-        ax.stairs(height, edges, color=INK, linewidth=2.0, label=label)
+    ax.stairs(after[0], edges, color=INK, linewidth=2.0, label=words.text("graph.after_choice"))
+    ax.stairs(-after[1], edges, color=INK, linewidth=2.0)
     top, bottom = np.maximum(top, after[0]), np.maximum(bottom, after[1])
     ax.axhline(0, color=INK, linewidth=1.4)
     seen = np.flatnonzero(top + bottom > 0)
