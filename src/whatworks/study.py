@@ -238,10 +238,12 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
     """
     path = Path(study_file)
     study, fingerprint = load(path)
-    using: Comparison = build(COMPARISONS, study.comparison, what="comparison")
-    methods: list[Estimator] = [build(ESTIMATORS, o, what="estimators") for o in study.estimators]
+    choices = _Choices(
+        using=build(COMPARISONS, study.comparison, what="comparison"),
+        methods=[build(ESTIMATORS, o, what="estimators") for o in study.estimators],
+        graph=Pathway.load(path.parent / study.graph) if study.graph else None,
+    )
     gate = Gate.load(path.parent / study.gate) if study.gate else Gate.default()
-    graph = Pathway.load(path.parent / study.graph) if study.graph else None
     known = _truth(path.parent / study.truth) if study.truth else {}
     _check_outcomes(study, path.name)
     progress("reading the sources")
@@ -270,9 +272,7 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
                 gated,
                 q,
                 study=study,
-                using=using,
-                methods=methods,
-                graph=graph,
+                choices=choices,
                 refusals=refusals,
                 known=known,
                 provenance=provenance,
@@ -309,6 +309,15 @@ class _Gated:
         return assess(self.panel, outcome, gate=self.gate, measured=self.measured)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choices:
+    """How every question of a study is answered."""
+
+    using: Comparison
+    methods: list[Estimator]
+    graph: Pathway | None
+
+
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -324,9 +333,7 @@ def _entry(
     asked: QuestionText,
     *,
     study: StudyFile,
-    using: Comparison,
-    methods: list[Estimator],
-    graph: Pathway | None,
+    choices: _Choices,
     refusals: tuple[Refusal, ...],
     known: Mapping[tuple[str, str], Mapping[int, tuple[float, float]]],
     provenance: Mapping[str, str],
@@ -335,13 +342,12 @@ def _entry(
     design: Design = compare(
         gated.panel,
         question,
-        using=using,
+        using=choices.using,
         gate=gated.gate,
         measured=gated.measured,
         layouts=gated.layouts,
+        graph=choices.graph,
     )
-    if graph is not None:
-        design = design.identified_by(graph)
     benchmarks = [
         Benchmark(code="truth", month=month, value=value, std_error=error)
         for month, (value, error) in known.get((question.treatment, question.outcome), {}).items()
@@ -349,11 +355,11 @@ def _entry(
     ]
     evidence = weigh(
         design,
-        [m.fit(design) for m in methods],
+        [m.fit(design) for m in choices.methods],
         assessment=gated.assess(question.outcome),
         refusals=refusals,
         benchmarks=benchmarks,
-        provenance={**provenance, "comparison": repr(using)},
+        provenance={**provenance, "comparison": repr(choices.using)},
     )
     return Entry(
         slug=asked.slug,

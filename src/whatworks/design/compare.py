@@ -19,6 +19,7 @@ from whatworks.design.covariates import LONG_HISTORY
 from whatworks.design.histories import histories
 from whatworks.design.opening import attach
 from whatworks.design.parts import Candidates, Outcomes, encode
+from whatworks.design.pathway import Pathway
 from whatworks.design.question import Question
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
@@ -54,6 +55,7 @@ def compare(
     gate: Gate | None = None,
     measured: Measured | None = None,
     layouts: Sequence[Layout] = (),
+    graph: Pathway | None = None,
 ) -> Design:
     """Choose, for everyone who entered, the persons they are compared with, then open outcomes.
 
@@ -70,6 +72,8 @@ def compare(
         As `whatworks.assess` takes them.
     layouts : sequence of Layout
         What `whatworks.lay_out` read of this panel for several questions at once.
+    graph : Pathway, optional
+        Causal graph that the covariates must satisfy; else nothing is opened.
 
     Returns
     -------
@@ -85,7 +89,10 @@ def compare(
         When nobody can be compared.
     """
     assess(panel, question.outcome, gate=gate, measured=measured).raise_if_refused()
-    return attach(choose(panel, question, using=using, layouts=layouts).sealed(), panel)
+    design = choose(panel, question, using=using, layouts=layouts)
+    if graph is not None:
+        design = design.identified_by(graph)
+    return attach(design.sealed(), panel)
 
 
 def choose(

@@ -189,7 +189,10 @@ def _critical(
     influence: Influence | None,
 ) -> float:
     """Standard errors on each side of the band of one curve."""
-    normal = critical_value(covariance[np.ix_(curve, curve)], df=df)
+    among = covariance[np.ix_(curve, curve)]
+    if not np.isfinite(among).all():  # months of which some covariance is not known
+        return float("nan")
+    normal = critical_value(among, df=df)
     if influence is None or not 1 < influence.cluster.size < FEW_CLUSTERS:
         return normal
     return max(normal, multiplier_critical_value(influence.values[:, curve]))

@@ -26,7 +26,8 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
-from whatworks.stats.flow import Sides, Within
+from whatworks.stats.flow import LARGEST, Sides, Within
+from whatworks.stats.grid import on_grid, step_of
 from whatworks.stats.line import degrees_on_line
 from whatworks.stats.search import MOST_PAIRS, TooManyPairsError
 from whatworks.stats.subclass import rows_numbered
@@ -68,11 +69,16 @@ def full_sets(
     TooManyPairsError
     """
     sizes = points[0].shape[0], points[1].shape[0]
+    if points[0].shape[1] == 1:
+        step = step_of(points)
+        points = on_grid(points[0], step), on_grid(points[1], step)
     if most == (None, None):
         edges = _least_cover(points, within)
     elif on_line:
         edges = _bounded_on_line(points, most)
     else:
+        if sizes[0] * sizes[1] > LARGEST:
+            raise TooManyPairsError(sizes[0] * sizes[1])
         edges = _programme(within.distances(points), most)
     row, column, _ = _stars(edges, sizes)
     graph = coo_array((np.ones(row.size), (row, sizes[0] + column)), shape=(sum(sizes),) * 2)
@@ -128,7 +134,7 @@ def _least_cover(points: Sides, within: Within) -> Edges:
     places = points[0][sides[0].first], points[1][sides[1].first]
     inside = within.rows(sides[0].first, sides[1].first)
     near = _nearest(places, inside), _nearest(places[::-1], inside.turned())
-    paired = _gainful(sides, near, *_close(places, inside, near))
+    paired = _gainful(sides, near, *_close(places, inside, near, step))
     free = [np.ones(side.place.size, dtype=bool) for side in sides]
     free[0][paired[0]] = free[1][paired[1]] = False
     joined = [_joined(sides[s], sides[1 - s], near[s], free[s]) for s in (0, 1)]
@@ -149,7 +155,10 @@ def _nearest(places: Sides, within: Within) -> tuple[Ints, Floats]:
 
 
 def _close(
-    places: Sides, within: Within, near: tuple[tuple[Ints, Floats], tuple[Ints, Floats]]
+    places: Sides,
+    within: Within,
+    near: tuple[tuple[Ints, Floats], tuple[Ints, Floats]],
+    step: float,
 ) -> Edges:
     """Places nearer to each other than their two nearest distances together.
 
@@ -161,7 +170,7 @@ def _close(
         rows = np.flatnonzero((least > 0) & np.isfinite(least))
         if not rows.size:
             continue
-        tree, radius = cKDTree(theirs), 2 * least[rows] * (1 + 1e-12)
+        tree, radius = cKDTree(theirs), 2 * least[rows] + step
         count = tree.query_ball_point(mine[rows], radius, return_length=True)
         if count.sum() > MOST_PAIRS:
             raise TooManyPairsError(int(count.sum()))
@@ -171,10 +180,10 @@ def _close(
         keys.append(asked * width + found if s == 0 else found * width + asked)
     both = np.unique(np.concatenate(keys)) if keys else np.empty(0, dtype=np.int64)
     row, column = both // width, both % width
-    distance = np.sqrt(((places[0][row] - places[1][column]) ** 2).sum(axis=1))
+    distance = on_grid(np.sqrt(((places[0][row] - places[1][column]) ** 2).sum(axis=1)), step)
     apart = np.abs(within.keys[0][row] - within.keys[1][column]) > within.widths
     gain = near[0][1][row] + near[1][1][column] - distance
-    kept = (gain > 1e-14 * distance) & (distance <= within.caliper) & ~apart.any(axis=1)
+    kept = (gain > step / 2) & (distance <= within.caliper) & ~apart.any(axis=1)
     kept &= np.isfinite(gain)
     return row[kept], column[kept], distance[kept]
 
@@ -261,6 +270,8 @@ def _programme(distance: Floats, most: tuple[int | None, int | None]) -> Edges:
     if row.size > MOST_ARCS:
         raise TooManyPairsError(row.size)
     cost = distance[row, column]
+    if not cost.size:
+        return row, column, cost
     reached = [np.unique(side, return_inverse=True)[1] for side in (row, column)]
     sizes = [int(side.max(initial=-1)) + 1 for side in reached]
     around = np.repeat([np.inf if n is None else float(n) for n in most[::-1]], sizes)

@@ -6,7 +6,8 @@ matched and :math:`v_j\le 0` that of j, no arc left out can help when its distan
 :math:`u_i`. Where a unit's list ends sooner, it is lengthened and the problem solved again. The answer
 is that of the full problem; only the distances that could matter are ever listed.
 
-Distances are compared in double precision: totals are least but for 1e-9 of the greatest distance.
+Distances are whole multiples of a step of about 2e-10 of the spread (``grid.py``): a total is the least but
+for one step a pair.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial.distance import cdist
 
+from whatworks.stats.grid import on_grid, step_of
 from whatworks.stats.search import MOST_PAIRS, TooManyPairsError, nearest, nearest_allowed
 
 Floats = NDArray[np.float64]
@@ -74,7 +76,7 @@ class Within:
 
     def distances(self, points: Sides) -> Floats:
         """All distances, infinite where a pair is not allowed."""
-        found = cdist(*points)
+        found = on_grid(cdist(*points), step_of(points))
         found[found > self.caliper] = np.inf
         for c, width in enumerate(self.widths):
             found[np.abs(self.keys[0][:, None, c] - self.keys[1][None, :, c]) > width] = np.inf
@@ -90,7 +92,7 @@ class Within:
             )
         else:
             found = nearest(asked, points[1], k=k, caliper=self.caliper)
-        return rows[found.query], found.point, found.distance
+        return rows[found.query], found.point, on_grid(found.distance, step_of(points))
 
 
 def members(cells: tuple[Ints, Ints]) -> Iterator[tuple[Ints, Ints]]:

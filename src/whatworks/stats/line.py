@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.stats.grid import on_grid, step_of
 from whatworks.stats.search import TooManyPairsError
 
 Floats = NDArray[np.float64]
@@ -124,7 +125,7 @@ def pairs_on_line(
     ratio : int
         Pairs of a unit, at most.
     caliper : float
-        Greatest distance of a pair.
+        Greatest distance of a pair, to one step of the grid.
 
     Returns
     -------
@@ -135,6 +136,8 @@ def pairs_on_line(
     TooManyPairsError
         When the caliper binds and allows more pairs than can be weighed.
     """
+    step = step_of((units[:, None], others[:, None]))
+    units, others = on_grid(units, step), on_grid(others, step)
     mine, theirs = np.argsort(units, kind="stable"), np.argsort(others, kind="stable")
     score = np.concatenate([units[mine], others[theirs]])
     is_unit = np.arange(score.size) < mine.size
@@ -144,10 +147,10 @@ def pairs_on_line(
     degree = np.empty(score.size, dtype=np.int64)
     degree[order] = degrees_on_line(score[order], is_unit[order], units=bounds[0], others=bounds[1])
     unit, other = np.repeat(mine, degree[is_unit]), theirs[degree[~is_unit] > 0]
-    if (np.abs(units[unit] - others[other]) <= caliper).all():
+    if (np.abs(units[unit] - others[other]) <= caliper + step).all():
         return unit, other
     seats = np.repeat(mine, ratio)
-    row, column = _in_order(units[seats], others[theirs], caliper)
+    row, column = _in_order(units[seats], others[theirs], caliper + step)
     return seats[row], theirs[column]
 
 
@@ -158,8 +161,8 @@ def _in_order(units: Floats, others: Floats, caliper: float) -> tuple[Ints, Ints
     :math:`D_{ij}=\min(D_{i-1,j}+M,\ \min_{j'\le j}D_{i-1,j'-1}+|u_i-o_{j'}|)`, where M, the price of
     no match, is above all distances together.
     """
-    low = np.searchsorted(others, units - caliper - 1e-15)
-    high = np.searchsorted(others, units + caliper + 1e-15, side="right")
+    low = np.searchsorted(others, units - caliper)
+    high = np.searchsorted(others, units + caliper, side="right")
     steps = int((high - low).sum())
     if steps > MOST_STEPS:
         raise TooManyPairsError(steps)

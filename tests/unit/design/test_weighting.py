@@ -317,7 +317,7 @@ def test_a_mean_out_of_reach_together_is_refused(using: Comparison) -> None:
         weight=np.ones(60),
     )
     with pytest.raises(
-        DesignRefused, match="'(first|second)', on which they cannot together with the other"
+        DesignRefused, match=r"'(first|second)', on which they cannot together with the other"
     ):
         using.choose(units)
 

@@ -197,7 +197,8 @@ def test_pairs_without_replacement_are_sets() -> None:
     units = matched.units.assign(matched_set=-1)
     found = numbers(replace(matched, matches=once, units=units), errors="matched_set")[0]
     assert found[0] == pytest.approx(gap.mean())
-    factor = 40 / 39 * 79 / 78
+    sets = len(units) - 40
+    factor = sets / (sets - 1) * 79 / 78
     assert found[1] == pytest.approx(np.sqrt(((gap - gap.mean()) ** 2).sum() * factor) / 40)
 
 

@@ -51,7 +51,8 @@ Edge cases
 A unit without outcome in a month is left out of that month, and its matched set brought back to one. A
 unit censored in a month leaves its part to those of its arm who are still followed, each as many times
 as it stands for. A month with fewer than two units sought for, or in which no degree of freedom
-is left, has NaN standard errors. Outcomes that do not vary have NaN standard errors, intervals and
+is left, has NaN standard errors. With Abadie and Imbens' errors, the covariance of months in which not
+the same units are observed is NaN, and so is a band over them. Outcomes that do not vary have NaN standard errors, intervals and
 p-values.
 
 References
@@ -199,7 +200,11 @@ class MatchedDifference:
             method="MatchedDifference",
             options=asdict(self),
             effects=effects_table(
-                _terms(design, counts), effect, uncertainty.covariance(), unit=design.outcomes.unit
+                _terms(design, counts),
+                effect,
+                uncertainty.covariance(),
+                unit=design.outcomes.unit,
+                influence=uncertainty if isinstance(uncertainty, Influence) else None,
             ),
             uncertainty=uncertainty,
             ledger=design.ledger,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ FRAME: Final = 150
 ENDS: Final = (TREATMENT, OUTCOME)
 _LEFT, _RIGHT = 0.61, 0.99
 _FROM, _TO, _DOWN = 0.63, 0.80, 0.92
-_BOXES: Final = {
+_BOXES: Final[dict[str, dict[str, Any]]] = {
     "held": {"facecolor": TINT_BLUE, "edgecolor": BLUE},
     "free": {"facecolor": "white", "edgecolor": GREY},
     "at_fault": {"facecolor": TINT_ORANGE, "edgecolor": ORANGE, "linewidth": 2.5},
