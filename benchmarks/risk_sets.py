@@ -4,8 +4,8 @@
 
 whatworks and pySEQTarget read one table of simulated person-months (`whatworks.worlds.simulate_waiting`)
 from one Parquet file, each in a process of its own, and answer: employed 12 months after starting, against
-never. The effect is known by construction. pySEQTarget is looked for where ``--peer-python`` says, and skipped, saying so, where
-it is not installed; it is stopped at 8 GB or 300 s.
+never. The effect is known by construction. pySEQTarget is looked for where ``--peer-python`` says, and
+skipped, saying so, where it is not installed; an answer is stopped at 8 GB or 300 s.
 
 What differs. Ours: entry weighted by the inverse of its chance (`InverseProbability`, ATE, month
 intercepts), censoring by a hazard of its own with month intercepts; errors by influence functions,

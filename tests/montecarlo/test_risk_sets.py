@@ -56,8 +56,12 @@ NAMES = (*(f"employment.lag{k}" for k in LAGS), "level")
 USING: Mapping[str, Comparison] = {
     "MatchedDifference": NearestNeighbours(ratio=3, caliper_sd=0.2),
     "WeightedDifference": InverseProbability(),
+    "RegressionAdjustment": InverseProbability(),
 }
-"""Comparison each estimator is tried on, for pairs the default of `compare`; others read everyone at risk."""
+"""Comparison each estimator is tried on, for pairs the default of `compare`; others read everyone at risk.
+
+What becomes of those who wait is not linear in their history, so that a regression alone would not do.
+"""
 TRIED = tuple(
     name
     for name in ("MatchedDifference", "WeightedDifference", "RegressionAdjustment", "DoublyRobust")

@@ -54,11 +54,8 @@ class Splitting:
     seed: int
 
     @classmethod
-    def of(
-        cls, units: Units, outcomes: Floats, *, folds: int, rng: np.random.Generator
-    ) -> Splitting:
+    def of(cls, units: Units, order: Ints, *, folds: int, rng: np.random.Generator) -> Splitting:
         """Deal the clusters of units into folds; what units hold decides, never their labels."""
-        order = ordered(units, outcomes)
         fold = deal(units.cluster, units.treated, order, folds=folds, rng=rng)
         return cls(fold=fold, order=order, seed=int(rng.integers(2**31)))
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from whatworks.evidence.record import Deduction, Facts, Finding, Refusal
 from whatworks.report import names
+from whatworks.report.frames import as_said
 from whatworks.report.language import Words
 from whatworks.report.numbers import SMD_DECIMALS, Scale
 from whatworks.vocabulary import measure_column
@@ -50,7 +51,7 @@ def _covariate(words: Words, _: Scale, value: str | int | float) -> str:
 def _nodes(words: Words, _: Scale, value: str | int | float) -> str:
     """Nodes of a causal graph, which bring their own words in both languages."""
     labels = json.loads(str(value))[words.lang]
-    return words.series([f"{label[:1].lower()}{label[1:]}" for label in labels])
+    return words.series([as_said(label) for label in labels])
 
 
 def _outcomes(words: Words, _: Scale, value: str | int | float) -> str:

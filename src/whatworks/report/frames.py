@@ -231,6 +231,20 @@ def has_bands(curve: Curve) -> bool:
     return bool((rows["band_high"] > rows["conf_high"]).any())
 
 
+def pathway(evidence: Evidence) -> pd.DataFrame:
+    """Nodes of the causal graph: ``node, fr, en, role, measured_by``; empty when none was read."""
+    found = next((f for f in evidence.findings if f.check == "identification"), None)
+    columns = ["node", "fr", "en", "role", "measured_by"]
+    if found is None or found.table is None:
+        return pd.DataFrame(columns=columns)
+    return found.table[columns]
+
+
+def as_said(label: str) -> str:
+    """A label in the middle of a sentence."""
+    return f"{label[:1].lower()}{label[1:]}"
+
+
 def overlap(design: Design) -> pd.DataFrame:
     """Histogram of the score in each arm, one row per bin; empty when no score was fitted."""
     frame = overlap_of(design.population)

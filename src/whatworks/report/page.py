@@ -97,6 +97,7 @@ class Page:
     effects: Table
     benchmarks: Table | None
     compared: tuple[tuple[str, str], ...]
+    pathway: Picture | None
     balance: Picture | None
     overlap: Picture | None
     history: Picture | None
@@ -138,6 +139,11 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
         effects=tables.effects(words, evidence),
         benchmarks=tables.benchmarks(words, evidence),
         compared=compared(words, evidence),
+        pathway=_picture(
+            words,
+            pictures.pathway_drawing(evidence, words),
+            tables.pathway(words, frames.pathway(evidence)),
+        ),
         balance=_picture(
             words, pictures.balance_drawing(balance, words), tables.balance(words, balance)
         ),

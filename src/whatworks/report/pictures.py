@@ -8,12 +8,13 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 
+from whatworks.design.pathway import Pathway
 from whatworks.design.record import Design
 from whatworks.errors import OptionError, choice
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Evidence
 from whatworks.report import frames, names, wording
-from whatworks.report.figures import balance, effects, flow, history, overlap, style
+from whatworks.report.figures import balance, effects, flow, history, overlap, pathway, style
 from whatworks.report.figures.svg import Drawing, drawing
 from whatworks.report.frames import Curve, curve
 from whatworks.report.language import Words, words
@@ -238,6 +239,24 @@ def overlap_drawing(design: Design, speak: Words) -> Drawing | None:
         title=speak.text("figure.overlap"),
         description=wording.overlap_told(speak, table),
         data=table,
+    )
+
+
+def pathway_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
+    """Causal graph the covariates were set against, None when nothing rests on covariates."""
+    nodes = frames.pathway(evidence)
+    if nodes.empty:
+        return None
+    graph = evidence.design.graph or Pathway.default()
+    with mpl.rc_context(style.look("pathway")):
+        figure, ax = style.blank(pathway.height(nodes))
+        pathway.draw_pathway(nodes, graph.edges(), ax, words=speak)
+    return drawing(
+        figure,
+        name="pathway",
+        title=speak.text("figure.pathway"),
+        description=wording.pathway_told(speak, nodes),
+        data=nodes,
     )
 
 

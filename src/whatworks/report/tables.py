@@ -261,6 +261,19 @@ def left_out(words: Words, frame: pd.DataFrame) -> Table | None:
     return _table(words, "left_out", columns, rows, text=("arm",))
 
 
+def pathway(words: Words, frame: pd.DataFrame) -> Table:
+    """Causes of the graph and how each is held."""
+    rows = []
+    for row in frames.rows_of(frame):
+        terms = [names.covariate(words, t.strip()) for t in row.measured_by.split(",") if t]
+        by = words.series(terms)
+        if row.role == "held" and not terms:
+            by = words.text("pathway.by_month")
+        rows.append((str(getattr(row, words.lang)), words.text(f"role.{row.role}"), by))
+    columns = ["node", "role", "measured_by"]
+    return _table(words, "pathway", columns, rows, text=("role", "measured_by"))
+
+
 def overlap(words: Words, frame: pd.DataFrame) -> Table:
     """Histogram of the score in each group."""
     rows = [

@@ -235,6 +235,15 @@ def overlap_told(words: Words, overlap: pd.DataFrame) -> str:
     return words.text("told.overlap", facts)
 
 
+def pathway_told(words: Words, nodes: pd.DataFrame) -> str:
+    """Causal graph in words: what is held, what is missing, what nobody observes."""
+    facts = {}
+    for fact, role in (("held", "held"), ("missing", "at_fault"), ("hidden", "unobserved")):
+        labels = [as_said(label) for label in nodes.loc[nodes["role"] == role, words.lang]]
+        facts[fact] = words.series(labels) if labels else words.text("pathway.nothing")
+    return words.text("told.pathway", facts)
+
+
 def flow_told(words: Words, ledger: Ledger) -> str:
     """Flow in words: what each step kept of what it was given."""
     told = []

@@ -128,13 +128,15 @@ class _Side:
 
 def _least_cover(points: Sides, within: Within) -> Edges:
     """Edges of least total distance that leave nobody within reach of someone uncovered."""
+    step = step_of(points)
     sides = tuple(
-        _Side.of(np.column_stack([p, k])) for p, k in zip(points, within.keys, strict=True)
+        _Side.of(np.column_stack([on_grid(p, step), k]))
+        for p, k in zip(points, within.keys, strict=True)
     )
     places = points[0][sides[0].first], points[1][sides[1].first]
     inside = within.rows(sides[0].first, sides[1].first)
     near = _nearest(places, inside), _nearest(places[::-1], inside.turned())
-    paired = _gainful(sides, near, *_close(places, inside, near, step))
+    paired = _gainful(sides, near, *_close(places, inside, near, step_of(places)))
     free = [np.ones(side.place.size, dtype=bool) for side in sides]
     free[0][paired[0]] = free[1][paired[1]] = False
     joined = [_joined(sides[s], sides[1 - s], near[s], free[s]) for s in (0, 1)]

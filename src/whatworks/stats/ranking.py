@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from whatworks.stats.augmented import Tilt, augmented
 from whatworks.stats.bands import critical_value
 from whatworks.stats.quantiles import Distribution
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,3 +116,44 @@ def cut(score: Floats, tie: Ints, *, mass: Floats, n_groups: int) -> Ints:
     law = Distribution.of(rank[inside], weight=mass[inside])
     cuts = law.quantile(np.arange(1, n_groups) / n_groups)
     return np.searchsorted(cuts, rank, side="left").astype(np.int64)
+
+
+def measured(
+    tilt: Tilt, member: Bools, gap: Floats, residual: Floats, treated: Bools
+) -> tuple[float, Floats]:
+    """Augmented effect of a group and its influence; NaN without both arms.
+
+    Parameters
+    ----------
+    tilt : Tilt
+        Weights of the population and of its arms.
+    member : ndarray of bool, shape (n,)
+    gap, residual : ndarray of shape (n,)
+        Predicted effect, and outcome less what its own arm's regression predicts.
+    treated : ndarray of bool, shape (n,)
+    """
+    target, balance = tilt.target * member, tilt.balance * member
+    if not (target.sum() > 0 and balance[treated].sum() > 0 and balance[~treated].sum() > 0):
+        return float("nan"), np.full(gap.size, np.nan)
+    found = augmented(gap[:, None], residual[:, None], treated, target=target, balance=balance)
+    return float(found.effect[0]), found.influence[:, 0]
+
+
+def best_line(
+    tilt: Tilt, member: Bools, gap: Floats, residual: Floats, treated: Bools
+) -> tuple[float, Floats]:
+    """Slope of the effect in its prediction, and its influence: 1 when it is right, 0 when noise.
+
+    NaN when everyone is predicted to gain alike. Arguments as for `measured`.
+    """
+    total = tilt.target.sum()
+    score = tilt.target * gap
+    for arm, sign in ((treated, 1.0), (~treated, -1.0)):
+        score[arm] += sign * total / tilt.balance[arm].sum() * (tilt.balance * residual)[arm]
+    apart = np.where(member, gap - tilt.target @ gap / total, 0.0)
+    spread = float(tilt.target @ apart**2)
+    if not spread > 1e-24 * total * float(np.abs(gap).max(initial=0.0)) ** 2:
+        return float("nan"), np.full(gap.size, np.nan)
+    mean = score.sum() / total
+    slope = float(score @ apart / spread)
+    return slope, (score - tilt.target * (mean + slope * apart)) * apart / spread

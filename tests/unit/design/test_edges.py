@@ -277,10 +277,18 @@ def test_a_share_with_nobody_treated_still_tells_its_spillover() -> None:
 def test_too_many_ties_are_refused_before_they_fill_the_memory() -> None:
     n = 12_000
     table = pd.DataFrame({"t": np.arange(n) % 2, "y": 0.0, "x": 0.0})
+    design = Design.from_cross_section(table, treatment="t", outcome="y", covariates=["x"])
     with pytest.raises(WhatworksError, match="pairs"):
-        Design.from_cross_section(table, treatment="t", outcome="y", covariates=["x"]).matched(
-            using=Exact()
-        )
+        design.matched(using=NearestNeighbours())
+
+
+def test_a_cell_however_large_is_a_set_and_no_list_of_pairs() -> None:
+    n = 12_000
+    table = pd.DataFrame({"t": np.arange(n) % 2, "y": np.arange(n) % 2 * 3.0, "x": 0.0})
+    design = Design.from_cross_section(table, treatment="t", outcome="y", covariates=["x"])
+    matched = design.matched(using=Exact())
+    assert matched.matches is None
+    assert MatchedDifference().fit(matched).effects["estimate"].item() == pytest.approx(3.0)
 
 
 def test_market_errors_need_every_market() -> None:

@@ -25,7 +25,7 @@ from whatworks import (
 )
 from whatworks.errors import DesignRefused, OptionError
 from whatworks.estimate.columns import Units
-from whatworks.estimate.nuisance import Splitting
+from whatworks.estimate.nuisance import Splitting, ordered
 
 ESTIMANDS = ("ATT", "ATC", "ATE", "ATO")
 
@@ -109,9 +109,10 @@ def test_doubly_robust_is_its_stack_of_estimating_equations(estimand: str) -> No
 def test_cross_fitted_is_a_loop_over_folds() -> None:
     table, folds = world(300, 4), 4
     whole = design(table, "ATE")
+    units = Units.of(whole, cluster="person")
     split = Splitting.of(
-        Units.of(whole, cluster="person"),
-        whole.outcomes.values,
+        units,
+        ordered(units, whole.outcomes.values),
         folds=folds,
         rng=np.random.default_rng(0),
     )

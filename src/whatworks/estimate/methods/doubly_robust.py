@@ -56,7 +56,15 @@ from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, choice
 from whatworks.estimate.columns import Curve, Seen, Units, moves_with_weights, weighted
 from whatworks.estimate.groups import by_group
-from whatworks.estimate.nuisance import LOGIT, Entering, Overlap, Splitting, entering, overlap
+from whatworks.estimate.nuisance import (
+    LOGIT,
+    Entering,
+    Overlap,
+    Splitting,
+    entering,
+    ordered,
+    overlap,
+)
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
 from whatworks.stats.adjustment import regress
@@ -161,7 +169,7 @@ class DoublyRobust:
             return by_group(lambda d: alone.fit(d, rng=rng), design, self.by, method=self)
         units = Units.of(design, cluster=self.cluster)
         splitting = (
-            Splitting.of(units, design.outcomes.values, folds=self.folds, rng=rng)
+            Splitting.of(units, ordered(units, design.outcomes.values), folds=self.folds, rng=rng)
             if self.folds > 1
             else None
         )

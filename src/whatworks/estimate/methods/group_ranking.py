@@ -54,10 +54,17 @@ from whatworks.estimate.columns import Seen, Units, weighted
 from whatworks.estimate.nuisance import LOGIT, Splitting, entering, ordered, overlap
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
-from whatworks.stats.augmented import Tilt, augmented
+from whatworks.stats.augmented import Tilt
 from whatworks.stats.balance import moments
 from whatworks.stats.learners import LEAST_SQUARES, check_learner, cross_outcomes, first_places
-from whatworks.stats.ranking import cut, joint_critical_value, mean_correlation, medians
+from whatworks.stats.ranking import (
+    best_line,
+    cut,
+    joint_critical_value,
+    mean_correlation,
+    measured,
+    medians,
+)
 from whatworks.stats.uncertainty import Covariance, sums_by_number
 from whatworks.vocabulary import Supply
 
@@ -187,7 +194,7 @@ class GroupRanking:
         rng: np.random.Generator,
     ) -> _Split:
         """Rank by one half, measure on the other."""
-        halves = Splitting.of(units, design.outcomes.values, folds=2, rng=rng)
+        halves = Splitting.of(units, order, folds=2, rng=rng)
         # Fold 1 is predicted from fold 0, and fold 0 from nobody.
         one_way = Splitting(fold=np.where(halves.fold == 1, 1, -1), order=order, seed=halves.seed)
         tilt = self._tilt(design, units, one_way)
@@ -323,7 +330,7 @@ class _Split:
         group[inside] = cut(gap[inside], tie[inside], mass=tilt.target[inside], n_groups=n_groups)
         points, columns, counts = [], [], []
         for member in (inside, *(group == k for k in range(n_groups))):
-            found, moved = _measured(tilt, member, gap, residual, units.treated)
+            found, moved = measured(tilt, member, gap, residual, units.treated)
             points.append(found)
             columns.append(moved)
             counts.append(
@@ -332,7 +339,7 @@ class _Split:
         points.append(points[-1] - points[1])
         columns.append(columns[-1] - columns[1])
         counts.append([counts[1][0] + counts[-1][0], counts[1][1] + counts[-1][1]])
-        slope, along = _best_line(tilt, inside, gap, residual, units.treated)
+        slope, along = best_line(tilt, inside, gap, residual, units.treated)
         sums = sums_by_number(
             np.column_stack([*columns, along]), units.cluster, n_clusters=units.n_clusters
         )
@@ -348,34 +355,6 @@ class _Split:
             traits=traits,
             trait_errors=errors,
         )
-
-
-def _measured(
-    tilt: Tilt, member: NDArray[np.bool_], gap: Floats, residual: Floats, treated: NDArray[np.bool_]
-) -> tuple[float, Floats]:
-    """Augmented effect of a group and its influence; NaN without both arms."""
-    target, balance = tilt.target * member, tilt.balance * member
-    if not (target.sum() > 0 and balance[treated].sum() > 0 and balance[~treated].sum() > 0):
-        return float("nan"), np.full(gap.size, np.nan)
-    found = augmented(gap[:, None], residual[:, None], treated, target=target, balance=balance)
-    return float(found.effect[0]), found.influence[:, 0]
-
-
-def _best_line(
-    tilt: Tilt, member: NDArray[np.bool_], gap: Floats, residual: Floats, treated: NDArray[np.bool_]
-) -> tuple[float, Floats]:
-    """Slope of the effect in its prediction: 1 when the prediction is right, 0 when it is noise."""
-    total = tilt.target.sum()
-    score = tilt.target * gap
-    for arm, sign in ((treated, 1.0), (~treated, -1.0)):
-        score[arm] += sign * total / tilt.balance[arm].sum() * (tilt.balance * residual)[arm]
-    apart = np.where(member, gap - tilt.target @ gap / total, 0.0)
-    spread = float(tilt.target @ apart**2)
-    if not spread > 1e-24 * total * float(np.abs(gap).max(initial=0.0)) ** 2:
-        return float("nan"), np.full(gap.size, np.nan)
-    mean = score.sum() / total
-    slope = float(score @ apart / spread)
-    return slope, (score - tilt.target * (mean + slope * apart)) * apart / spread
 
 
 def _traits(covariates: Floats, group: Ints, mass: Floats, *, last: int) -> tuple[Floats, Floats]:

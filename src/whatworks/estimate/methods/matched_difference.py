@@ -52,8 +52,8 @@ A unit without outcome in a month is left out of that month, and its matched set
 unit censored in a month leaves its part to those of its arm who are still followed, each as many times
 as it stands for. A month with fewer than two units sought for, or in which no degree of freedom
 is left, has NaN standard errors. With Abadie and Imbens' errors, the covariance of months in which not
-the same units are observed is NaN, and so is a band over them. Outcomes that do not vary have NaN standard errors, intervals and
-p-values.
+the same units are observed is NaN, and so is a band over them. Outcomes that do not vary have NaN
+standard errors, intervals and p-values.
 
 References
 ----------
