@@ -50,8 +50,8 @@ QUESTION = ww.Question(
 DRAWN = """
 create table panel as
 with persons as (
-    select i::bigint person_id, (hash(i, 1) % 6)::int kind, (6 + hash(i, 2) % 150)::int begins,
-        (3 + hash(i, 3) % 9)::int stays
+    select i::bigint person_id, ((hash(i, 1) >> 40) % 6)::int kind,
+        (6 + (hash(i, 2) >> 20) % 150)::int begins, (3 + (hash(i, 3) >> 30) % 9)::int stays
     from range({persons}) t(i)),
 months as (
     select p.*, m::int elapsed, elapsed >= begins and elapsed < begins + stays inside,

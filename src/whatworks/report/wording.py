@@ -15,6 +15,7 @@ from whatworks.report.frames import (
     EVERYONE,
     NO_CLOCK,
     Curve,
+    as_said,
     clock,
     common_scale,
     curve,

@@ -185,7 +185,7 @@ def _close(
     distance = on_grid(np.sqrt(((places[0][row] - places[1][column]) ** 2).sum(axis=1)), step)
     apart = np.abs(within.keys[0][row] - within.keys[1][column]) > within.widths
     gain = near[0][1][row] + near[1][1][column] - distance
-    kept = (gain > step / 2) & (distance <= within.caliper) & ~apart.any(axis=1)
+    kept = (gain > step / 2) & (distance <= within.caliper + step) & ~apart.any(axis=1)
     kept &= np.isfinite(gain)
     return row[kept], column[kept], distance[kept]
 

@@ -47,7 +47,7 @@ class Within:
     Parameters
     ----------
     caliper : float
-        Greatest distance.
+        Greatest distance, to one step of the grid.
     keys : ndarray of shape (n, c) for either side
     widths : ndarray of shape (c,)
         Greatest difference on each key.
@@ -76,23 +76,25 @@ class Within:
 
     def distances(self, points: Sides) -> Floats:
         """All distances, infinite where a pair is not allowed."""
-        found = on_grid(cdist(*points), step_of(points))
-        found[found > self.caliper] = np.inf
+        step = step_of(points)
+        found = on_grid(cdist(*points), step)
+        found[found > self.caliper + step] = np.inf
         for c, width in enumerate(self.widths):
             found[np.abs(self.keys[0][:, None, c] - self.keys[1][None, :, c]) > width] = np.inf
         return found
 
     def nearest(self, points: Sides, rows: Ints, k: int) -> tuple[Ints, Ints, Floats]:
         """The ``k`` nearest allowed of some rows, and those that tie with the last."""
-        asked = points[0][rows]
+        asked, step = points[0][rows], step_of(points)
+        caliper = self.caliper + step
         if self.widths.size:
             keys = self.keys[0][rows], self.keys[1]
             found = nearest_allowed(
-                asked, points[1], keys=keys, widths=self.widths, k=k, caliper=self.caliper
+                asked, points[1], keys=keys, widths=self.widths, k=k, caliper=caliper
             )
         else:
-            found = nearest(asked, points[1], k=k, caliper=self.caliper)
-        return rows[found.query], found.point, on_grid(found.distance, step_of(points))
+            found = nearest(asked, points[1], k=k, caliper=caliper)
+        return rows[found.query], found.point, on_grid(found.distance, step)
 
 
 def members(cells: tuple[Ints, Ints]) -> Iterator[tuple[Ints, Ints]]:

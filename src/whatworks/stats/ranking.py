@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from whatworks.stats.augmented import Tilt, augmented
+from whatworks.stats.balance import moments
 from whatworks.stats.bands import critical_value
 from whatworks.stats.quantiles import Distribution
 
@@ -157,3 +158,21 @@ def best_line(
     mean = score.sum() / total
     slope = float(score @ apart / spread)
     return slope, (score - tilt.target * (mean + slope * apart)) * apart / spread
+
+
+def traits_of_ends(
+    covariates: Floats, group: Ints, mass: Floats, *, last: int
+) -> tuple[Floats, Floats]:
+    """Means of covariates in the last and first groups, their difference; and its standard error."""
+    ends = []
+    for k in (last, 0):
+        mine = (group == k) & (mass > 0)
+        if mine.sum() < 2:
+            blank = np.full(covariates.shape[1], np.nan)
+            ends.append((blank, blank))
+            continue
+        found = moments(covariates[mine], weight=mass[mine])
+        share = mass[mine] / mass[mine].sum()
+        ends.append((found.mean, found.variance * float(share @ share)))
+    means = np.array([ends[0][0], ends[1][0], ends[0][0] - ends[1][0]])
+    return means, np.sqrt(ends[0][1] + ends[1][1])

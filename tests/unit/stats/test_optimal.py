@@ -26,12 +26,12 @@ def within(n: int, m: int, caliper: float) -> Within:
 
 def best(distance: np.ndarray, caliper: float) -> tuple[int, float]:
     """Pairs and total of the best assignment, a pair given up at more than all distances cost."""
-    row, column = linear_sum_assignment(np.where(distance <= caliper, distance, 1e5))
+    row, column = linear_sum_assignment(np.where(distance <= caliper + 1e-9, distance, 1e5))
     made = distance[row, column]
-    return int((made <= caliper).sum()), float(made[made <= caliper].sum())
+    return int((made <= caliper + 1e-9).sum()), float(made[made <= caliper + 1e-9].sum())
 
 
-@given(seeds, st.sampled_from([1, 2, 8]), st.sampled_from([np.inf, 0.05, 0.3]))
+@given(seeds, st.sampled_from([1, 2, 8]), st.sampled_from([np.inf, 0.05, 0.3, 0.123]))
 @settings(max_examples=150, deadline=None)
 def test_pairs_on_a_line_are_the_best_assignment(seed: int, digits: int, caliper: float) -> None:
     rng = np.random.default_rng(seed)
@@ -43,7 +43,7 @@ def test_pairs_on_a_line_are_the_best_assignment(seed: int, digits: int, caliper
     distance = np.abs(units[:, None] - others)
     count, total = best(np.repeat(distance, ratio, axis=0), caliper)
     assert unit.size == count
-    assert distance[unit, other].sum() == pytest.approx(total, abs=1e-9)
+    assert distance[unit, other].sum() == pytest.approx(total, abs=1e-7)
 
 
 @given(seeds, st.sampled_from([np.inf, 0.4]))
@@ -60,7 +60,7 @@ def test_lists_that_grow_find_the_best_assignment(seed: int, caliper: float) -> 
     distance = cdist(*points)
     count, total = best(distance, caliper)
     assert (unit.size, np.unique(unit).size, np.unique(other).size) == (count, count, count)
-    assert distance[unit, other].sum() == pytest.approx(total, abs=1e-8)
+    assert distance[unit, other].sum() == pytest.approx(total, abs=1e-7)
 
 
 def test_lists_that_would_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_keys_confine_pairs_and_cells_hold_them() -> None:
 def least_full(distance: np.ndarray, caliper: float, most: tuple[int, int]) -> tuple[int, float]:
     """Fewest left out, then least total, over every set of edges that leaves stars."""
     n, m = distance.shape
-    edges = [(i, j) for i in range(n) for j in range(m) if distance[i, j] <= caliper]
+    edges = [(i, j) for i in range(n) for j in range(m) if distance[i, j] <= caliper + 1e-9]
     found = (n + m + 1, 0.0)
     for used in product([False, True], repeat=len(edges)):
         chosen = [edge for edge, take in zip(edges, used, strict=True) if take]

@@ -37,7 +37,7 @@ class RiskSets:
     treated : ndarray of bool, shape (n,)
     history : ndarray of shape (n, n_history_terms)
     history_terms, attribute_terms : tuple of Term
-    places : mapping of term to ndarray of str, shape (n,)
+    places : mapping of term to Categorical of text, shape (n,)
         Territories of the month before entry.
     people : DataFrame
         Persons of the panel with their attributes, by number.
@@ -53,7 +53,7 @@ class RiskSets:
     history: Floats
     history_terms: tuple[Term, ...]
     attribute_terms: tuple[Term, ...]
-    places: Mapping[str, pd.Categorical]
+    places: Mapping[str, pd.Categorical[str]]
     people: pd.DataFrame
     first: int
     last: int

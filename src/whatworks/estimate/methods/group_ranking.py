@@ -55,7 +55,6 @@ from whatworks.estimate.nuisance import LOGIT, Splitting, entering, ordered, ove
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
 from whatworks.stats.augmented import Tilt
-from whatworks.stats.balance import moments
 from whatworks.stats.learners import LEAST_SQUARES, check_learner, cross_outcomes, first_places
 from whatworks.stats.ranking import (
     best_line,
@@ -64,6 +63,7 @@ from whatworks.stats.ranking import (
     mean_correlation,
     measured,
     medians,
+    traits_of_ends,
 )
 from whatworks.stats.uncertainty import Covariance, sums_by_number
 from whatworks.vocabulary import Supply
@@ -346,7 +346,7 @@ class _Split:
         g = int(np.unique(units.cluster[inside]).size)
         factor = g / (g - 1) if g > 1 else float("nan")
         covariance = factor * (sums.T @ sums)
-        traits, errors = _traits(units.covariates, group, tilt.target, last=n_groups - 1)
+        traits, errors = traits_of_ends(units.covariates, group, tilt.target, last=n_groups - 1)
         return cls(
             points=np.array(points),
             covariance=covariance[:-1, :-1],
@@ -355,22 +355,6 @@ class _Split:
             traits=traits,
             trait_errors=errors,
         )
-
-
-def _traits(covariates: Floats, group: Ints, mass: Floats, *, last: int) -> tuple[Floats, Floats]:
-    """Means of covariates in the last and first groups, their difference; and its standard error."""
-    ends = []
-    for k in (last, 0):
-        mine = (group == k) & (mass > 0)
-        if mine.sum() < 2:
-            blank = np.full(covariates.shape[1], np.nan)
-            ends.append((blank, blank))
-            continue
-        found = moments(covariates[mine], weight=mass[mine])
-        share = mass[mine] / mass[mine].sum()
-        ends.append((found.mean, found.variance * float(share @ share)))
-    means = np.array([ends[0][0], ends[1][0], ends[0][0] - ends[1][0]])
-    return means, np.sqrt(ends[0][1] + ends[1][1])
 
 
 def _blp(found: list[_Split]) -> pd.DataFrame:
