@@ -15,7 +15,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from whatworks.design import Design, Layout, Question, compare, lay_out
 from whatworks.design.comparison import Comparison
@@ -34,7 +42,7 @@ from whatworks.spells import reconcile
 from whatworks.spells.link import linked
 from whatworks.vocabulary import KIND, Kind
 
-Options = dict[str, bool | int | float | str | list[str]]
+Options = dict[str, JsonValue]
 
 
 class _Strict(BaseModel):
@@ -191,7 +199,7 @@ def build(kinds: Mapping[str, type[Any]], options: Options, *, what: str) -> Any
             remedy=suggestion(name, kinds) or "choose one of those",
         )
     known = {f.name for f in fields(kinds[name])}
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k != "method"}
+    given: dict[str, Any] = {k: v for k, v in options.items() if k != "method"}
     unknown = [k for k in given if k not in known]
     if unknown:
         raise StudyError(
@@ -203,9 +211,12 @@ def build(kinds: Mapping[str, type[Any]], options: Options, *, what: str) -> Any
     for key, value in given.items():
         kind = TypeAdapter(get_type_hints(kinds[name])[key])
         try:
-            given[key] = kind.validate_python(value, strict=True)
-        except ValidationError as error:
-            needed = error.errors()[0]["msg"].lower().removeprefix("input should be ")
+            # Read as JSON: a list may fill a tuple and a table a record, nothing else changes type.
+            given[key] = kind.validate_json(json.dumps(value), strict=True)
+        except (ValidationError, TypeError) as error:
+            needed = "a table with the keys it has, and no other"
+            if isinstance(error, ValidationError):
+                needed = error.errors()[0]["msg"].lower().removeprefix("input should be ")
             raise StudyError(
                 what=f"{what} {name}.{key}",
                 needed=needed,

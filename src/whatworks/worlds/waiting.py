@@ -223,7 +223,7 @@ def effect_of_start(months: int) -> Floats:
     """:math:`D_h` in percentage points for h from 0 to ``months``: started then, against never.
 
     >>> effect_of_start(3).round(2).tolist()
-    [-6.0, -8.4, -10.14, 8.43]
+    [-5.0, -7.4, -9.2, 4.27]
     """
     path = np.zeros(months + 1)
     for h in range(months + 1):
