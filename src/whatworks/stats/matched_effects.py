@@ -214,6 +214,9 @@ def matched_influence(
             told = covariates @ fit.slope
             _add_imbalance(influence, told, month.before or month, lending=side)
             _add_censoring(influence, told - fit.centre @ fit.slope, month, lending=side)
+    # Of outcomes that nothing tells apart, what is left is rounding.
+    noise = 1e-12 * np.abs(outcomes).max(axis=0, initial=0.0)
+    influence[:, np.linalg.norm(influence, axis=0) <= noise] = 0.0
     return influence
 
 
