@@ -94,6 +94,13 @@ class MatchedUnits:
         covariates = units[list(design.covariates)].to_numpy(dtype=float)
         links, sought = _links(design)
         score, points, estimated = None, covariates, None
+        if errors not in CLUSTERED and design.outcomes.weights is not None:
+            raise DesignRefused(
+                what=f"errors={errors!r}",
+                needed="comparisons that are followed to the end",
+                found="comparisons censored when they start, and weights for those who remain",
+                remedy="choose errors='person', or ask with later_starts='keep'",
+            )
         if errors not in CLUSTERED:
             score, points, estimated = _nearness(design, covariates, errors)
         names, cluster = np.unique(_labels(design, errors), return_inverse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import ibis
@@ -10,11 +11,12 @@ import pandas as pd
 import pytest
 
 from hand import panel, records, spell
-from whatworks import Exact, NearestNeighbours, Question, compare
+from whatworks import Exact, MatchedDifference, NearestNeighbours, Question, compare
 from whatworks.design.censoring import MOST_TIMES_MEAN, follow_comparisons
 from whatworks.errors import DesignRefused
 from whatworks.months import to_index
 from whatworks.stats.logit import fit_logit
+from whatworks.vocabulary import Supply
 from whatworks.worlds.waiting import (
     Waiting,
     effect_of_start,
@@ -268,3 +270,11 @@ def test_where_nobody_starts_later_censoring_changes_nothing() -> None:
     design = compare(panel(made), question, using=Exact())
     assert design.outcomes.weights is not None
     np.testing.assert_allclose(design.outcomes.weights, 1.0)
+
+
+def test_errors_that_know_no_censoring_are_refused(connection: ibis.BaseBackend) -> None:
+    made = waiting_panel(simulate_waiting(Waiting(n_persons=300, seed=3)), connection)
+    design = compare(made, of_the_world("censor", 6))
+    once = replace(design, supplies=design.supplies | {Supply.INDEPENDENT_UNITS})
+    with pytest.raises(DesignRefused, match="followed to the end"):
+        MatchedDifference(errors="abadie_imbens").fit(once)
