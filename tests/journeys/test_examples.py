@@ -37,6 +37,11 @@ def row(text: str, label: str) -> list[float]:
 
 
 @pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return output_of("choose_then_open.py", tmp_path_factory.mktemp("chosen"))
+
+
+@pytest.fixture(scope="module")
 def ordinary(tmp_path_factory: pytest.TempPathFactory) -> str:
     return output_of("ordinary_table.py", tmp_path_factory.mktemp("ordinary"))
 
@@ -54,6 +59,7 @@ def thresholds(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_every_example_is_tested() -> None:
     assert [path.name for path in EXAMPLES] == [
+        "choose_then_open.py",
         "ordinary_table.py",
         "saturation.py",
         "two_thresholds.py",
@@ -93,3 +99,11 @@ def test_a_lenient_threshold_links_more_and_moves_the_effect_little(thresholds: 
     assert 85 < linked < more < everyone == 100
     assert low < perfect < high
     assert abs(lenient - strict) < (high - low) / 4
+
+
+def test_groups_are_chosen_by_balance_and_fixed_before_outcomes(chosen: str) -> None:
+    gaps = {name: row(chosen, name)[0] for name in ("nearest neighbours", "entropy balancing")}
+    assert f"kept: {min(gaps, key=gaps.__getitem__)}" in chosen
+    assert gaps["entropy balancing"] < 0.001 < gaps["nearest neighbours"]
+    assert "fixed before any outcome: True" in chosen
+    assert chosen.count("points") == 4

@@ -87,7 +87,6 @@ Bools = NDArray[np.bool_]
 MOST_TIMES_MEAN: Final = 20.0
 """No unit stands for more than so many times what those followed in the month stand for on average."""
 ACCOMPANIED: Final = "accompanied"
-ELIGIBLE: Final = "eligible"
 ROW: Final = "row"
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from whatworks.design.parts import Candidates
 from whatworks.errors import OptionError, choice, suggestion
+from whatworks.options import typed
 from whatworks.stats.bins import RULES, binned, equal_bins
 from whatworks.stats.subclass import weighted_quantiles
 
@@ -58,6 +59,7 @@ class Coarsened:
     groups: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
+        typed(self)
         object.__setattr__(self, "cuts", tuple(float(cut) for cut in self.cuts))
         object.__setattr__(self, "groups", tuple(tuple(group) for group in self.groups))
         numbers = [n for n in (self.bins, self.quantiles) if n is not None]
@@ -141,4 +143,12 @@ class Coarsened:
 
 def as_coarsened(given: tuple[Any, ...]) -> tuple[Coarsened, ...]:
     """Coarsenings from what a study file (tables) or a caller (objects) wrote."""
-    return tuple(Coarsened(**one) if isinstance(one, Mapping) else one for one in given)
+    found = tuple(Coarsened(**one) if isinstance(one, Mapping) else one for one in given)
+    if not all(isinstance(one, Coarsened) for one in found):
+        raise OptionError(
+            what="coarsened",
+            needed="coarsenings, or tables of their options",
+            found=", ".join(sorted({type(one).__name__ for one in found})),
+            remedy="write for instance coarsened=(Coarsened(of='age', cuts=(25, 50)),)",
+        )
+    return found

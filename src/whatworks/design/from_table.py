@@ -49,6 +49,26 @@ def fields_of_table(
     }
 
 
+def supplied_by_rows(tabled: Tabled, *, markets: bool) -> frozenset[Supply]:
+    """What a table with one row per person and one outcome gives a method."""
+    given = {
+        Supply.MARKETS: markets,
+        Supply.SATURATION: markets and tabled.saturation is not None,
+        Supply.INDEPENDENT_UNITS: np.unique(tabled.person).size == tabled.person.size,
+    }
+    return frozenset(supply for supply, held in given.items() if held)
+
+
+def supplied_by_periods(tabled: Tabled, *, markets: bool) -> frozenset[Supply]:
+    """What a table of units × periods gives a method."""
+    given = {
+        Supply.NEVER_TREATED: True,
+        Supply.MARKETS: markets,
+        Supply.PRE_MONTHS: min(tabled.outcomes.months) < 0,
+    }
+    return frozenset(supply for supply, held in given.items() if held)
+
+
 def chosen_among(design: Design, using: Comparison) -> Design:
     """The design with comparisons chosen among its units; see `Design.matched`."""
     candidates = design.candidates()

@@ -9,10 +9,11 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.design.comparison import Chosen, Matches, as_names, cells, from_matches
+from whatworks.design.comparison import Chosen, Matches, cells, from_matches
 from whatworks.design.parts import Candidates
-from whatworks.design.propensity import FittedPropensity, Propensity, as_propensity
+from whatworks.design.propensity import FittedPropensity, Propensity
 from whatworks.errors import DesignRefused, OptionError, choice, suggestion
+from whatworks.options import typed
 from whatworks.stats.distances import SPACES
 from whatworks.stats.search import MOST_PAIRS
 
@@ -67,6 +68,7 @@ class Caliper:
     width: float | None = None
 
     def __post_init__(self) -> None:
+        typed(self)
         given = [v for v in (self.sd, self.width) if v is not None]
         if len(given) != 1 or not given[0] > 0:
             raise OptionError(
@@ -164,15 +166,16 @@ class Nearness:
             points = score[:, None]
         else:
             points = self._space(candidates)
+        taking_part = np.where(apart, 0.0, candidates.weight)
         caliper, keys, widths = np.inf, [], []
         for one in self.calipers:
             if one.of in {DISTANCE, self.metric}:
-                spread = self._spread(points[:, 0], one, fitted, apart)
+                spread = self._spread(points[:, 0], one, fitted, taking_part)
                 caliper = min(caliper, spread)
                 continue
             values = self._values(one, candidates, fitted)
             keys.append(values)
-            widths.append(self._spread(values, one, fitted, apart, key=True))
+            widths.append(self._spread(values, one, fitted, taking_part, key=True))
         # Numbers below zero, one for each arm: whoever is set apart shares a cell with nobody.
         return Measured(
             points=points,
@@ -218,7 +221,7 @@ class Nearness:
         values: Floats,
         caliper: Caliper,
         fitted: FittedPropensity | None,
-        apart: Bools,
+        weight: Floats,
         *,
         key: bool = False,
     ) -> float:
@@ -228,33 +231,17 @@ class Nearness:
         share = float(caliper.sd or 0.0)
         if not key and self.metric not in SCORES:
             return share
-        among = ~apart
+        among = weight > 0
         if fitted is not None and (not key or caliper.of in SCORES):
             among = among & ~fitted.certain
-        return share * float(values[among].std(ddof=1)) if among.sum() > 1 else np.nan
+        return share * _deviation(values[among], weight[among]) if among.sum() > 1 else np.nan
 
 
-def near_options(
-    *,
-    metric: str,
-    on: tuple[str, ...],
-    caliper_sd: float | None,
-    calipers: tuple[Any, ...],
-    exact: tuple[str, ...],
-    propensity: Any,
-) -> Nearness:
-    """Options as a caller or a study file wrote them, made whole.
-
-    ``caliper_sd`` is short for a caliper of the distance itself, in standard deviations.
-    """
-    own = () if caliper_sd is None else (Caliper(sd=caliper_sd),)
-    return Nearness(
-        metric=metric,
-        on=as_names(on, what="on"),
-        calipers=(*own, *as_calipers(calipers)),
-        exact=as_names(exact, what="exact"),
-        propensity=None if propensity is None else as_propensity(propensity),
-    )
+def _deviation(values: Floats, weight: Floats) -> float:
+    """Standard deviation; over n − 1 where weights are equal, whatever their scale."""
+    part = weight / weight.sum()
+    apart = values - part @ values
+    return float(np.sqrt(part @ apart**2 * values.size / (values.size - 1)))
 
 
 def chosen_near(candidates: Candidates, matches: Matches, measured: Measured) -> Chosen:
@@ -309,7 +296,15 @@ def too_many(count: int) -> DesignRefused:
 
 def as_calipers(calipers: tuple[Any, ...]) -> tuple[Caliper, ...]:
     """Calipers from what a study file (tables) or a caller (objects) wrote."""
-    return tuple(Caliper(**c) if isinstance(c, Mapping) else c for c in calipers)
+    found = tuple(Caliper(**c) if isinstance(c, Mapping) else c for c in calipers)
+    if not all(isinstance(c, Caliper) for c in found):
+        raise OptionError(
+            what="calipers",
+            needed="calipers, or tables of their options",
+            found=", ".join(sorted({type(c).__name__ for c in found})),
+            remedy="write for instance calipers=(Caliper(of='age', width=5),)",
+        )
+    return found
 
 
 def columns(candidates: Candidates, names: tuple[str, ...], *, what: str) -> list[int]:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtr
 
-from whatworks.design.learning import crossed, folds_of, learner_named
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, choice
+from whatworks.options import typed
 from whatworks.stats.binary import Link
 from whatworks.stats.fitted import FittedScore
+from whatworks.stats.learners import check_learner, content_order, cross_probability, deal_alike
 from whatworks.stats.logit import CERTAIN, Logit, LogitLink, fit_logit
 from whatworks.stats.probit import Probit, ProbitLink, fit_probit
 
@@ -75,8 +76,8 @@ class Propensity:
     ----------
     model : str or classifier
         ``"logit"`` or ``"probit"``, with an intercept per month and converged to machine precision;
-        or a scikit-learn classifier, as an object or by its full name
-        (``"sklearn.ensemble.RandomForestClassifier"``).
+        or a scikit-learn classifier, as an object or by its full name and options
+        (``"sklearn.ensemble.RandomForestClassifier(min_samples_leaf=20)"``).
     folds : int
         1 fits and predicts on the same units; more predicts each unit by a model fitted on the
         other folds. Units alike in every covariate share a fold, whatever the order of rows.
@@ -111,6 +112,7 @@ class Propensity:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        typed(self)
         choice(self.discard, ("none", "treated", "untreated", "both"), what="discard")
         if self.folds < 1:
             raise OptionError(
@@ -121,14 +123,9 @@ class Propensity:
             )
         if isinstance(self.model, str) and "." not in self.model:
             choice(self.model, REGRESSIONS, what="propensity model")
-        elif isinstance(self.model, str):
-            learner_named(self.model)
-        elif not (hasattr(self.model, "fit") and hasattr(self.model, "predict_proba")):
-            raise OptionError(
-                what="propensity model",
-                needed="'logit', 'probit' or a classifier with fit and predict_proba",
-                found=type(self.model).__name__,
-                remedy="give a scikit-learn classifier that tells probabilities",
+        else:
+            check_learner(
+                self.model, regression="logit", method="predict_proba", what="propensity model"
             )
 
     def fit(self, candidates: Candidates) -> FittedPropensity:
@@ -166,10 +163,8 @@ class Propensity:
         if rows.any() and isinstance(self.model, str) and self.model in REGRESSIONS:
             linear, fitted = self._regression(candidates, rows)
         elif rows.any():
-            learner = learner_named(self.model) if isinstance(self.model, str) else self.model
-            chance = crossed(learner, candidates, rows, folds=self.folds, seed=self.seed)
             with np.errstate(divide="ignore"):
-                linear[rows] = np.clip(logit(chance), -CERTAIN, CERTAIN)
+                linear[rows] = np.clip(logit(self._learned(candidates, rows)), -CERTAIN, CERTAIN)
         probit = self.model == "probit" if isinstance(self.model, str) else False
         probability = ndtr(linear) if probit else expit(linear)
         certain = np.abs(logit(probability) if probit else linear) >= CERTAIN
@@ -185,7 +180,8 @@ class Propensity:
         """Linear predictor, and the equation where one model serves all units."""
         linear = np.full(rows.size, np.nan)
         if self.folds > 1:
-            part = folds_of(candidates, rows, folds=self.folds, seed=self.seed)
+            part = np.full(rows.size, -1, dtype=np.int64)
+            part[rows] = self._dealt(candidates, rows)
             for fold in range(self.folds):
                 out = part == fold
                 linear[out] = self._outside(candidates, rows & ~out, out)
@@ -207,6 +203,26 @@ class Propensity:
             whole=found.information,
         )
         return linear, equation
+
+    def _learned(self, candidates: Candidates, rows: Bools) -> Floats:
+        """Probability of each of ``rows``, by a classifier of others."""
+        covariates, group = candidates.covariates[rows], _numbered(candidates.cell[rows])
+        treated, weight = candidates.treated[rows], candidates.weight[rows]
+        return cross_probability(
+            self.model,
+            covariates,
+            treated,
+            group=group,
+            weight=weight,
+            fold=self._dealt(candidates, rows) if self.folds > 1 else None,
+            order=content_order([group, *covariates.T, treated, weight]),
+            seed=self.seed,
+        )
+
+    def _dealt(self, candidates: Candidates, rows: Bools) -> Ints:
+        """Fold of each of ``rows``; units alike in every covariate share one."""
+        columns = [candidates.cell[rows], *candidates.covariates[rows].T]
+        return deal_alike(columns, folds=self.folds, seed=self.seed)
 
     def _outside(self, candidates: Candidates, rows: Bools, out: Bools) -> Floats:
         """Linear predictor of some units by a model fitted on others; NaN in months these lack."""

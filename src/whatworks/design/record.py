@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from whatworks import doors
 from whatworks.design.balance import arms, balance_by_market, overlap
 from whatworks.design.comparison import Comparison, as_names
-from whatworks.design.from_table import chosen_among, fields_of_table
+from whatworks.design.from_table import (
+    chosen_among,
+    fields_of_table,
+    supplied_by_periods,
+    supplied_by_rows,
+)
 from whatworks.design.identify import identify
 from whatworks.design.opening import fixed, opened
 from whatworks.design.parts import Candidates, Outcomes, Population
@@ -33,8 +36,6 @@ from whatworks.vocabulary import ENTRY_MONTH, MARKET, TREATED, WEIGHT, DesignCla
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,15 +148,10 @@ class Design:
             saturation=saturation,
         )
         tabled = read_cross_section(table, columns, unit=unit)
-        supplies = {Supply.MARKETS} if market else set()
-        if tabled.saturation is not None and market:
-            supplies.add(Supply.SATURATION)
-        if np.unique(tabled.person).size == tabled.person.size:
-            supplies.add(Supply.INDEPENDENT_UNITS)
         made = fields_of_table(
             tabled,
             treatment=treatment,
-            supplies=frozenset(supplies),
+            supplies=supplied_by_rows(tabled, markets=market is not None),
             design_class=DesignClass.RANDOMISED if randomised else DesignClass.UNADJUSTED,
         )
         return cls(**made)
@@ -201,15 +197,10 @@ class Design:
             market=market,
             outcome_unit=outcome_unit,
         )
-        supplies = {Supply.PRE_MONTHS, Supply.NEVER_TREATED} | (
-            {Supply.MARKETS} if market else set()
-        )
-        if min(tabled.outcomes.months) >= 0:
-            supplies.discard(Supply.PRE_MONTHS)
         made = fields_of_table(
             tabled,
             treatment=first_treated,
-            supplies=frozenset(supplies),
+            supplies=supplied_by_periods(tabled, markets=market is not None),
             design_class=DesignClass.PANEL_DIFFERENCE,
         )
         return cls(**made)

@@ -13,7 +13,6 @@ from whatworks.errors import DesignRefused, OptionError
 from whatworks.stats.subclass import set_weights, sets_of_both
 
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 def from_sets(

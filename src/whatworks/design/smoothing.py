@@ -10,9 +10,6 @@ from whatworks.design.nearness import Measured, alone, nobody_near
 from whatworks.design.parts import Candidates
 from whatworks.stats.kernels import Reach, Side, smooth
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
 
 def chosen_smooth(
     candidates: Candidates, measured: Measured, *, kernel: str, bandwidth: float

@@ -219,7 +219,10 @@ class Curve:
         n, clusters = int(inside.sum()), units.cluster[inside]
         g = int((np.bincount(clusters) > 0).sum()) if n else 0
         spare = (n - 1) / (n - lost_df) if lost_df and n > lost_df else 1.0
-        factor = g / (g - 1) * spare if g > 1 and n > lost_df else np.nan
+        few = min(
+            np.unique(units.cluster[inside & arm]).size for arm in (units.treated, ~units.treated)
+        )
+        factor = g / (g - 1) * spare if few > 1 and n > lost_df else np.nan
         self.effect[seen.columns] = effect
         for k, column in enumerate(seen.columns):
             sums = np.bincount(units.cluster, weights=influence[:, k], minlength=units.n_clusters)

@@ -50,6 +50,12 @@ def shifted(values: Floats, which: Ints, used: Bools) -> Floats:
     return np.where(used[:, None], values[:, which] - first, 0.0)
 
 
+def everyone_followed(design: Design) -> bool:
+    """Whether each unit stands for itself alone in every month."""
+    weights = design.outcomes.weights
+    return weights is None or bool((weights == 1).all())
+
+
 @dataclass(frozen=True, slots=True)
 class MatchedUnits:
     """A matched design as columns.
@@ -94,7 +100,7 @@ class MatchedUnits:
         covariates = units[list(design.covariates)].to_numpy(dtype=float)
         links, sought = _links(design)
         score, points, estimated = None, covariates, None
-        if errors not in CLUSTERED and design.outcomes.weights is not None:
+        if errors not in CLUSTERED and not everyone_followed(design):
             raise DesignRefused(
                 what=f"errors={errors!r}",
                 needed="comparisons that are followed to the end",
@@ -121,7 +127,7 @@ class MatchedUnits:
     def by_pattern(self, design: Design) -> Iterator[tuple[Ints, Matching]]:
         """Months that share who is observed and with what weight, and their matching."""
         known = ~np.isnan(design.outcomes.values)
-        weights = design.outcomes.weights
+        weights = None if everyone_followed(design) else design.outcomes.weights
         if known.all() and weights is None:
             groups = {b"": list(range(known.shape[1]))}
         else:
@@ -206,7 +212,7 @@ def _nearness(
             found="a design without any",
             remedy="choose errors='person', or name covariates",
         )
-    if design.outcomes.weights is not None:
+    if not everyone_followed(design):
         raise DesignRefused(
             what=f"errors={errors!r}",
             needed="units that are all followed",

@@ -104,7 +104,7 @@ def entering(units: Units, learner: Any, splitting: Splitting | None) -> Enterin
     _, score, curvature = LogitLink().terms(fit.linear, d.astype(float))
     n = units.treated.size
     equation = FittedScore(
-        basis=_among(x, rows, n),
+        basis=_among((x - fit.centre) / fit.spread, rows, n),
         group=_among(group, rows, n),
         score=_among(w * score, rows, n),
         curvature=_among(w * curvature, rows, n),

@@ -64,7 +64,7 @@ def verdict(words: Words, evidence: Evidence) -> str:
     size = abs(float(row["estimate"]))
     family = "hundred" if found.scale.unit == "pp" else "average"
     facts = {
-        "persons": names.treatment(words, evidence.design.question.treatment, "persons"),
+        **_whom(words, evidence, found.term),
         "size": words.number(size, found.scale.decimals)
         if family == "hundred"
         else words.amount(size, found.scale),
@@ -82,6 +82,14 @@ def verdict(words: Words, evidence: Evidence) -> str:
         return said
     term = words.text(f"term.{found.term}.label")
     return words.text("verdict.of_term", {"term": term, "verdict": said})
+
+
+def _whom(words: Words, evidence: Evidence, term: str) -> dict[str, str]:
+    """Over whom a verdict is, and against what: an effect on others than the entered is a what-if."""
+    if words.knows(f"persons_of.{term}"):
+        return {"persons": words.text(f"persons_of.{term}"), "than": words.text("than.if_none")}
+    entered = names.treatment(words, evidence.design.question.treatment, "persons")
+    return {"persons": entered, "than": words.text("than.comparison")}
 
 
 def displacement(words: Words, evidence: Evidence) -> tuple[str, ...]:

@@ -109,6 +109,9 @@ def regress(outcomes: Floats, covariates: Floats, *, group: Ints, weight: Floats
     centres = _sums(w[:, None] * x, g, n_groups) / safe
     levels = _sums(w[:, None] * y, g, n_groups) / safe
     apart_x, apart_y = x - centres[g], y - levels[g]
+    # One value throughout a group leaves rounding once centred, which no slope may be read from.
+    size = np.abs(x).max(axis=0, initial=0.0)
+    apart_x[:, np.abs(apart_x).max(axis=0, initial=0.0) <= ROUNDING * size] = 0.0
     weighted = w[:, None] * apart_x
     inverse, rank = _inverse(weighted.T @ apart_x)
     slopes = inverse @ (weighted.T @ apart_y)

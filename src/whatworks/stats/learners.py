@@ -76,7 +76,7 @@ def _written(text: str, *, what: str) -> Any:
     except (SyntaxError, ValueError, TypeError, ImportError, AttributeError):
         raise OptionError(
             what=what,
-            needed="'logit', 'least_squares' or a scikit-learn class with plain options",
+            needed="one of our regressions, or the full name of a scikit-learn class, with plain options",
             found=repr(text),
             remedy="write for instance 'sklearn.linear_model.Ridge(alpha=1.0)', or give the object",
         ) from None
@@ -93,6 +93,41 @@ def _read(call: ast.Call) -> tuple[str, dict[str, Any]]:
 def content_order(columns: list[NDArray[Any]]) -> Ints:
     """Order of rows by what they hold, the first column deciding first: labels play no part."""
     return np.lexsort(tuple(reversed(columns))).astype(np.int64)
+
+
+def deal_alike(columns: list[NDArray[Any]], *, folds: int, seed: int) -> Ints:
+    """Deal rows into folds, those equal in every column together.
+
+    Parameters
+    ----------
+    columns : list of ndarray, each of shape (n,)
+    folds : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+
+    Raises
+    ------
+    DesignRefused
+        When there are fewer different rows than folds.
+    """
+    order = content_order(columns)
+    fresh = np.zeros(order.size, dtype=bool)
+    for column in columns:
+        fresh[1:] |= np.diff(column[order]) != 0
+    kind = np.empty(order.size, dtype=np.int64)
+    kind[order] = np.cumsum(fresh)
+    n_kinds = int(kind.max(initial=-1)) + 1
+    if n_kinds < folds:
+        raise DesignRefused(
+            what="cross-fitting",
+            needed=f"at least {folds} units that differ in a covariate or month",
+            found=f"{n_kinds}",
+            remedy="ask for fewer folds, or fit and predict on the same units with folds=1",
+        )
+    return np.asarray(np.random.default_rng(seed).permutation(n_kinds) % folds)[kind]
 
 
 def first_places(cluster: NDArray[np.intp] | Ints, order: Ints) -> Ints:
@@ -154,7 +189,7 @@ def cross_probability(
     *,
     group: Ints,
     weight: Floats,
-    fold: Ints,
+    fold: Ints | None,
     order: Ints,
     seed: int,
 ) -> Floats:
@@ -169,8 +204,8 @@ def cross_probability(
         Month of entry.
     weight : ndarray of shape (n,)
         0 for rows that take no part.
-    fold : ndarray of int, shape (n,)
-        −1 for rows predicted by nobody.
+    fold : ndarray of int, shape (n,), or None
+        −1 for rows predicted by nobody; None fits and predicts on the same rows.
     order : ndarray of int
         In which rows reach the learner.
     seed : int
@@ -182,10 +217,14 @@ def cross_probability(
         NaN where the other folds lack an arm in the row's month.
     """
     chance = np.full(treated.size, np.nan)
-    for k in np.unique(fold[fold >= 0]):
-        rows = order[(fold[order] != k) & (weight[order] > 0)]
+    everyone = np.ones(treated.size, dtype=bool)
+    parts = [(everyone, everyone)]
+    if fold is not None:
+        parts = [(fold != k, fold == k) for k in np.unique(fold[fold >= 0])]
+    for fitted_on, told in parts:
+        rows = order[fitted_on[order] & (weight[order] > 0)]
         rows = rows[_with_both(group, treated, rows)[group[rows]]]
-        out = np.flatnonzero((fold == k) & _with_both(group, treated, rows)[group])
+        out = np.flatnonzero(told & _with_both(group, treated, rows)[group])
         if not rows.size or not out.size:
             continue
         if is_regression(learner):

@@ -18,7 +18,6 @@ from whatworks.stats.matching import Matching
 from whatworks.stats.neighbourhoods import Neighbourhoods, near_in_space, near_on_line
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

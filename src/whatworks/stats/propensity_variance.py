@@ -144,4 +144,5 @@ def _one_arm(
 def _leaving_one_out(near: Neighbourhoods, values: Floats) -> Floats:
     """Mean around each unit without the unit itself."""
     size = near.sizes()[near.target][:, None]
-    return np.asarray((near.means(values)[near.target] * size - values) / (size - 1))
+    others = np.where(size > 1, size - 1, np.nan)  # a unit alone in its arm has nobody around it
+    return np.asarray((near.means(values)[near.target] * size - values) / others)

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 NORMAL: Final = 1.959963984540054
 """Half-width, in standard errors, of the interval over which a slope is taken."""
@@ -86,5 +85,6 @@ def below(outcome: Floats, value: float, *, weight: Floats) -> Floats:
     inside = weight > 0
     mark = (outcome <= value) & inside
     total = weight.sum()
-    share = float(weight @ mark / total)
+    # Where everyone is below, the sum must say so without rounding: nothing varies.
+    share = 1.0 if mark[inside].all() else float(weight @ mark / total)
     return np.asarray(np.where(inside, (mark - share) / total, 0.0))

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from whatworks.vocabulary import Estimand
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 def target_weight(propensity: Floats, *, estimand: str) -> Floats:

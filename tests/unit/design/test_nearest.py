@@ -126,6 +126,16 @@ def test_a_cross_fitted_logit_is_a_logit_elsewhere() -> None:
     np.testing.assert_allclose(learner, crossed, atol=2e-3)
 
 
+@pytest.mark.parametrize("folds", [1, 3])
+def test_a_classifier_may_be_written_with_its_options(folds: int) -> None:
+    given = candidates()
+    written = Propensity(
+        model="sklearn.ensemble.RandomForestClassifier(n_estimators=8)", folds=folds
+    ).fit(given)
+    held = Propensity(model=RandomForestClassifier(8), folds=folds).fit(given)
+    np.testing.assert_array_equal(written.probability, held.probability)
+
+
 def test_a_forest_certain_of_its_answer_is_cut_and_not_infinite() -> None:
     fitted = Propensity(model=RandomForestClassifier(5)).fit(candidates())
     assert np.isfinite(fitted.linear).all()

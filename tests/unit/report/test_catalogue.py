@@ -93,7 +93,11 @@ CODES = {
         "saturation_not_randomised",
         "measured",
     ),
-    "term": ("att", "direct", "spillover", "total"),
+    "term": (
+        *(estimand.lower() for estimand in Estimand),
+        *("direct", "spillover", "total"),
+        *("quantile", "share_above", "gates", "difference"),
+    ),
     "benchmark": ("truth", "experiment", "naive"),
     "unit": ("pp", "months", "eur_month", "usd", "none"),
 }

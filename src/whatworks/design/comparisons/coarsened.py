@@ -36,6 +36,7 @@ from whatworks.design.nearness import columns
 from whatworks.design.parts import Candidates
 from whatworks.design.sets import from_sets, one_arm, values_first
 from whatworks.errors import choice
+from whatworks.options import typed
 from whatworks.stats.bins import RULES
 from whatworks.stats.distances import mahalanobis_pooled
 from whatworks.stats.flow import pairs_in_cells
@@ -80,6 +81,7 @@ class CoarsenedExact:
     pairs: bool = False
 
     def __post_init__(self) -> None:
+        typed(self)
         object.__setattr__(self, "on", as_names(self.on, what="on"))
         object.__setattr__(self, "coarsened", as_coarsened(self.coarsened))
         choice(self.rule, (*RULES, *ALWAYS), what="rule")

@@ -43,7 +43,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from whatworks.design.comparison import Chosen
@@ -56,10 +55,9 @@ from whatworks.design.weighting import (
     refuse_imbalance,
     weighed,
 )
+from whatworks.options import typed
 from whatworks.stats.balancing import Balanced, Pull, solve_balance
 from whatworks.vocabulary import Estimand
-
-Floats = NDArray[np.float64]
 
 _WHAT = "the covariate-balancing propensity score"
 
@@ -94,6 +92,7 @@ class CovariateBalancing:
     moments: Literal[1, 2] = 1
 
     def __post_init__(self) -> None:
+        typed(self)
         check_moments(self.moments)
 
     def choose(self, candidates: Candidates) -> Chosen:

@@ -55,6 +55,7 @@ from whatworks.design.weighting import (
     refuse_imbalance,
     weighed,
 )
+from whatworks.options import typed
 from whatworks.stats.balancing import Pull, solve_balance
 from whatworks.stats.fitted import FittedScore
 from whatworks.vocabulary import Estimand
@@ -94,6 +95,7 @@ class EntropyBalancing:
     moments: Literal[1, 2] = 1
 
     def __post_init__(self) -> None:
+        typed(self)
         check_moments(self.moments)
 
     def choose(self, candidates: Candidates) -> Chosen:

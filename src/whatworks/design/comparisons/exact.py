@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from whatworks.design.comparison import Chosen, as_names, cells
 from whatworks.design.parts import Candidates
 from whatworks.design.sets import from_sets
+from whatworks.options import typed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class Exact:
     on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        typed(self)
         object.__setattr__(self, "on", as_names(self.on, what="Exact(on=...)"))
 
     def choose(self, candidates: Candidates) -> Chosen:

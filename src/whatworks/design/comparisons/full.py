@@ -33,10 +33,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.design.comparison import Chosen
-from whatworks.design.nearness import Measured, Metric, Nearness, near_options, too_many
+from whatworks.design.near_options import hold, nearness_of
+from whatworks.design.nearness import Measured, Metric, too_many
 from whatworks.design.parts import Candidates
 from whatworks.design.sets import from_sets, values_first
 from whatworks.errors import OptionError
+from whatworks.options import typed
 from whatworks.stats.cover import full_sets
 from whatworks.stats.flow import Within, members
 from whatworks.stats.search import TooManyPairsError
@@ -82,6 +84,7 @@ class FullMatching:
     propensity: Any = None
 
     def __post_init__(self) -> None:
+        typed(self)
         limits = [n for n in (self.max_comparisons, self.max_treated) if n is not None]
         if any(n < 1 for n in limits) or (self.caliper_sd is not None and not self.caliper_sd > 0):
             raise OptionError(
@@ -91,26 +94,11 @@ class FullMatching:
                 f"caliper_sd={self.caliper_sd}",
                 remedy="write for instance max_comparisons=5, caliper_sd=0.2",
             )
-        near = self._nearness()
-        own = 0 if self.caliper_sd is None else 1
-        object.__setattr__(self, "on", near.on)
-        object.__setattr__(self, "exact", near.exact)
-        object.__setattr__(self, "calipers", near.calipers[own:])
-        object.__setattr__(self, "propensity", near.propensity)
-
-    def _nearness(self) -> Nearness:
-        return near_options(
-            metric=self.metric,
-            on=self.on,
-            caliper_sd=self.caliper_sd,
-            calipers=self.calipers,
-            exact=self.exact,
-            propensity=self.propensity,
-        )
+        hold(self)
 
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
-        measured = self._nearness().measure(candidates)
+        measured = nearness_of(self).measure(candidates)
         try:
             number = self._sets(candidates, measured)
         except TooManyPairsError as many:

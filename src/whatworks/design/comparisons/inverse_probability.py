@@ -53,6 +53,7 @@ from whatworks.design.propensity import as_propensity
 from whatworks.design.scored import Scored
 from whatworks.design.weighting import one_of
 from whatworks.errors import OptionError, choice
+from whatworks.options import typed
 from whatworks.stats.trimming import crump_bounds, one_sided, percentile_bounds
 from whatworks.vocabulary import Estimand
 
@@ -106,6 +107,7 @@ class InverseProbability:
     beyond: Literal["drop", "hold"] = "drop"
 
     def __post_init__(self) -> None:
+        typed(self)
         choice(self.bounds, ("none", "crump", "fixed", "percentile"), what="bounds")
         choice(self.beyond, ("drop", "hold"), what="beyond")
         as_propensity(self.propensity)

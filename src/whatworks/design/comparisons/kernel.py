@@ -27,10 +27,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from whatworks.design.comparison import Chosen
-from whatworks.design.nearness import Metric, Nearness, near_options
+from whatworks.design.near_options import near_options
+from whatworks.design.nearness import Metric, Nearness
 from whatworks.design.parts import Candidates
 from whatworks.design.smoothing import chosen_smooth
 from whatworks.errors import OptionError, choice
+from whatworks.options import typed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ class KernelMatching:
     propensity: Any = None
 
     def __post_init__(self) -> None:
+        typed(self)
         choice(self.kernel, ("epanechnikov", "gaussian"), what="kernel")
         if not self.bandwidth > 0:
             raise OptionError(

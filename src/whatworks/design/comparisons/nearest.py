@@ -37,16 +37,16 @@ from whatworks.design.comparison import (
     by_arm,
     on_line,
 )
+from whatworks.design.near_options import check_reach, hold, nearness_of
 from whatworks.design.nearness import (
     Measured,
     Metric,
-    Nearness,
     chosen_near,
-    near_options,
     too_many,
 )
 from whatworks.design.parts import Candidates
-from whatworks.errors import OptionError, choice
+from whatworks.errors import choice
+from whatworks.options import typed
 from whatworks.stats.neighbours import (
     Pairs,
     TooManyPairsError,
@@ -54,8 +54,6 @@ from whatworks.stats.neighbours import (
     nearest_allowed_in_cells,
     nearest_in_space,
 )
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,34 +111,14 @@ class NearestNeighbours:
     ties: Literal["all", "first"] = "all"
 
     def __post_init__(self) -> None:
+        typed(self)
         choice(self.ties, ("all", "first"), what="ties")
-        if self.ratio < 1 or (self.caliper_sd is not None and not self.caliper_sd > 0):
-            raise OptionError(
-                what="NearestNeighbours",
-                needed="ratio of 1 or more and caliper_sd above 0",
-                found=f"ratio={self.ratio}, caliper_sd={self.caliper_sd}",
-                remedy="write for instance ratio=3, caliper_sd=0.2",
-            )
-        near = self._nearness()
-        own = 0 if self.caliper_sd is None else 1
-        object.__setattr__(self, "on", near.on)
-        object.__setattr__(self, "exact", near.exact)
-        object.__setattr__(self, "calipers", near.calipers[own:])
-        object.__setattr__(self, "propensity", near.propensity)
-
-    def _nearness(self) -> Nearness:
-        return near_options(
-            metric=self.metric,
-            on=self.on,
-            caliper_sd=self.caliper_sd,
-            calipers=self.calipers,
-            exact=self.exact,
-            propensity=self.propensity,
-        )
+        check_reach(self, ratio=self.ratio, example=3)
+        hold(self)
 
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
-        measured = self._nearness().measure(candidates)
+        measured = nearness_of(self).measure(candidates)
         if measured.on_line and not measured.widths.size and self.ties == "all":
             matches = on_line(
                 measured.points[:, 0],

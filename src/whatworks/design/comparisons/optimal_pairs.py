@@ -33,17 +33,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.design.comparison import Chosen, Matches
+from whatworks.design.near_options import check_reach, hold, nearness_of
 from whatworks.design.nearness import (
     Measured,
     Metric,
-    Nearness,
     chosen_near,
-    near_options,
     too_many,
 )
 from whatworks.design.parts import Candidates
 from whatworks.design.sets import one_arm, values_first
-from whatworks.errors import OptionError
+from whatworks.options import typed
 from whatworks.stats.flow import Within, members, pairs_in_cells
 from whatworks.stats.line import pairs_on_line
 from whatworks.stats.search import TooManyPairsError
@@ -86,34 +85,14 @@ class OptimalPairs:
     propensity: Any = None
 
     def __post_init__(self) -> None:
-        if self.ratio < 1 or (self.caliper_sd is not None and not self.caliper_sd > 0):
-            raise OptionError(
-                what="OptimalPairs",
-                needed="ratio of 1 or more and caliper_sd above 0",
-                found=f"ratio={self.ratio}, caliper_sd={self.caliper_sd}",
-                remedy="write for instance ratio=1, caliper_sd=0.2",
-            )
-        near = self._nearness()
-        own = 0 if self.caliper_sd is None else 1
-        object.__setattr__(self, "on", near.on)
-        object.__setattr__(self, "exact", near.exact)
-        object.__setattr__(self, "calipers", near.calipers[own:])
-        object.__setattr__(self, "propensity", near.propensity)
-
-    def _nearness(self) -> Nearness:
-        return near_options(
-            metric=self.metric,
-            on=self.on,
-            caliper_sd=self.caliper_sd,
-            calipers=self.calipers,
-            exact=self.exact,
-            propensity=self.propensity,
-        )
+        typed(self)
+        check_reach(self, ratio=self.ratio, example=1)
+        hold(self)
 
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
         arm = one_arm(candidates, what="estimand")
-        measured = self._nearness().measure(candidates)
+        measured = nearness_of(self).measure(candidates)
         rows = values_first(candidates)
         mine, theirs = (rows[candidates.treated[rows] == side] for side in (arm, not arm))
         try:

@@ -44,6 +44,7 @@ from whatworks.design.parts import Candidates
 from whatworks.design.propensity import as_propensity
 from whatworks.design.scored import Scored
 from whatworks.errors import OptionError
+from whatworks.options import typed
 from whatworks.vocabulary import Estimand
 
 _WHAT = "overlap weights"
@@ -78,6 +79,7 @@ class OverlapWeights:
     propensity: Any = "logit"
 
     def __post_init__(self) -> None:
+        typed(self)
         as_propensity(self.propensity)
 
     def choose(self, candidates: Candidates) -> Chosen:

@@ -31,19 +31,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.design.comparison import Chosen, Matches, arms_sought, by_arm
+from whatworks.design.near_options import check_reach, hold, nearness_of
 from whatworks.design.nearness import (
     SCORES,
     Measured,
     Metric,
-    Nearness,
     chosen_near,
-    near_options,
     too_many,
 )
 from whatworks.design.parts import Candidates
 from whatworks.errors import OptionError, choice
+from whatworks.options import typed
 from whatworks.stats.greedy import InSpace, OnLine, Reach, closest_first, in_turn
 from whatworks.stats.neighbours import TooManyPairsError, cell_members, pairs_of
+from whatworks.vocabulary import Estimand
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -64,7 +65,8 @@ class PairMatching:
     order : str or int, optional
         Who chooses first: the ``"largest"`` or ``"smallest"`` propensity, the ``"closest"`` of all
         pairs still possible, the first in the ``"data"``; a whole number draws the order from that
-        seed, whatever the order of rows. By default the largest propensity where one was fitted,
+        seed, whatever the order of rows. By default, where a propensity was fitted, whoever is
+        hardest to match (the largest of the treated; of the untreated, for the ATC, the smallest),
         else the closest.
 
     Raises
@@ -91,31 +93,11 @@ class PairMatching:
     order: str | int | None = None
 
     def __post_init__(self) -> None:
+        typed(self)
         if isinstance(self.order, str):
             choice(self.order, ORDERS, what="order")
-        if self.ratio < 1 or (self.caliper_sd is not None and not self.caliper_sd > 0):
-            raise OptionError(
-                what="PairMatching",
-                needed="ratio of 1 or more and caliper_sd above 0",
-                found=f"ratio={self.ratio}, caliper_sd={self.caliper_sd}",
-                remedy="write for instance ratio=1, caliper_sd=0.2",
-            )
-        near = self._nearness()
-        own = 0 if self.caliper_sd is None else 1
-        object.__setattr__(self, "on", near.on)
-        object.__setattr__(self, "exact", near.exact)
-        object.__setattr__(self, "calipers", near.calipers[own:])
-        object.__setattr__(self, "propensity", near.propensity)
-
-    def _nearness(self) -> Nearness:
-        return near_options(
-            metric=self.metric,
-            on=self.on,
-            caliper_sd=self.caliper_sd,
-            calipers=self.calipers,
-            exact=self.exact,
-            propensity=self.propensity,
-        )
+        check_reach(self, ratio=self.ratio, example=1)
+        hold(self)
 
     def choose(self, candidates: Candidates) -> Chosen:
         """Choose comparisons without seeing any outcome."""
@@ -127,7 +109,7 @@ class PairMatching:
                 found=repr(candidates.estimand),
                 remedy="use NearestNeighbours or full matching for the ATE",
             )
-        measured = self._nearness().measure(candidates)
+        measured = nearness_of(self).measure(candidates)
         sides = candidates.treated == arms[0], candidates.treated != arms[0]
         turn = self._turn(candidates, measured)
         unit: list[Ints] = []
@@ -170,7 +152,8 @@ class PairMatching:
         fitted = measured.propensity
         order = self.order
         if order is None:
-            order = "closest" if fitted is None else "largest"
+            hardest = "smallest" if candidates.estimand == Estimand.ATC else "largest"
+            order = "closest" if fitted is None else hardest
         if order == "closest":
             return None
         if order == "data":

@@ -26,10 +26,12 @@ from typing import Any, Final
 import numpy as np
 
 from whatworks.design.comparison import Chosen
-from whatworks.design.nearness import Caliper, Metric, Nearness, as_calipers, near_options
+from whatworks.design.near_options import near_options
+from whatworks.design.nearness import Caliper, Metric, Nearness, as_calipers
 from whatworks.design.parts import Candidates
 from whatworks.design.smoothing import chosen_smooth
 from whatworks.errors import OptionError
+from whatworks.options import typed
 
 FIFTH: Final = Caliper(sd=0.2)
 """A fifth of a standard deviation of the log-odds (Austin 2011, doi:10.1002/pst.433)."""
@@ -67,6 +69,7 @@ class RadiusMatching:
     propensity: Any = None
 
     def __post_init__(self) -> None:
+        typed(self)
         (radius,) = as_calipers((self.radius,))
         if not isinstance(radius, Caliper) or radius.of != FIFTH.of:
             raise OptionError(

@@ -63,6 +63,7 @@ from whatworks.design.weighting import (
     weighed,
 )
 from whatworks.errors import OptionError
+from whatworks.options import typed
 from whatworks.stats.fitted import FittedScore
 from whatworks.stats.stable import Stable, stable_weights
 from whatworks.vocabulary import Estimand
@@ -110,6 +111,7 @@ class StableWeights:
     moments: int = 1
 
     def __post_init__(self) -> None:
+        typed(self)
         check_moments(self.moments)
         if not 0 <= self.tolerance_sd < np.inf:
             raise OptionError(

@@ -33,6 +33,7 @@ from whatworks.design.parts import Candidates
 from whatworks.design.propensity import Propensity, as_propensity
 from whatworks.design.sets import crossed, from_sets
 from whatworks.errors import OptionError
+from whatworks.options import typed
 from whatworks.stats.subclass import filled, quantile_subclasses
 
 
@@ -70,6 +71,7 @@ class Subclassification:
     propensity: Any = None
 
     def __post_init__(self) -> None:
+        typed(self)
         object.__setattr__(self, "exact", as_names(self.exact, what="exact"))
         model = Propensity() if self.propensity is None else as_propensity(self.propensity)
         object.__setattr__(self, "propensity", model)

@@ -33,8 +33,9 @@ Edge cases
 ----------
 ``trim`` leaves out, and counts, units for whom what their weight divides by is below it: the estimand becomes
 that of the rest. A unit without outcome in a month, or censored by then, is left out of that month. A
-month of entry without both arms (in every fold) is left out and counted. Outcomes that do not vary have NaN
-standard errors, intervals and p-values.
+month of entry without both arms (in every fold) is left out and counted. An arm of a single cluster, or, with
+``folds=1``, of no more units than coefficients, leaves standard errors NaN. Outcomes that do not vary have
+NaN standard errors, intervals and p-values.
 
 References
 ----------
@@ -67,6 +68,7 @@ from whatworks.estimate.nuisance import (
 )
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
+from whatworks.options import typed
 from whatworks.stats.adjustment import regress
 from whatworks.stats.augmented import Augmented, Tilt, augmented
 from whatworks.stats.learners import check_learner, cross_outcomes, is_regression
@@ -120,6 +122,7 @@ class DoublyRobust:
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.COVARIATES})
 
     def __post_init__(self) -> None:
+        typed(self)
         choice(self.cluster, ("person", "market"), what="cluster")
         object.__setattr__(self, "by", as_names(self.by, what="by"))
         learner = LOGIT if self.propensity is None else self.propensity
@@ -303,6 +306,8 @@ class _Work:
                 toward = tilt.target / tilt.target.sum() - mine / mine.sum()
                 leverage = fit.leverage(units.covariates, units.group, target=toward)
                 influence += sign * leverage[:, None] * fit.residual
+                if np.count_nonzero(fit.weight) <= fit.rank:  # every unit fitted: nothing varies
+                    influence[:] = np.nan
         curve.fill(seen, units, effect=found.effect, influence=influence)
 
     def _weights_estimated(self, found: Augmented, tilt: Tilt, factor: Floats) -> Floats:

@@ -54,6 +54,7 @@ from whatworks.estimate.columns import Seen, Units, weighted
 from whatworks.estimate.nuisance import LOGIT, Splitting, entering, ordered, overlap
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
+from whatworks.options import typed
 from whatworks.stats.augmented import Tilt
 from whatworks.stats.learners import LEAST_SQUARES, check_learner, cross_outcomes, first_places
 from whatworks.stats.ranking import (
@@ -114,6 +115,7 @@ class GroupRanking:
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.COVARIATES})
 
     def __post_init__(self) -> None:
+        typed(self)
         choice(self.cluster, ("person", "market"), what="cluster")
         learner = LOGIT if self.propensity is None else self.propensity
         check_learner(learner, regression=LOGIT, method="predict_proba", what="propensity")

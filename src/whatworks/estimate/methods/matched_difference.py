@@ -75,6 +75,7 @@ from whatworks.errors import OptionError, choice
 from whatworks.estimate.matched import CLUSTERED, MatchedUnits, shifted
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
+from whatworks.options import typed
 from whatworks.stats.matched_effects import (
     Regressions,
     matched_effect,
@@ -130,6 +131,7 @@ class MatchedDifference:
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.MATCHES})
 
     def __post_init__(self) -> None:
+        typed(self)
         choice(self.errors, ERRORS, what="errors")
         choice(self.target, ("population", "sample"), what="target")
         if self.neighbours < 0:

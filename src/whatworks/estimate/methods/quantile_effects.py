@@ -31,7 +31,8 @@ Edge cases
 At a mass (months without income) a quantile of an arm does not move, and contributes no error; where neither
 arm's moves, the effect is what it is and standard errors, intervals and p-values are NaN. Just beside a
 mass, intervals are wide. With positive weights quantiles never cross: nothing is rearranged. A unit without
-outcome in a month, or censored by then, is left out of that month.
+outcome in a month, or censored by then, is left out of that month. An arm of a single cluster leaves standard
+errors NaN.
 
 References
 ----------
@@ -54,6 +55,7 @@ from whatworks.errors import OptionError, choice
 from whatworks.estimate.columns import Seen, Units, moves_with_weights
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
+from whatworks.options import typed
 from whatworks.stats.quantiles import Distribution, below
 from whatworks.stats.uncertainty import Influence
 from whatworks.vocabulary import DesignClass, Supply
@@ -92,6 +94,7 @@ class QuantileEffects:
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.WEIGHTS})
 
     def __post_init__(self) -> None:
+        typed(self)
         choice(self.cluster, ("person", "market"), what="cluster")
         increasing = all((np.diff(v) > 0).all() for v in (self.quantiles, self.thresholds))
         if not increasing or not all(0 < q < 1 for q in self.quantiles):
@@ -281,9 +284,10 @@ class _Month:
         moved = by_weight[:, None]
         estimated = moves_with_weights(design.fitted, by_weight=moved, factor=self.factor)
         weight = units.weight * self.factor
-        present = np.bincount(units.cluster, weights=self.factor > 0, minlength=units.n_clusters)
-        g = int((present > 0).sum())
-        factor = g / (g - 1) if g > 1 else np.nan
+        seen = self.factor > 0
+        g = np.unique(units.cluster[seen]).size
+        few = min(np.unique(units.cluster[arm > 0]).size for arm in self.weights)
+        factor = g / (g - 1) if few > 1 else np.nan
         return np.asarray(np.sqrt(factor) * self._sums(weight * by_weight + estimated[:, 0]))
 
 

@@ -30,7 +30,8 @@ counted too.
 Edge cases
 ----------
 A unit without outcome in a month, or censored by then, is left out of that month; a month of entry
-without both arms is left out, and counted when no month of outcome has both. Collinear covariates get the
+without both arms is left out, and counted when no month of outcome has both. An arm of a single cluster, or
+of no more units than coefficients, leaves standard errors NaN. Collinear covariates get the
 coefficients of least norm: one that does not vary in an arm is not adjusted for in that arm. Outcomes that
 do not vary have NaN standard errors, intervals and p-values.
 
@@ -54,6 +55,7 @@ from whatworks.estimate.columns import Curve, Seen, Units, moves_with_weights, w
 from whatworks.estimate.groups import by_group
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
+from whatworks.options import typed
 from whatworks.stats.adjustment import regress
 from whatworks.stats.uncertainty import Influence
 from whatworks.vocabulary import Estimand, Supply
@@ -87,6 +89,7 @@ class RegressionAdjustment:
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.COVARIATES})
 
     def __post_init__(self) -> None:
+        typed(self)
         choice(self.covariates, ("random", "fixed"), what="covariates")
         choice(self.cluster, ("person", "market", "matched_set"), what="cluster")
         object.__setattr__(self, "by", as_names(self.by, what="by"))
@@ -150,6 +153,8 @@ class RegressionAdjustment:
             influence += moved
             by_weight += moved / np.where(weight > 0, weight, 1.0)[:, None]
             rank += fit.rank
+            if np.count_nonzero(weight * arm) <= fit.rank:  # every unit fitted: nothing varies
+                influence[:] = np.nan
         effect = target @ gap
         apart = target[:, None] * (gap - effect)
         apart[np.abs(apart) < 1e-12 * np.abs(target[:, None] * seen.values).max()] = 0.0

@@ -54,6 +54,7 @@ from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
+from whatworks.options import typed
 from whatworks.stats.saturation import Contrast, average, pooled, saturated
 from whatworks.stats.uncertainty import Influence, cluster_sums
 from whatworks.vocabulary import MARKET, SATURATION, STRATUM, TREATED, WEIGHT, Supply
@@ -82,6 +83,9 @@ class SaturationContrast:
     pooled_regression: bool = True
 
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.MARKETS, Supply.SATURATION})
+
+    def __post_init__(self) -> None:
+        typed(self)
 
     def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
         """Estimate by least squares, clustered by market.

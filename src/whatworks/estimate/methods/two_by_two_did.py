@@ -55,6 +55,7 @@ from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
+from whatworks.options import typed
 from whatworks.stats.differences import average_over_cohorts, two_by_two
 from whatworks.stats.uncertainty import Influence, cluster_sums, sums_by_number
 from whatworks.vocabulary import ENTRY_MONTH, MARKET, PERSON, TREATED, WEIGHT, Supply
@@ -87,6 +88,7 @@ class TwoByTwoDiD:
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.PRE_MONTHS})
 
     def __post_init__(self) -> None:
+        typed(self)
         choice(self.cluster, ("person", "market"), what="cluster")
 
     def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:

@@ -53,6 +53,7 @@ from whatworks.design.record import Design
 from whatworks.errors import choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
+from whatworks.options import typed
 from whatworks.stats.uncertainty import Influence, sums_by_number
 from whatworks.stats.weighted import weighted_difference
 from whatworks.vocabulary import MARKET, PERSON, TREATED, WEIGHT, Supply
@@ -93,6 +94,7 @@ class WeightedDifference:
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.WEIGHTS})
 
     def __post_init__(self) -> None:
+        typed(self)
         choice(self.cluster, ("person", "market"), what="cluster")
 
     def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:

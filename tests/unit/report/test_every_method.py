@@ -1,0 +1,84 @@
+"""A page comes out of every way of comparing and of every estimator, and says over whom it speaks."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import whatworks as ww
+from whatworks.design.comparison import Comparison
+from whatworks.estimate.protocol import Estimator
+from whatworks.report.render import bundle
+
+ESTIMANDS = ("ATO", "ATE", "ATC", "ATT")
+OPTIONS: dict[str, Comparison] = {
+    "exact": ww.Exact(on=("sex",)),
+    "coarsened_exact": ww.CoarsenedExact(on=("sex", "age")),
+    "subclassification": ww.Subclassification(count=3),
+}
+METHODS: dict[str, Estimator] = {
+    "MatchedDifference": ww.MatchedDifference(bias_adjust=True),
+    "WeightedDifference": ww.WeightedDifference(),
+    "RegressionAdjustment": ww.RegressionAdjustment(by=("sex",)),
+    "DoublyRobust": ww.DoublyRobust(by=("sex",)),
+    "QuantileEffects": ww.QuantileEffects(quantiles=(0.25, 0.5), thresholds=(0.0,)),
+    "GroupRanking": ww.GroupRanking(n_groups=2, splits=4),
+}
+OF_ANOTHER_DESIGN = {"TwoByTwoDiD", "SaturationContrast"}
+SAID = {
+    "ATT": "que dans le groupe de comparaison",
+    "ATC": "Pour les personnes qui ne sont pas entrées",
+    "ATE": "Pour les personnes, entrées ou non",
+    "ATO": "Pour les personnes qui pouvaient aussi bien entrer que non",
+}
+
+
+@cache
+def table() -> ww.Design:
+    rng = np.random.default_rng(5)
+    n = 240
+    sex, age = rng.integers(0, 2, n), rng.integers(20, 60, n)
+    entered = rng.random(n) < 1 / (1 + np.exp(0.6 - 0.5 * sex - 0.01 * (age - 40)))
+    income = 500 + 8 * age + 90 * sex + 60 * entered + rng.normal(0, 120, n)
+    rows = pd.DataFrame({"sex": sex, "age": age, "entered": entered.astype(int), "income": income})
+    return ww.Design.from_cross_section(
+        rows, treatment="entered", outcome="income", covariates=["sex", "age"], unit="USD"
+    )
+
+
+def matched(name: str, estimand: str) -> ww.Design:
+    using = OPTIONS[name] if name in OPTIONS else ww.COMPARISONS[name]()
+    return table().matched(using=using, estimand=estimand)
+
+
+def page(design: ww.Design, estimates: list[ww.Estimate]) -> str:
+    return bundle(ww.weigh(design, estimates), lang="fr")["index.html"].decode()
+
+
+def test_every_registered_estimator_is_tried() -> None:
+    assert set(METHODS) | OF_ANOTHER_DESIGN == set(ww.ESTIMATORS)
+
+
+@pytest.mark.parametrize("name", ww.COMPARISONS)
+def test_every_comparison_gives_a_page(name: str) -> None:
+    design = matched(name, "ATT")
+    method = next(m for m in METHODS.values() if m.needs <= design.supplies)
+
+    assert SAID["ATT"] in page(design, [method.fit(design)])
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("estimand", ESTIMANDS)
+def test_every_estimator_gives_a_page_that_says_over_whom(name: str, estimand: str) -> None:
+    using = {"ATO": "overlap_weights"}.get(estimand, "inverse_probability")
+    if name == "MatchedDifference":
+        if estimand == "ATO":
+            pytest.skip("matches are of the treated, the untreated or both")
+        using = "nearest_neighbours"
+    design = matched(using, estimand)
+    html = page(design, [METHODS[name].fit(design)])
+
+    assert SAID[estimand].replace("'", "&#39;") in html
