@@ -43,8 +43,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         tried[kept].save(Path(place) / "fixed")
         opened = ww.Design.load(Path(place) / "fixed").open(panel)
-    assert opened.seal is not None
-    print(f"fixed before any outcome: {opened.seal.before_outcomes}")
+    fixed_first = opened.seal is not None and opened.seal.before_outcomes
+    print(f"fixed before any outcome: {fixed_first}")
 
     effects = ww.WeightedDifference().fit(opened).tidy().set_index("month")
     for month in QUESTION.months:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from whatworks.errors import OptionError
+from whatworks.errors import OptionError, suggestion
 
+T = TypeVar("T")
 NAMES: Final[Mapping[Any, str]] = {
     str: "a text",
     bool: "true or false",
@@ -47,6 +48,27 @@ def typed(options: Any) -> None:
                 found=f"{value!r}, {_an(value)}" if _short(value) else _an(value),
                 remedy="write the option in that shape",
             )
+
+
+def from_table(kind: type[T], table: Mapping[str, Any]) -> T:
+    """A record of options from the table that a study file holds.
+
+    Raises
+    ------
+    OptionError
+        Naming a key the record does not have, with the nearest it has, or one it needs.
+    """
+    known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type]  # a dataclass, always
+    unknown = [str(key) for key in table if key not in known]
+    absent = [name for name, one in known.items() if one.default is MISSING and name not in table]
+    if unknown or absent:
+        raise OptionError(
+            what=kind.__name__,
+            needed=f"{absent[0]!r}" if absent else "keys among " + ", ".join(known),
+            found=repr(unknown[0]) if unknown else "a table without it",
+            remedy=(suggestion(unknown[0], known) if unknown else "") or "correct that key",
+        )
+    return kind(**table)
 
 
 def _tupled(value: Any) -> Any:

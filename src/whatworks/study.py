@@ -204,7 +204,7 @@ def build(kinds: Mapping[str, type[Any]], options: Options, *, what: str) -> Any
     if unknown:
         raise StudyError(
             what=f"{what} {name}",
-            needed="options among " + ", ".join(sorted(known)),
+            needed="options among " + ", ".join(sorted(known)) if known else "no option",
             found=repr(unknown[0]),
             remedy=suggestion(unknown[0], known) or "remove it",
         )

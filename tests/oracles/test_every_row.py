@@ -199,9 +199,11 @@ def matched_by_ours() -> list[Any]:
     found = []
     for case in CASES:
         table = rows(case, "reference_ai_weights.csv").query("quantity == 'Match'")
-        for row in table.to_dict("records"):
-            if row["X"] == "all" and row["Weight"] == "mahalanobis":
-                found.append(pytest.param(case, row, id=f"{case}-{row['args']}"))
+        found += [
+            pytest.param(case, row, id=f"{case}-{row['args']}")
+            for row in table.to_dict("records")
+            if row["X"] == "all" and row["Weight"] == "mahalanobis"
+        ]
     return found
 
 

@@ -14,6 +14,7 @@ from scipy.stats import norm
 from oracles.reference import HERE, data, reference
 from whatworks import Caliper, Design, NearestNeighbours, PairMatching, Propensity
 from whatworks.design.comparison import Chosen
+from whatworks.design.near_options import nearness_of
 from whatworks.stats.balance import effective_size
 
 CASES = ("match_observational", "match_small")
@@ -102,7 +103,7 @@ def test_pairs_are_those_of_matchit(case: str, name: str) -> None:
     if (case, name) in TIED:
         unit, theirs, mine = TIED[case, name]
         using = specification(name, case)
-        points = using._nearness().measure(design(case).candidates()).points
+        points = nearness_of(using).measure(design(case).candidates()).points
         row = {number: points[list(ids).index(number)] for number in (unit, theirs, mine)}
         gaps = [float(np.linalg.norm(row[unit] - row[who])) for who in (theirs, mine)]
         assert gaps[0] == pytest.approx(gaps[1], rel=1e-12)

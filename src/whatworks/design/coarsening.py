@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from whatworks.design.parts import Candidates
 from whatworks.errors import OptionError, choice, suggestion
-from whatworks.options import typed
+from whatworks.options import from_table, typed
 from whatworks.stats.bins import RULES, binned, equal_bins
 from whatworks.stats.subclass import weighted_quantiles
 
@@ -143,7 +143,7 @@ class Coarsened:
 
 def as_coarsened(given: tuple[Any, ...]) -> tuple[Coarsened, ...]:
     """Coarsenings from what a study file (tables) or a caller (objects) wrote."""
-    found = tuple(Coarsened(**one) if isinstance(one, Mapping) else one for one in given)
+    found = tuple(from_table(Coarsened, one) if isinstance(one, Mapping) else one for one in given)
     if not all(isinstance(one, Coarsened) for one in found):
         raise OptionError(
             what="coarsened",

@@ -13,7 +13,7 @@ from whatworks.design.comparison import Chosen, Matches, cells, from_matches
 from whatworks.design.parts import Candidates
 from whatworks.design.propensity import FittedPropensity, Propensity
 from whatworks.errors import DesignRefused, OptionError, choice, suggestion
-from whatworks.options import typed
+from whatworks.options import from_table, typed
 from whatworks.stats.distances import SPACES
 from whatworks.stats.search import MOST_PAIRS
 
@@ -296,7 +296,7 @@ def too_many(count: int) -> DesignRefused:
 
 def as_calipers(calipers: tuple[Any, ...]) -> tuple[Caliper, ...]:
     """Calipers from what a study file (tables) or a caller (objects) wrote."""
-    found = tuple(Caliper(**c) if isinstance(c, Mapping) else c for c in calipers)
+    found = tuple(from_table(Caliper, c) if isinstance(c, Mapping) else c for c in calipers)
     if not all(isinstance(c, Caliper) for c in found):
         raise OptionError(
             what="calipers",

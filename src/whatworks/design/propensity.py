@@ -13,7 +13,7 @@ from scipy.special import expit, logit, ndtr
 
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, choice
-from whatworks.options import typed
+from whatworks.options import from_table, typed
 from whatworks.stats.binary import Link
 from whatworks.stats.fitted import FittedScore
 from whatworks.stats.learners import check_learner, content_order, cross_probability, deal_alike
@@ -246,7 +246,7 @@ def as_propensity(model: Any) -> Propensity:
     """Options of a propensity from what a study file or a caller wrote: a name, a table, or itself."""
     if isinstance(model, Propensity):
         return model
-    return Propensity(**model) if isinstance(model, Mapping) else Propensity(model=model)
+    return from_table(Propensity, model) if isinstance(model, Mapping) else Propensity(model=model)
 
 
 def _months_with_both(cell: Ints, treated: Bools, among: Bools) -> Bools:

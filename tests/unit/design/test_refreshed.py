@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import ibis
 import pandas as pd
@@ -19,6 +18,8 @@ from whatworks.spells import reconcile
 
 WINDOW = {"first": "2020-01", "last": "2020-12"}
 PEOPLE = [f"p{k:03d}" for k in range(90)]
+LATER = [p for p in PEOPLE[20:] if p != "p033"]
+EVERYONE = [p for p in PEOPLE if p != "p033"]
 QUESTION = Question(
     treatment="job_search",
     outcome="employment_presence",
@@ -55,6 +56,20 @@ def effects(made: Panel, using: Comparison) -> tuple[pd.DataFrame, Design]:
     return MatchedDifference().fit(design).effects, design
 
 
+@pytest.fixture(scope="module")
+def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Panel:
+    """Of the first build somebody leaves; then others come, who sort before everyone."""
+    folder = tmp_path_factory.mktemp("refreshed")
+    build(told(PEOPLE[20:]), folder, **WINDOW, block_persons=16)
+    build(told(LATER), folder, **WINDOW, block_persons=16)
+    return build(told(EVERYONE), folder, **WINDOW, block_persons=16)
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Panel:
+    return expand(reconcile(told(EVERYONE)), **WINDOW)
+
+
 METHODS = pytest.mark.parametrize(
     "using",
     [NearestNeighbours(ratio=2, caliper_sd=None), Exact()],
@@ -64,15 +79,8 @@ METHODS = pytest.mark.parametrize(
 
 @METHODS
 def test_a_refreshed_panel_gives_the_estimate_of_one_laid_out_anew(
-    tmp_path: Path, using: Comparison
+    refreshed: Panel, fresh: Panel, using: Comparison
 ) -> None:
-    """Of the first build somebody leaves; then others come, who sort before everyone."""
-    build(told(PEOPLE[20:]), tmp_path, **WINDOW, block_persons=16)
-    kept = [p for p in PEOPLE[20:] if p != "p033"]
-    build(told(kept), tmp_path, **WINDOW, block_persons=16)
-    everyone = [p for p in PEOPLE if p != "p033"]
-    refreshed = build(told(everyone), tmp_path, **WINDOW, block_persons=16)
-    fresh = expand(reconcile(told(everyone)), **WINDOW)
     found, design = effects(refreshed, using)
     expected, other = effects(fresh, using)
     assert len(design.units) == len(other.units)
@@ -82,11 +90,10 @@ def test_a_refreshed_panel_gives_the_estimate_of_one_laid_out_anew(
 
 
 @METHODS
-def test_numbers_with_gaps_change_nothing(using: Comparison) -> None:
-    made = expand(reconcile(told(PEOPLE)), **WINDOW)
-    gaps = replace(made, table=spread(made.table), persons=spread(made.persons))
+def test_numbers_with_gaps_change_nothing(fresh: Panel, using: Comparison) -> None:
+    gaps = replace(fresh, table=spread(fresh.table), persons=spread(fresh.persons))
     found, design = effects(gaps, using)
-    expected, other = effects(made, using)
+    expected, other = effects(fresh, using)
     assert (design.units["person_id"] == other.units["person_id"] * 1_000 + 17).all()
     pd.testing.assert_frame_equal(found, expected)
 

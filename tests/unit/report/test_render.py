@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -34,6 +35,20 @@ FILES = {
     "figures/flow.svg",
     "figures/flow.csv",
 }
+
+
+@pytest.fixture
+def drawn_once(
+    every_evidence: dict[str, Evidence], bundled: Bundled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of known evidence are drawn once a session: these tests are of the folder they go to."""
+
+    def found(evidence: Evidence, *, lang: str) -> dict[str, bytes]:
+        (name,) = (name for name, known in every_evidence.items() if known is evidence)
+        return bundled(name, lang)
+
+    # By its full name: the package calls by the short one the function the module holds.
+    monkeypatch.setattr(import_module("whatworks.report.render"), "bundle", found)
 
 
 def inside(folder: Path) -> set[str]:
@@ -133,6 +148,7 @@ def test_undefined_numbers_are_empty_or_null_never_zero(bundled: Bundled) -> Non
     assert all(r["what"] and r["where"] and r["why"] and r["remedy"] for r in refusals)
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_a_second_render_replaces_the_first(
     panel_evidence: Evidence, table_evidence: Evidence, tmp_path: Path, bundled: Bundled
 ) -> None:
@@ -144,6 +160,7 @@ def test_a_second_render_replaces_the_first(
     assert inside(out) == set(bundled("table", "fr"))
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_an_empty_folder_is_taken(panel_evidence: Evidence, tmp_path: Path) -> None:
     assert render(panel_evidence, tmp_path).is_file()
 
@@ -163,6 +180,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(
     assert inside(out) == {"manifest.json", "chapter.tex"}
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_a_note_left_in_our_folder_is_not_lost(panel_evidence: Evidence, tmp_path: Path) -> None:
     render(panel_evidence, tmp_path / "out")
     (tmp_path / "out" / "note.txt").write_text("mine")
@@ -179,6 +197,7 @@ def test_a_file_in_the_way_is_refused(panel_evidence: Evidence, tmp_path: Path) 
         render(panel_evidence, tmp_path / "out")
 
 
+@pytest.mark.usefixtures("drawn_once")
 @pytest.mark.parametrize("step", ["write_bytes", "rename"])
 def test_a_failure_on_the_way_leaves_everything_as_it_was(
     panel_evidence: Evidence,
@@ -208,6 +227,7 @@ def test_a_failure_on_the_way_leaves_everything_as_it_was(
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.usefixtures("drawn_once")
 @pytest.mark.parametrize("verb", ["check", "write"])
 def test_a_place_that_cannot_be_written_is_an_option_refused(
     panel_evidence: Evidence, tmp_path: Path, verb: str
@@ -257,6 +277,7 @@ def killed(place: Path, *, former: str = "", suffix: str = "ab12_xyz") -> Path:
     return beside
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_what_a_killed_run_left_is_cleared(table_evidence: Evidence, tmp_path: Path) -> None:
     killed(tmp_path / "out")
     others = killed(tmp_path / "another")
@@ -267,6 +288,7 @@ def test_what_a_killed_run_left_is_cleared(table_evidence: Evidence, tmp_path: P
     assert {p.name for p in tmp_path.iterdir()} == {"out", others.name, mine.name}
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_the_report_a_killed_run_had_moved_aside_comes_back(
     table_evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
