@@ -8,25 +8,33 @@ top of its file, where the import walls see it.
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from types import ModuleType
 
 from whatworks.errors import OptionError
 
 
+def _quietly(name: str) -> ModuleType:
+    """Load a part of dowhy, which in a notebook complains of progress bars nobody asked for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        return import_module(name)
+
+
 def dowhy() -> ModuleType:
     """Load the refutation engine: seconds to import, used by one check, on copies of the data."""
-    return import_module("dowhy")
+    return _quietly("dowhy")
 
 
 def dowhy_graph() -> ModuleType:
     """Load the part of the engine that reads causal graphs."""
-    return import_module("dowhy.graph")
+    return _quietly("dowhy.graph")
 
 
 def dowhy_identifier() -> ModuleType:
     """Load the part of the engine that derives what must be held."""
-    return import_module("dowhy.causal_identifier.auto_identifier")
+    return _quietly("dowhy.causal_identifier.auto_identifier")
 
 
 def indicators() -> ModuleType:

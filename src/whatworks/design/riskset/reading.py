@@ -216,7 +216,7 @@ def _latest(panel: Panel, question: Question, indicator: Indicator) -> int:
         if c.kind in last:
             last[c.kind] = max(last[c.kind], c.last)
     entries = last.pop(Kind.ACCOMPANIMENT)
-    return min(entries, min(panel.last, *last.values()) - question.months[-1])
+    return min(entries, min([panel.last, *last.values()]) - question.months[-1])
 
 
 def entries_seen_from(panel: Panel) -> int:

@@ -18,7 +18,8 @@ ROW: Final = 54
 FRAME: Final = 150
 ENDS: Final = (TREATMENT, OUTCOME)
 _LEFT, _RIGHT = 0.61, 0.99
-_FROM, _TO, _DOWN = 0.63, 0.80, 0.92
+_FROM, _DOWN = 0.63, 0.92
+_TO: Final = {TREATMENT: 0.85, OUTCOME: 0.83}
 _BOXES: Final[dict[str, dict[str, Any]]] = {
     "held": {"facecolor": TINT_BLUE, "edgecolor": BLUE},
     "free": {"facecolor": "white", "edgecolor": GREY},
@@ -58,7 +59,7 @@ def draw_pathway(
     for cause, effect in edges:
         if cause in places and effect in ends:
             colour = BLUE if effect == TREATMENT else ORANGE
-            _arrow(ax, (_FROM, places[cause]), (_TO, ends[effect]), colour=colour)
+            _arrow(ax, (_FROM, places[cause]), (_TO[effect], ends[effect]), colour=colour)
     down = (ends[TREATMENT] - 0.045, ends[OUTCOME] + 0.045)
     _arrow(ax, (_DOWN, down[0]), (_DOWN, down[1]), colour=INK, width=3)
     for row in nodes.itertuples():
