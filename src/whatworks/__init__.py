@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from whatworks.design import Design, Exact, NearestNeighbours, Outcomes, Question
-    from whatworks.design.coarsening import Coarsened
+    from whatworks.design.causes.identify import identify
+    from whatworks.design.causes.pathway import Pathway
+    from whatworks.design.choosing.coarsening import Coarsened
+    from whatworks.design.choosing.nearness import Caliper
+    from whatworks.design.choosing.propensity import Propensity
     from whatworks.design.cohorts import Layout, lay_out
     from whatworks.design.compare import choose, compare
     from whatworks.design.comparisons.coarsened import CoarsenedExact
@@ -27,11 +31,7 @@ if TYPE_CHECKING:
     from whatworks.design.comparisons.radius import RadiusMatching
     from whatworks.design.comparisons.stable import StableWeights
     from whatworks.design.comparisons.subclasses import Subclassification
-    from whatworks.design.identify import identify
-    from whatworks.design.nearness import Caliper
     from whatworks.design.pairwise import Pair, pairwise
-    from whatworks.design.pathway import Pathway
-    from whatworks.design.propensity import Propensity
     from whatworks.design.registry import COMPARISONS
     from whatworks.errors import WhatworksError
     from whatworks.estimate import (
@@ -87,7 +87,35 @@ _HOME: Final = {
         "examine",
         "measure",
     ),
-    "design": ("Design", "Exact", "NearestNeighbours", "Outcomes", "Question", "choose", "compare"),
+    "design": (
+        "Caliper",
+        "Coarsened",
+        "CoarsenedExact",
+        "CovariateBalancing",
+        "Design",
+        "EntropyBalancing",
+        "Everyone",
+        "Exact",
+        "FullMatching",
+        "InverseProbability",
+        "KernelMatching",
+        "Layout",
+        "NearestNeighbours",
+        "OptimalPairs",
+        "Outcomes",
+        "OverlapWeights",
+        "Pair",
+        "PairMatching",
+        "Propensity",
+        "Question",
+        "RadiusMatching",
+        "StableWeights",
+        "Subclassification",
+        "choose",
+        "compare",
+        "lay_out",
+        "pairwise",
+    ),
     "estimate": (
         "ESTIMATORS",
         "DoublyRobust",
@@ -103,27 +131,9 @@ _HOME: Final = {
     ),
     "evidence": ("Benchmark", "Evidence", "weigh"),
     "report": ("Entry", "plot_balance", "plot_effects", "render", "render_collection"),
-    "design.cohorts": ("Layout", "lay_out"),
-    "design.pairwise": ("Pair", "pairwise"),
-    "design.comparisons.covariate_balancing": ("CovariateBalancing",),
-    "design.comparisons.entropy_balancing": ("EntropyBalancing",),
-    "design.comparisons.everyone": ("Everyone",),
-    "design.comparisons.inverse_probability": ("InverseProbability",),
-    "design.comparisons.overlap": ("OverlapWeights",),
-    "design.comparisons.stable": ("StableWeights",),
-    "design.comparisons.kernel": ("KernelMatching",),
-    "design.coarsening": ("Coarsened",),
-    "design.comparisons.coarsened": ("CoarsenedExact",),
-    "design.comparisons.full": ("FullMatching",),
-    "design.comparisons.optimal_pairs": ("OptimalPairs",),
-    "design.comparisons.pairs": ("PairMatching",),
-    "design.comparisons.subclasses": ("Subclassification",),
-    "design.comparisons.radius": ("RadiusMatching",),
-    "design.identify": ("identify",),
-    "design.nearness": ("Caliper",),
-    "design.propensity": ("Propensity",),
+    "design.causes.identify": ("identify",),
     "design.registry": ("COMPARISONS",),
-    "design.pathway": ("Pathway",),
+    "design.causes.pathway": ("Pathway",),
     "errors": ("WhatworksError",),
     "ledger": ("Ledger",),
     "study": ("run",),

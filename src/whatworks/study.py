@@ -26,8 +26,8 @@ from pydantic import (
 )
 
 from whatworks.design import Design, Layout, Question, compare, lay_out
+from whatworks.design.causes.pathway import Pathway
 from whatworks.design.comparison import Comparison
-from whatworks.design.pathway import Pathway
 from whatworks.design.registry import COMPARISONS
 from whatworks.errors import StudyError, WhatworksError, suggestion
 from whatworks.estimate import ESTIMATORS

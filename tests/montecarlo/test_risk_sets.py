@@ -29,10 +29,10 @@ from whatworks import (
     Question,
     compare,
 )
-from whatworks.design.balance import population
 from whatworks.design.censoring import MOST_TIMES_MEAN
-from whatworks.design.choosing import frame_of_units
+from whatworks.design.choosing.kept import frame_of_units
 from whatworks.design.comparison import Chosen, Comparison
+from whatworks.design.looking.balance import population
 from whatworks.design.parts import Candidates, Outcomes
 from whatworks.ledger import Ledger
 from whatworks.stats.hazard import capped, fit_hazard, log_remaining, standing_for

@@ -13,8 +13,8 @@ from scipy.stats import norm
 
 from oracles.reference import HERE, data, reference
 from whatworks import Caliper, Design, NearestNeighbours, PairMatching, Propensity
+from whatworks.design.choosing.near_options import nearness_of
 from whatworks.design.comparison import Chosen
-from whatworks.design.near_options import nearness_of
 from whatworks.stats.balance import effective_size
 
 CASES = ("match_observational", "match_small")

@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 
 from oracles.reference import HERE, data, reference
 from whatworks import Design
-from whatworks.design.coarsening import Coarsened
+from whatworks.design.choosing.coarsening import Coarsened
 from whatworks.design.comparison import Chosen
 from whatworks.design.comparisons.coarsened import CoarsenedExact
 from whatworks.design.comparisons.exact import Exact

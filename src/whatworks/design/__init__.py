@@ -5,7 +5,9 @@ What comes in: a `Panel` and a `Question` (``compare.py``), or an ordinary table
 monthly risk sets in the engine; ``comparisons/`` holds the ways of choosing, one file each.
 """
 
-from whatworks.design.coarsening import Coarsened
+from whatworks.design.choosing.coarsening import Coarsened
+from whatworks.design.choosing.nearness import Caliper
+from whatworks.design.choosing.propensity import Propensity
 from whatworks.design.cohorts import Layout, lay_out
 from whatworks.design.compare import choose, compare
 from whatworks.design.comparisons.coarsened import CoarsenedExact
@@ -23,10 +25,8 @@ from whatworks.design.comparisons.pairs import PairMatching
 from whatworks.design.comparisons.radius import RadiusMatching
 from whatworks.design.comparisons.stable import StableWeights
 from whatworks.design.comparisons.subclasses import Subclassification
-from whatworks.design.nearness import Caliper
 from whatworks.design.pairwise import Pair, pairwise
 from whatworks.design.parts import Outcomes, Population
-from whatworks.design.propensity import Propensity
 from whatworks.design.question import Question
 from whatworks.design.record import Design
 

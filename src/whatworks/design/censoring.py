@@ -64,7 +64,7 @@ from whatworks.design.riskset.histories import (
     of_the_row,
     value_of,
 )
-from whatworks.design.schemas import ROLES
+from whatworks.design.tables.schemas import ROLES
 from whatworks.errors import DesignRefused
 from whatworks.panel.record import Panel
 from whatworks.stats.hazard import capped, fit_hazard, log_remaining, standing_for

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.design.balance import population
-from whatworks.design.choosing import Kept, keep_chosen
+from whatworks.design.causes.pathway import Pathway
+from whatworks.design.choosing.kept import Kept, keep_chosen
 from whatworks.design.cohorts import Layout, RiskSets, risk_sets
 from whatworks.design.comparison import Comparison
 from whatworks.design.comparisons.nearest import NearestNeighbours
 from whatworks.design.covariates import LONG_HISTORY
-from whatworks.design.histories import histories
-from whatworks.design.opening import attach
+from whatworks.design.looking.balance import population
+from whatworks.design.looking.histories import histories
+from whatworks.design.looking.opening import attach
 from whatworks.design.parts import Candidates, Outcomes, encode
-from whatworks.design.pathway import Pathway
 from whatworks.design.question import Question
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused

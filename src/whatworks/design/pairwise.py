@@ -16,7 +16,7 @@ import ibis
 from whatworks.design.cohorts import lay_out
 from whatworks.design.compare import DEFAULT, chosen_design
 from whatworks.design.comparison import Comparison
-from whatworks.design.opening import attach
+from whatworks.design.looking.opening import attach
 from whatworks.design.question import Question
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, cast
 import pandas as pd
 
 from whatworks import doors
-from whatworks.design.balance import arms, balance_by_market, overlap
+from whatworks.design.causes.identify import identify
+from whatworks.design.causes.pathway import Pathway
 from whatworks.design.comparison import Comparison, as_names
-from whatworks.design.from_table import (
+from whatworks.design.looking.balance import arms, balance_by_market, overlap
+from whatworks.design.looking.opening import fixed, opened
+from whatworks.design.looking.saved import content_of, fields_of
+from whatworks.design.looking.seal import Seal, read, write
+from whatworks.design.parts import Candidates, Outcomes, Population
+from whatworks.design.question import Question
+from whatworks.design.tables.from_table import (
     chosen_among,
     fields_of_table,
     supplied_by_periods,
     supplied_by_rows,
 )
-from whatworks.design.identify import identify
-from whatworks.design.opening import fixed, opened
-from whatworks.design.parts import Candidates, Outcomes, Population
-from whatworks.design.pathway import Pathway
-from whatworks.design.question import Question
-from whatworks.design.saved import content_of, fields_of
-from whatworks.design.schemas import check_units
-from whatworks.design.seal import Seal, read, write
-from whatworks.design.table import Columns, read_cross_section, read_panel
+from whatworks.design.tables.schemas import check_units
+from whatworks.design.tables.table import Columns, read_cross_section, read_panel
 from whatworks.errors import DesignRefused, choice
 from whatworks.indicators import Gate, Measured
 from whatworks.ledger import Ledger

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from whatworks.design.balance import overlap as overlap_of
+from whatworks.design.looking.balance import overlap as overlap_of
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Benchmark, Evidence, Finding

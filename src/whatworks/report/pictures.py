@@ -8,7 +8,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 
-from whatworks.design.pathway import Pathway
+from whatworks.design.causes.pathway import Pathway
 from whatworks.design.record import Design
 from whatworks.errors import OptionError, choice
 from whatworks.estimate.record import Estimate

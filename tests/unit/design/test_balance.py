@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from whatworks import Design, Exact, NearestNeighbours, WhatworksError
-from whatworks.design.balance import population
 from whatworks.design.comparison import Chosen
+from whatworks.design.looking.balance import population
 from whatworks.design.parts import Candidates
 from whatworks.stats.balance import compared, spread, variance_ratio
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from whatworks.design import Design
-from whatworks.design.identify import identify
-from whatworks.design.pathway import Pathway
+from whatworks.design.causes.identify import identify
+from whatworks.design.causes.pathway import Pathway
 from whatworks.errors import DesignRefused, StudyError
 
 

@@ -24,8 +24,8 @@ from whatworks import (
     Propensity,
     RadiusMatching,
 )
+from whatworks.design.choosing.propensity import LINKS
 from whatworks.design.parts import Candidates
-from whatworks.design.propensity import LINKS
 from whatworks.errors import DesignRefused, OptionError
 from whatworks.study import build
 

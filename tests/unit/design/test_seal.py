@@ -13,7 +13,7 @@ import pytest
 from hand import panel, records, spell
 from whatworks import Design, NearestNeighbours, Panel, Question, WhatworksError, compare
 from whatworks.design.compare import choose
-from whatworks.design.histories import histories
+from whatworks.design.looking.histories import histories
 from whatworks.estimate import MatchedDifference
 
 PERSONS = [f"p{i:02d}" for i in range(40)]

@@ -19,7 +19,7 @@ from whatworks import (
     Propensity,
     StableWeights,
 )
-from whatworks.design.choosing import keep_chosen
+from whatworks.design.choosing.kept import keep_chosen
 from whatworks.design.comparison import Chosen, Comparison
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError

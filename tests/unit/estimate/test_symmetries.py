@@ -33,7 +33,7 @@ from whatworks import (
     RegressionAdjustment,
     WeightedDifference,
 )
-from whatworks.design.nearness import Caliper
+from whatworks.design.choosing.nearness import Caliper
 from whatworks.errors import OptionError
 from whatworks.stats.adjustment import regress
 from whatworks.stats.bands import critical_value

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from unit.report.evidence_by_hand import make_estimate
 from whatworks import WhatworksError
 from whatworks.design import Design
-from whatworks.design.seal import Seal
+from whatworks.design.looking.seal import Seal
 from whatworks.evidence.record import Evidence
 from whatworks.report import frames, names, plot_design, tables, wording
 from whatworks.report.compared import compared, seal, versus, who

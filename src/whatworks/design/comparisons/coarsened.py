@@ -30,11 +30,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.design.coarsening import ALWAYS, Coarsened, as_coarsened
+from whatworks.design.choosing.coarsening import ALWAYS, Coarsened, as_coarsened
+from whatworks.design.choosing.nearness import columns
+from whatworks.design.choosing.sets import from_sets, one_arm, values_first
 from whatworks.design.comparison import Chosen, as_names
-from whatworks.design.nearness import columns
 from whatworks.design.parts import Candidates
-from whatworks.design.sets import from_sets, one_arm, values_first
 from whatworks.errors import choice
 from whatworks.options import typed
 from whatworks.stats.bins import RULES

@@ -45,9 +45,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import expit
 
-from whatworks.design.comparison import Chosen
-from whatworks.design.parts import Candidates
-from whatworks.design.weighting import (
+from whatworks.design.choosing.weighting import (
     Weighed,
     check_moments,
     one_of,
@@ -55,6 +53,8 @@ from whatworks.design.weighting import (
     refuse_imbalance,
     weighed,
 )
+from whatworks.design.comparison import Chosen
+from whatworks.design.parts import Candidates
 from whatworks.options import typed
 from whatworks.stats.balancing import Balanced, Pull, solve_balance
 from whatworks.vocabulary import Estimand

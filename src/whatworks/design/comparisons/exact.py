@@ -24,9 +24,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from whatworks.design.choosing.sets import from_sets
 from whatworks.design.comparison import Chosen, as_names, cells
 from whatworks.design.parts import Candidates
-from whatworks.design.sets import from_sets
 from whatworks.options import typed
 
 

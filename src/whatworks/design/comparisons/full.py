@@ -32,11 +32,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.design.choosing.near_options import hold, nearness_of
+from whatworks.design.choosing.nearness import Measured, Metric, too_many
+from whatworks.design.choosing.sets import from_sets, values_first
 from whatworks.design.comparison import Chosen
-from whatworks.design.near_options import hold, nearness_of
-from whatworks.design.nearness import Measured, Metric, too_many
 from whatworks.design.parts import Candidates
-from whatworks.design.sets import from_sets, values_first
 from whatworks.errors import OptionError
 from whatworks.options import typed
 from whatworks.stats.cover import full_sets

@@ -47,11 +47,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.design.choosing.propensity import as_propensity
+from whatworks.design.choosing.scored import Scored
+from whatworks.design.choosing.weighting import one_of
 from whatworks.design.comparison import Chosen
 from whatworks.design.parts import Candidates
-from whatworks.design.propensity import as_propensity
-from whatworks.design.scored import Scored
-from whatworks.design.weighting import one_of
 from whatworks.errors import OptionError, choice
 from whatworks.options import typed
 from whatworks.stats.trimming import crump_bounds, one_sided, percentile_bounds

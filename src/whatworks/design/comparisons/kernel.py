@@ -26,11 +26,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from whatworks.design.choosing.near_options import near_options
+from whatworks.design.choosing.nearness import Metric, Nearness
+from whatworks.design.choosing.smoothing import chosen_smooth
 from whatworks.design.comparison import Chosen
-from whatworks.design.near_options import near_options
-from whatworks.design.nearness import Metric, Nearness
 from whatworks.design.parts import Candidates
-from whatworks.design.smoothing import chosen_smooth
 from whatworks.errors import OptionError, choice
 from whatworks.options import typed
 

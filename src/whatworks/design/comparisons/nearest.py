@@ -30,19 +30,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.design.choosing.near_options import check_reach, hold, nearness_of
+from whatworks.design.choosing.nearness import (
+    Measured,
+    Metric,
+    chosen_near,
+    too_many,
+)
 from whatworks.design.comparison import (
     Chosen,
     Matches,
     arms_sought,
     by_arm,
     on_line,
-)
-from whatworks.design.near_options import check_reach, hold, nearness_of
-from whatworks.design.nearness import (
-    Measured,
-    Metric,
-    chosen_near,
-    too_many,
 )
 from whatworks.design.parts import Candidates
 from whatworks.errors import choice

@@ -32,16 +32,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.design.comparison import Chosen, Matches
-from whatworks.design.near_options import check_reach, hold, nearness_of
-from whatworks.design.nearness import (
+from whatworks.design.choosing.near_options import check_reach, hold, nearness_of
+from whatworks.design.choosing.nearness import (
     Measured,
     Metric,
     chosen_near,
     too_many,
 )
+from whatworks.design.choosing.sets import one_arm, values_first
+from whatworks.design.comparison import Chosen, Matches
 from whatworks.design.parts import Candidates
-from whatworks.design.sets import one_arm, values_first
 from whatworks.options import typed
 from whatworks.stats.flow import Within, members, pairs_in_cells
 from whatworks.stats.line import pairs_on_line

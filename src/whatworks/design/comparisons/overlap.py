@@ -39,10 +39,10 @@ from typing import Any
 
 import numpy as np
 
+from whatworks.design.choosing.propensity import as_propensity
+from whatworks.design.choosing.scored import Scored
 from whatworks.design.comparison import Chosen
 from whatworks.design.parts import Candidates
-from whatworks.design.propensity import as_propensity
-from whatworks.design.scored import Scored
 from whatworks.errors import OptionError
 from whatworks.options import typed
 from whatworks.vocabulary import Estimand

@@ -30,15 +30,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.design.comparison import Chosen, Matches, arms_sought, by_arm
-from whatworks.design.near_options import check_reach, hold, nearness_of
-from whatworks.design.nearness import (
+from whatworks.design.choosing.near_options import check_reach, hold, nearness_of
+from whatworks.design.choosing.nearness import (
     SCORES,
     Measured,
     Metric,
     chosen_near,
     too_many,
 )
+from whatworks.design.comparison import Chosen, Matches, arms_sought, by_arm
 from whatworks.design.parts import Candidates
 from whatworks.errors import OptionError, choice
 from whatworks.options import typed

@@ -25,11 +25,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from whatworks.design.choosing.near_options import near_options
+from whatworks.design.choosing.nearness import Caliper, Metric, Nearness, as_calipers
+from whatworks.design.choosing.smoothing import chosen_smooth
 from whatworks.design.comparison import Chosen
-from whatworks.design.near_options import near_options
-from whatworks.design.nearness import Caliper, Metric, Nearness, as_calipers
 from whatworks.design.parts import Candidates
-from whatworks.design.smoothing import chosen_smooth
 from whatworks.errors import OptionError
 from whatworks.options import typed
 

@@ -52,9 +52,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.design.comparison import Chosen
-from whatworks.design.parts import Candidates
-from whatworks.design.weighting import (
+from whatworks.design.choosing.weighting import (
     Weighed,
     check_moments,
     one_of,
@@ -62,6 +60,8 @@ from whatworks.design.weighting import (
     refuse_imbalance,
     weighed,
 )
+from whatworks.design.comparison import Chosen
+from whatworks.design.parts import Candidates
 from whatworks.errors import OptionError
 from whatworks.options import typed
 from whatworks.stats.fitted import FittedScore

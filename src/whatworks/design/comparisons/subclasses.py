@@ -28,10 +28,10 @@ from typing import Any
 
 import numpy as np
 
+from whatworks.design.choosing.propensity import Propensity, as_propensity
+from whatworks.design.choosing.sets import crossed, from_sets
 from whatworks.design.comparison import Chosen, as_names, cells
 from whatworks.design.parts import Candidates
-from whatworks.design.propensity import Propensity, as_propensity
-from whatworks.design.sets import crossed, from_sets
 from whatworks.errors import OptionError
 from whatworks.options import typed
 from whatworks.stats.subclass import filled, quantile_subclasses

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from whatworks.design.identify import Identification, identify
+from whatworks.design.causes.identify import Identification, identify
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Finding

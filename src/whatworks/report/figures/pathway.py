@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 
-from whatworks.design.pathway import OUTCOME, TREATMENT
+from whatworks.design.causes.pathway import OUTCOME, TREATMENT
 from whatworks.report.figures.style import BLUE, GREY, INK, ORANGE, TINT_BLUE, TINT_ORANGE
 from whatworks.report.language import Words
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whatworks.design.balance import population
-from whatworks.design.choosing import frame_of_units, keep_chosen
+from whatworks.design.choosing.kept import frame_of_units, keep_chosen
 from whatworks.design.comparison import Comparison
+from whatworks.design.looking.balance import population
 from whatworks.design.question import Question
-from whatworks.design.table import Tabled
+from whatworks.design.tables.table import Tabled
 from whatworks.vocabulary import MARKET, PERSON, DesignClass, Supply
 
 if TYPE_CHECKING:

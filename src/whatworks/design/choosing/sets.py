@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.design.choosing.nearness import OFF_SUPPORT
+from whatworks.design.choosing.propensity import FittedPropensity
 from whatworks.design.comparison import Chosen, arms_sought
-from whatworks.design.nearness import OFF_SUPPORT
 from whatworks.design.parts import Candidates
-from whatworks.design.propensity import FittedPropensity
 from whatworks.errors import DesignRefused, OptionError
 from whatworks.stats.subclass import set_weights, sets_of_both
 

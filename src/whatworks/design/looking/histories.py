@@ -11,8 +11,8 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from whatworks.design.balance import ARMS, FEWEST
 from whatworks.design.covariates import LONG_HISTORY
+from whatworks.design.looking.balance import ARMS, FEWEST
 from whatworks.panel.record import Panel
 from whatworks.stats.balance import standardised_difference
 from whatworks.vocabulary import ENTRY_MONTH, MONTH, PERSON, TREATED, WEIGHT

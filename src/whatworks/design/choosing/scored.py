@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.design.choosing import restrict
+from whatworks.design.choosing.kept import restrict
+from whatworks.design.choosing.propensity import FittedPropensity, Propensity
+from whatworks.design.choosing.weighting import lost_months, rows_of_both, scatter, spread_out
 from whatworks.design.comparison import Chosen
 from whatworks.design.parts import Candidates
-from whatworks.design.propensity import FittedPropensity, Propensity
-from whatworks.design.weighting import lost_months, rows_of_both, scatter, spread_out
 from whatworks.errors import DesignRefused
 from whatworks.vocabulary import Estimand
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.parts import Candidates, Outcomes, encode
-from whatworks.design.schemas import ROLES
+from whatworks.design.tables.schemas import ROLES
 from whatworks.errors import DesignRefused, OptionError, suggestion
 from whatworks.ledger import Ledger
 

@@ -108,7 +108,9 @@ class Pathway(BaseModel):
     @classmethod
     def default(cls) -> Pathway:
         """The graph shipped for pathways of persons accompanied towards work."""
-        text = (files("whatworks.design.graphs") / "pathway.toml").read_text(encoding="utf-8")
+        text = (files("whatworks.design.causes.graphs") / "pathway.toml").read_text(
+            encoding="utf-8"
+        )
         return cls.model_validate({**tomllib.loads(text), "shipped": True})
 
     @classmethod

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from whatworks.design.choosing.nearness import Caliper, Nearness, as_calipers
+from whatworks.design.choosing.propensity import as_propensity
 from whatworks.design.comparison import as_names
-from whatworks.design.nearness import Caliper, Nearness, as_calipers
-from whatworks.design.propensity import as_propensity
 from whatworks.errors import OptionError
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from whatworks.design.outcomes import check_persons, open_outcomes
-from whatworks.design.saved import content_of
-from whatworks.design.seal import Seal, today
+from whatworks.design.looking.outcomes import check_persons, open_outcomes
+from whatworks.design.looking.saved import content_of
+from whatworks.design.looking.seal import Seal, today
 from whatworks.errors import DesignRefused
 from whatworks.indicators import Gate, Indicator, Measured, assess, lookup
 from whatworks.panel.record import Panel

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.design.choosing.nearness import Measured, alone, nobody_near
 from whatworks.design.comparison import Chosen, Matches, arms_sought
-from whatworks.design.nearness import Measured, alone, nobody_near
 from whatworks.design.parts import Candidates
 from whatworks.stats.kernels import Reach, Side, smooth
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from whatworks.design.looking.seal import Content
 from whatworks.design.parts import Outcomes, Population
 from whatworks.design.question import Question
-from whatworks.design.seal import Content
 from whatworks.ledger import Ledger, Step
 from whatworks.vocabulary import DesignClass, Supply
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import networkx as nx
 
 from whatworks import doors
-from whatworks.design.pathway import OUTCOME, TREATMENT, Pathway
+from whatworks.design.causes.pathway import OUTCOME, TREATMENT, Pathway
 from whatworks.errors import DesignRefused
 
 MOST_ADDED: Final = 4

@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.design.choosing.propensity import FittedPropensity, Propensity
 from whatworks.design.comparison import Chosen, Matches, cells, from_matches
 from whatworks.design.parts import Candidates
-from whatworks.design.propensity import FittedPropensity, Propensity
 from whatworks.errors import DesignRefused, OptionError, choice, suggestion
 from whatworks.options import from_table, typed
 from whatworks.stats.distances import SPACES

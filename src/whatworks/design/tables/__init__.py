@@ -1,0 +1,1 @@
+"""Designs from ordinary tables, and what the units of any design must look like."""
