@@ -14,7 +14,7 @@ import pytest
 
 from hand import panel, records, spell
 from whatworks import Question
-from whatworks.design.compare import _outcomes
+from whatworks.design.looking.outcomes import open_outcomes
 from whatworks.indicators import indicators, lookup
 from whatworks.months import to_index
 from whatworks.panel import Panel
@@ -138,7 +138,7 @@ def at_horizons(made: Panel, name: str, *, horizons: tuple[int, ...]) -> dict[in
     """The outcome of everyone as if they had entered in May, by month since entry."""
     question = Question(treatment="job_search", outcome=name, months=horizons)
     units = pd.DataFrame({"person_id": range(made.n_persons), "entry_month": JAN + 4})
-    found = _outcomes(made, question, lookup(name), units)
+    found = open_outcomes(made, question, lookup(name), units)
     return dict(zip(found.months, found.values.T.tolist(), strict=True))
 
 
