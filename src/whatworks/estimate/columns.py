@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
+from whatworks.estimate.record import effects_table
 from whatworks.ledger import Ledger
 from whatworks.stats.fitted import FittedScore
+from whatworks.stats.uncertainty import Influence
 from whatworks.vocabulary import (
     ENTRY_MONTH,
     MARKET,
@@ -232,7 +235,23 @@ class Curve:
             int((inside & ~units.treated).sum()),
         )
 
-    def terms(self, design: Design, name: str) -> list[dict[str, Any]]:
+    def read(
+        self, design: Design, *, cluster: Literal["person", "market", "matched_set"]
+    ) -> tuple[pd.DataFrame, Influence]:
+        """Effects as a table, and how sure they are; by market, Student's t with G−1 degrees."""
+        n_clusters = self.influence.shape[0]
+        uncertainty = Influence(values=self.influence, cluster=np.arange(n_clusters), level=cluster)
+        effects = effects_table(
+            self._terms(design, design.question.estimand.lower()),
+            self.effect,
+            uncertainty.covariance(),
+            unit=design.outcomes.unit,
+            df=float(n_clusters - 1) if cluster == "market" else np.inf,
+            influence=uncertainty,
+        )
+        return effects, uncertainty
+
+    def _terms(self, design: Design, name: str) -> list[dict[str, Any]]:
         """Row labels, in the order of the months."""
         return [
             {

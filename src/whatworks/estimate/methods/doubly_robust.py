@@ -67,12 +67,11 @@ from whatworks.estimate.nuisance import (
     overlap,
 )
 from whatworks.estimate.protocol import require
-from whatworks.estimate.record import Estimate, effects_table
+from whatworks.estimate.record import Estimate
 from whatworks.options import typed
 from whatworks.stats.adjustment import regress
 from whatworks.stats.augmented import Augmented, Tilt, augmented
 from whatworks.stats.learners import check_learner, cross_outcomes, is_regression
-from whatworks.stats.uncertainty import Influence
 from whatworks.vocabulary import Estimand, Supply
 
 Floats = NDArray[np.float64]
@@ -180,20 +179,11 @@ class DoublyRobust:
         curve = Curve.blank(units.n_clusters, len(design.outcomes.months))
         for seen in units.seen(design, work.kept):
             work.fill(curve, seen, self.outcome)
-        uncertainty = Influence(
-            values=curve.influence, cluster=np.arange(units.n_clusters), level=self.cluster
-        )
+        effects, uncertainty = curve.read(design, cluster=self.cluster)
         return Estimate(
             method="DoublyRobust",
             options=asdict(self),
-            effects=effects_table(
-                curve.terms(design, design.question.estimand.lower()),
-                curve.effect,
-                uncertainty.covariance(),
-                unit=design.outcomes.unit,
-                df=float(units.n_clusters - 1) if self.cluster == "market" else np.inf,
-                influence=uncertainty,
-            ),
+            effects=effects,
             uncertainty=uncertainty,
             ledger=units.ledger(design, work.lost),
             extras={"trimmed": int(work.lost["outside_overlap"].sum())},

@@ -54,10 +54,9 @@ from whatworks.errors import DesignRefused, choice
 from whatworks.estimate.columns import Curve, Seen, Units, moves_with_weights, weighted
 from whatworks.estimate.groups import by_group
 from whatworks.estimate.protocol import require
-from whatworks.estimate.record import Estimate, effects_table
+from whatworks.estimate.record import Estimate
 from whatworks.options import typed
 from whatworks.stats.adjustment import regress
-from whatworks.stats.uncertainty import Influence
 from whatworks.vocabulary import Estimand, Supply
 
 Floats = NDArray[np.float64]
@@ -174,22 +173,11 @@ class RegressionAdjustment:
                 found="none",
                 remedy="widen eligibility or the window of entries",
             )
-        uncertainty = Influence(
-            values=curve.influence,
-            cluster=np.arange(units.n_clusters),
-            level=self.cluster,
-        )
+        effects, uncertainty = curve.read(design, cluster=self.cluster)
         return Estimate(
             method="RegressionAdjustment",
             options=asdict(self),
-            effects=effects_table(
-                curve.terms(design, design.question.estimand.lower()),
-                curve.effect,
-                uncertainty.covariance(),
-                unit=design.outcomes.unit,
-                df=float(units.n_clusters - 1) if self.cluster == "market" else np.inf,
-                influence=uncertainty,
-            ),
+            effects=effects,
             uncertainty=uncertainty,
             ledger=units.ledger(design, {"no_comparison": lost}),
         )
