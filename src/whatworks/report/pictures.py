@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import matplotlib as mpl
@@ -192,19 +193,35 @@ def _rows_height(rows: pd.DataFrame) -> float:
     return _ROWS_FRAME + _ROW_HEIGHT * len(rows)
 
 
+def _drawing(
+    name: str,
+    draw: Callable[[Axes], None],
+    *,
+    told: str,
+    data: pd.DataFrame,
+    speak: Words,
+    height: float = style.HEIGHT,
+) -> Drawing:
+    """A figure of the house's look, under the name that its words have in the catalogue."""
+    with mpl.rc_context(style.look(name)):
+        figure, ax = style.blank(height)
+        draw(ax)
+    return drawing(
+        figure, name=name, title=speak.text(f"figure.{name}"), description=told, data=data
+    )
+
+
 def balance_drawing(table: pd.DataFrame, speak: Words) -> Drawing | None:
     """Love plot, None when balance was not tested."""
     if table.empty:
         return None
-    with mpl.rc_context(style.look("balance")):
-        figure, ax = style.blank(balance.height(table))
-        balance.draw_balance(table, ax, words=speak)
-    return drawing(
-        figure,
-        name="balance",
-        title=speak.text("figure.balance"),
-        description=wording.balance_told(speak, table),
+    return _drawing(
+        "balance",
+        lambda ax: balance.draw_balance(table, ax, words=speak),
+        height=balance.height(table),
+        told=wording.balance_told(speak, table),
         data=table,
+        speak=speak,
     )
 
 
@@ -213,15 +230,13 @@ def history_drawing(design: Design, speak: Words) -> Drawing | None:
     table = frames.history(design)
     if table.empty:
         return None
-    with mpl.rc_context(style.look("history")):
-        figure, ax = style.blank(history.height(table))
-        history.draw_history(table, ax, words=speak)
-    return drawing(
-        figure,
-        name="history",
-        title=speak.text("figure.history"),
-        description=wording.history_told(speak, table),
+    return _drawing(
+        "history",
+        lambda ax: history.draw_history(table, ax, words=speak),
+        height=history.height(table),
+        told=wording.history_told(speak, table),
         data=table,
+        speak=speak,
     )
 
 
@@ -230,15 +245,12 @@ def overlap_drawing(design: Design, speak: Words) -> Drawing | None:
     table = frames.overlap(design)
     if table.empty:
         return None
-    with mpl.rc_context(style.look("overlap")):
-        figure, ax = style.blank()
-        overlap.draw_overlap(table, ax, words=speak)
-    return drawing(
-        figure,
-        name="overlap",
-        title=speak.text("figure.overlap"),
-        description=wording.overlap_told(speak, table),
+    return _drawing(
+        "overlap",
+        lambda ax: overlap.draw_overlap(table, ax, words=speak),
+        told=wording.overlap_told(speak, table),
         data=table,
+        speak=speak,
     )
 
 
@@ -247,16 +259,14 @@ def pathway_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
     nodes = frames.pathway(evidence)
     if nodes.empty:
         return None
-    graph = evidence.design.graph or Pathway.default()
-    with mpl.rc_context(style.look("pathway")):
-        figure, ax = style.blank(pathway.height(nodes))
-        pathway.draw_pathway(nodes, graph.edges(), ax, words=speak)
-    return drawing(
-        figure,
-        name="pathway",
-        title=speak.text("figure.pathway"),
-        description=wording.pathway_told(speak, nodes),
+    edges = (evidence.design.graph or Pathway.default()).edges()
+    return _drawing(
+        "pathway",
+        lambda ax: pathway.draw_pathway(nodes, edges, ax, words=speak),
+        height=pathway.height(nodes),
+        told=wording.pathway_told(speak, nodes),
         data=nodes,
+        speak=speak,
     )
 
 
@@ -265,13 +275,11 @@ def flow_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
     ledger = frames.ledger(evidence)
     if not ledger.steps:
         return None
-    with mpl.rc_context(style.look("flow")):
-        figure, ax = style.blank(flow.height(ledger, speak))
-        flow.draw_flow(ledger, ax, words=speak)
-    return drawing(
-        figure,
-        name="flow",
-        title=speak.text("figure.flow"),
-        description=wording.flow_told(speak, ledger),
+    return _drawing(
+        "flow",
+        lambda ax: flow.draw_flow(ledger, ax, words=speak),
+        height=flow.height(ledger, speak),
+        told=wording.flow_told(speak, ledger),
         data=ledger.frame(),
+        speak=speak,
     )
