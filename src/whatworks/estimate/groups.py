@@ -232,28 +232,25 @@ def _difference_terms(
 
 def _stacked(parts: Sequence[Estimate], designs: Sequence[Design]) -> Uncertainty:
     """Uncertainty of all parts together: a person met in two groups counts in both."""
-    kinds = [p.uncertainty for p in parts]
-    if not all(isinstance(u, Influence) for u in kinds):
+    influences = [p.uncertainty for p in parts if isinstance(p.uncertainty, Influence)]
+    if len(influences) < len(parts):
         return _blocks(parts, designs)
-    first = kinds[0]
-    assert isinstance(first, Influence)  # noqa: S101 - told to the type checker by the line above
-    clusters = [_clusters(u, d) for u, d in zip(kinds, designs, strict=True)]
+    clusters = [_clusters(u, d) for u, d in zip(influences, designs, strict=True)]
     names = np.unique(np.concatenate(clusters))
     columns = []
-    for found, mine in zip(kinds, clusters, strict=True):
-        if isinstance(found, Influence):
-            values = np.zeros((names.size, found.values.shape[1]))
-            values[np.searchsorted(names, mine)] = found.values * np.sqrt(found.factor)
-            columns.append(values)
+    for found, mine in zip(influences, clusters, strict=True):
+        values = np.zeros((names.size, found.values.shape[1]))
+        values[np.searchsorted(names, mine)] = found.values * np.sqrt(found.factor)
+        columns.append(values)
     return Influence(
-        values=np.concatenate(columns, axis=1), cluster=np.arange(names.size), level=first.level
+        values=np.concatenate(columns, axis=1),
+        cluster=np.arange(names.size),
+        level=influences[0].level,
     )
 
 
-def _clusters(found: Uncertainty, design: Design) -> NDArray[Any]:
+def _clusters(found: Influence, design: Design) -> NDArray[Any]:
     """Labels of the clusters of an influence, which methods number in increasing order."""
-    if not isinstance(found, Influence):
-        raise TypeError("clusters belong to influences")
     column = {"person": PERSON, "market": MARKET, "matched_set": MATCHED_SET}[found.level]
     return np.asarray(np.unique(design.units[column].to_numpy()))
 
