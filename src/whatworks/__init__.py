@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from whatworks.design.comparisons.subclasses import Subclassification
     from whatworks.design.pairwise import Pair, pairwise
     from whatworks.design.registry import COMPARISONS
+    from whatworks.design.rollout.stacked import stack
     from whatworks.errors import WhatworksError
     from whatworks.estimate import (
         ESTIMATORS,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         SaturationContrast,
         TwoByTwoDiD,
         WeightedDifference,
+        aggregate,
         by_group,
     )
     from whatworks.evidence import Benchmark, Evidence
@@ -115,6 +117,7 @@ _HOME: Final = {
         "compare",
         "lay_out",
         "pairwise",
+        "stack",
     ),
     "estimate": (
         "ESTIMATORS",
@@ -127,6 +130,7 @@ _HOME: Final = {
         "SaturationContrast",
         "TwoByTwoDiD",
         "WeightedDifference",
+        "aggregate",
         "by_group",
     ),
     "evidence": ("Benchmark", "Evidence", "weigh"),
@@ -189,6 +193,7 @@ __all__ = [
     "TwoByTwoDiD",
     "WeightedDifference",
     "WhatworksError",
+    "aggregate",
     "assess",
     "build",
     "by_group",
@@ -214,6 +219,7 @@ __all__ = [
     "render_collection",
     "run",
     "score",
+    "stack",
     "weigh",
     "write_records",
 ]

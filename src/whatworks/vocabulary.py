@@ -80,6 +80,17 @@ CONDITIONS_ON_THE_FUTURE: Final = "conditions_on_the_future"
 """Caution on a design whose comparisons were told apart by what became of them later."""
 
 
+class Clock(StrEnum):
+    """What the months of outcomes are counted on."""
+
+    ENTRY = "entry"
+    CALENDAR = "calendar"
+
+
+NEVER: Final = 2**31 - 1
+"""Entry month of a unit that is never treated."""
+
+
 class LaterStarts(StrEnum):
     """What becomes of a comparison that starts later."""
 
@@ -103,6 +114,8 @@ class Supply(StrEnum):
     WEIGHTS = "weights"
     COVARIATES = "covariates"
     PRE_MONTHS = "pre_months"
+    ROLLOUT = "rollout"
+    """One row per unit, outcomes by calendar period, and the period of first treatment."""
     NEVER_TREATED = "never_treated"
     INDEPENDENT_UNITS = "independent_units"
     MARKETS = "markets"

@@ -2,7 +2,8 @@
 
 What comes in: a `Panel` and a `Question` (``compare.py``), or an ordinary table
 (`Design.from_cross_section`, `Design.from_panel`). What goes out: a `Design`. ``cohorts.py`` lays out
-monthly risk sets in the engine; ``comparisons/`` holds the ways of choosing, one file each.
+monthly risk sets in the engine; ``rollout/`` holds treatment that rolls out by period;
+``comparisons/`` holds the ways of choosing, one file each.
 """
 
 from whatworks.design.choosing.coarsening import Coarsened
@@ -29,6 +30,7 @@ from whatworks.design.pairwise import Pair, pairwise
 from whatworks.design.parts import Outcomes, Population
 from whatworks.design.question import Question
 from whatworks.design.record import Design
+from whatworks.design.rollout.stacked import stack
 
 __all__ = [
     "Caliper",
@@ -59,4 +61,5 @@ __all__ = [
     "compare",
     "lay_out",
     "pairwise",
+    "stack",
 ]

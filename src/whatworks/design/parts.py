@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.vocabulary import Estimand
+from whatworks.vocabulary import Clock, Estimand
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """Outcomes of units by month since entry.
+    """Outcomes of units by month since entry, or by calendar period where treatment rolls out.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Outcomes:
         Unit of values and effects: ``"pp"`` (0 or 100 for a person), ``"months"``, ``"EUR/month"``
         or an empty string.
     months : tuple of int
-        Months since entry, increasing; negative before entry.
+        Months since entry, increasing; negative before entry. On the calendar clock: periods.
     values : ndarray of shape (n_units, n_months)
         NaN where not observed.
     accumulates : bool
@@ -41,6 +41,8 @@ class Outcomes:
         left has no effect (NaN).
     followed : DataFrame or None
         Who is still followed, by month: see `whatworks.design.censoring.Followed`.
+    clock : Clock
+        What ``months`` are counted on.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Outcomes:
     accumulates: bool = False
     weights: Floats | None = None
     followed: pd.DataFrame | None = None
+    clock: Clock = Clock.ENTRY
 
     @classmethod
     def unopened(cls, name: str, *, unit: str, n_units: int, accumulates: bool = False) -> Outcomes:

@@ -19,6 +19,7 @@ from whatworks.design.looking.saved import content_of, fields_of
 from whatworks.design.looking.seal import Seal, read, write
 from whatworks.design.parts import Candidates, Outcomes, Population
 from whatworks.design.question import Question
+from whatworks.design.rollout.reading import RolloutColumns, read_rollout
 from whatworks.design.tables.from_table import (
     chosen_among,
     fields_of_table,
@@ -26,7 +27,7 @@ from whatworks.design.tables.from_table import (
     supplied_by_rows,
 )
 from whatworks.design.tables.schemas import check_units
-from whatworks.design.tables.table import Columns, read_cross_section, read_panel
+from whatworks.design.tables.table import Columns, read_cross_section
 from whatworks.errors import DesignRefused, choice
 from whatworks.indicators import Gate, Measured
 from whatworks.ledger import Ledger
@@ -157,46 +158,54 @@ class Design:
         return cls(**made)
 
     @classmethod
-    def from_panel(
+    def from_panel(  # noqa: PLR0913 - each argument names the part one column plays
         cls,
         table: pd.DataFrame,
         *,
-        unit: str,
         period: str,
         first_treated: str,
         outcome: str,
+        unit: str | None = None,
+        covariates: Sequence[str] = (),
         weight: str | None = None,
         market: str | None = None,
         outcome_unit: str = "",
     ) -> Design:
-        """Design from a table of units × periods with staggered first treatment.
+        """Design from a table of units × periods in which treatment rolls out.
 
         Parameters
         ----------
         table : DataFrame
-            One row per unit and period.
-        unit, period, first_treated, outcome : str
-            Columns. Periods are whole numbers; ``first_treated`` is 0 or missing for units never
-            treated. A unit first treated after the last period counts as never treated.
+            One row per unit and period; a unit may lack some.
+        period, first_treated, outcome : str
+            Columns. Periods are whole numbers, not all of the same length; ``first_treated`` is 0 or
+            missing for units never treated.
+        unit : str, optional
+            Column that ties the rows of one unit; without it each row is a unit seen once, as in
+            repeated cross-sections.
+        covariates : sequence of str
+            Columns that do not change within a unit, known before anyone is treated.
         weight, market : str, optional
-            Sampling weights and the market, read from a unit's first row.
+            Sampling weights, read in a unit's first period, and its territory.
         outcome_unit : str
 
         Returns
         -------
         Design
-            Units stacked by cohort: each never-treated unit once per cohort.
+            A rollout: one row per unit, ``entry_month`` its first treated period
+            (`whatworks.vocabulary.NEVER` for none). Units treated from the first period on are left
+            out and counted.
         """
-        tabled = read_panel(
-            table,
+        columns = RolloutColumns(
             unit=unit,
             period=period,
             first_treated=first_treated,
             outcome=outcome,
+            covariates=as_names(covariates, what="covariates"),
             weight=weight,
             market=market,
-            outcome_unit=outcome_unit,
         )
+        tabled = read_rollout(table, columns, outcome_unit=outcome_unit)
         made = fields_of_table(
             tabled,
             treatment=first_treated,

@@ -15,6 +15,7 @@ from whatworks.estimate.methods.two_by_two_did import TwoByTwoDiD
 from whatworks.estimate.methods.weighted_difference import WeightedDifference
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.registry import ESTIMATORS
+from whatworks.estimate.rollouts import aggregate
 
 __all__ = [
     "ESTIMATORS",
@@ -27,5 +28,6 @@ __all__ = [
     "SaturationContrast",
     "TwoByTwoDiD",
     "WeightedDifference",
+    "aggregate",
     "by_group",
 ]

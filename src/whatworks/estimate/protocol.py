@@ -9,7 +9,7 @@ import numpy as np
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
 from whatworks.estimate.record import Estimate
-from whatworks.vocabulary import Supply
+from whatworks.vocabulary import Clock, Supply
 
 
 class Estimator(Protocol):
@@ -27,6 +27,7 @@ _LIFTED_BY = {
     Supply.WEIGHTS: "match or weight the design first, with design.matched(using=...)",
     Supply.COVARIATES: "name covariates known before entry",
     Supply.PRE_MONTHS: "bring outcomes of the months before entry",
+    Supply.ROLLOUT: "make the design with Design.from_panel, and do not stack it",
     Supply.NEVER_TREATED: "bring units never treated",
     Supply.INDEPENDENT_UNITS: "choose errors='person': the same persons appear in several units",
     Supply.MARKETS: "name the column of the labour market",
@@ -56,4 +57,11 @@ def require(design: Design, needs: frozenset[Supply], *, method: str) -> None:
             needed=f"a design that supplies {missing[0]}",
             found="one that supplies " + (", ".join(sorted(design.supplies)) or "none of these"),
             remedy=_LIFTED_BY[missing[0]],
+        )
+    if design.outcomes.clock is Clock.CALENDAR and Supply.ROLLOUT not in needs:
+        raise DesignRefused(
+            what=method,
+            needed="outcomes by month since entry",
+            found="a rollout: outcomes by calendar period",
+            remedy="stack its cohorts first, with whatworks.stack(design)",
         )

@@ -17,6 +17,7 @@ from whatworks import (
     SaturationContrast,
     TwoByTwoDiD,
     WhatworksError,
+    stack,
     weigh,
 )
 from whatworks.evidence.rating import CAPS, ESTABLISHED_FROM, impact
@@ -177,7 +178,7 @@ def test_losses_that_differ_between_arms_are_seen() -> None:
 
 def test_levels_matched_on_nothing_are_a_description() -> None:
     frame = simulate_pilots(Pilots(seed=4, n_months=24)).frame
-    levels = Design.from_panel(frame, **PANEL_ROLES).matched(using=Exact())
+    levels = stack(Design.from_panel(frame, **PANEL_ROLES)).matched(using=Exact())
     assert levels.design_class is DesignClass.UNADJUSTED
     bare = Design.from_cross_section(table(), treatment="treat", outcome="y")
     assert bare.matched(using=Exact()).design_class is DesignClass.UNADJUSTED
@@ -185,7 +186,7 @@ def test_levels_matched_on_nothing_are_a_description() -> None:
 
 def test_a_primary_month_that_was_not_estimated_concludes_nothing() -> None:
     frame = simulate_pilots(Pilots(seed=5, n_months=24)).frame
-    design = Design.from_panel(frame, **PANEL_ROLES)
+    design = stack(Design.from_panel(frame, **PANEL_ROLES))
     month = design.question.primary
     values = design.outcomes.values.copy()
     values[0, design.outcomes.months.index(month)] = np.nan

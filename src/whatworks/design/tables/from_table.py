@@ -12,7 +12,8 @@ from whatworks.design.comparison import Comparison
 from whatworks.design.looking.balance import population
 from whatworks.design.question import Question
 from whatworks.design.tables.table import Tabled
-from whatworks.vocabulary import MARKET, PERSON, DesignClass, Supply
+from whatworks.errors import DesignRefused
+from whatworks.vocabulary import MARKET, PERSON, Clock, DesignClass, Supply
 
 if TYPE_CHECKING:
     from whatworks.design.record import Design
@@ -22,15 +23,13 @@ def fields_of_table(
     tabled: Tabled, *, treatment: str, supplies: frozenset[Supply], design_class: DesignClass
 ) -> dict[str, Any]:
     """Fields of the design of a table: everyone in it, with their sampling weight."""
-    months, values = tabled.outcomes.months, tabled.outcomes.values
-    # The horizon to conclude at is one at which every cohort is seen.
-    common = [m for k, m in enumerate(months) if m >= 0 and not np.isnan(values[:, k]).any()]
+    months, common = _horizons(tabled)
     return {
         "question": Question(
             treatment=treatment,
             outcome=tabled.outcomes.name,
-            months=tuple(m for m in months if m >= 0) or (0,),
-            primary=common[-1] if common else -1,
+            months=months,
+            primary=common,
         ),
         "units": frame_of_units(
             tabled.candidates,
@@ -49,6 +48,18 @@ def fields_of_table(
     }
 
 
+def _horizons(tabled: Tabled) -> tuple[tuple[int, ...], int]:
+    """Horizons of a table, and the one to conclude at: the last at which every cohort is seen."""
+    outcomes = tabled.outcomes
+    if outcomes.clock is Clock.ENTRY:
+        return outcomes.months, outcomes.months[-1]
+    periods = np.array(outcomes.months)
+    cohorts = np.unique(tabled.candidates.cell[tabled.candidates.treated])
+    since = [set((periods - g)[periods >= g].tolist()) for g in cohorts]
+    common = set.intersection(*since)
+    return tuple(sorted(set.union(*since))), max(common, default=-1)
+
+
 def supplied_by_rows(tabled: Tabled, *, markets: bool) -> frozenset[Supply]:
     """What a table with one row per person and one outcome gives a method."""
     given = {
@@ -62,15 +73,23 @@ def supplied_by_rows(tabled: Tabled, *, markets: bool) -> frozenset[Supply]:
 def supplied_by_periods(tabled: Tabled, *, markets: bool) -> frozenset[Supply]:
     """What a table of units × periods gives a method."""
     given = {
-        Supply.NEVER_TREATED: True,
+        Supply.ROLLOUT: True,
+        Supply.NEVER_TREATED: not tabled.candidates.treated.all(),
         Supply.MARKETS: markets,
-        Supply.PRE_MONTHS: min(tabled.outcomes.months) < 0,
+        Supply.PRE_MONTHS: True,
     }
     return frozenset(supply for supply, held in given.items() if held)
 
 
 def chosen_among(design: Design, using: Comparison) -> Design:
     """The design with comparisons chosen among its units; see `Design.matched`."""
+    if design.outcomes.clock is Clock.CALENDAR:
+        raise DesignRefused(
+            what="matching",
+            needed="units on the clock of entry",
+            found="a rollout: each unit once, by calendar period",
+            remedy="stack its cohorts first, with whatworks.stack(design)",
+        )
     candidates = design.candidates()
     chosen = using.choose(candidates)
     found = keep_chosen(

@@ -52,6 +52,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
+from whatworks.design.rollout.stacked import stack
 from whatworks.errors import DesignRefused, choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
@@ -112,6 +113,8 @@ class TwoByTwoDiD:
         DesignRefused
             When the design lacks months before entry, or a cohort has none.
         """
+        if Supply.ROLLOUT in design.supplies:
+            design = stack(design)
         if design.outcomes.accumulates:
             raise DesignRefused(
                 what="TwoByTwoDiD",

@@ -12,7 +12,7 @@ from linearmodels.panel import PanelOLS
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Finding
-from whatworks.vocabulary import ENTRY_MONTH, PERSON, TREATED, DesignClass, Verdict
+from whatworks.vocabulary import ENTRY_MONTH, Supply, Verdict
 
 HOLDS_BELOW: Final = 1.0
 REFERENCE: Final = "Goodman-Bacon (2021), doi:10.1016/j.jeconom.2021.03.014"
@@ -25,7 +25,7 @@ def run(
     rng: np.random.Generator,
 ) -> Finding | None:
     """Two-way estimate less the mean effect after the start, in standard errors of the former."""
-    if design.design_class is not DesignClass.PANEL_DIFFERENCE:
+    if Supply.ROLLOUT not in design.supplies:
         return None
     frame = _long(design)
     fit = PanelOLS(
@@ -52,18 +52,16 @@ def run(
 
 
 def _long(design: Design) -> pd.DataFrame:
-    """Person × period once each, from units stacked by cohort."""
-    units = design.units
-    months = np.array(design.outcomes.months)
-    t = months.size
+    """Unit × period, as observed."""
+    values, periods = design.outcomes.values, np.array(design.outcomes.months)
+    start = design.units[ENTRY_MONTH].to_numpy()
+    n, t = values.shape
     frame = pd.DataFrame(
         {
-            "person": np.repeat(units[PERSON].to_numpy(), t),
-            "period": (units[ENTRY_MONTH].to_numpy()[:, None] + months[None, :]).ravel(),
-            "outcome": design.outcomes.values.ravel(),
-            "treated": (units[TREATED].to_numpy()[:, None] & (months >= 0)[None, :])
-            .ravel()
-            .astype(float),
+            "person": np.repeat(np.arange(n), t),
+            "period": np.tile(periods, n),
+            "outcome": values.ravel(),
+            "treated": (periods >= start[:, None]).ravel().astype(float),
         }
     ).dropna()
-    return frame.drop_duplicates(["person", "period"]).set_index(["person", "period"])
+    return frame.set_index(["person", "period"])

@@ -1,0 +1,224 @@
+"""Units × periods with the period of first treatment, read as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from whatworks.design.parts import Candidates, Outcomes, encode
+from whatworks.design.tables.table import Tabled, labels, numeric, one_part_each, require, weights
+from whatworks.errors import DesignRefused, OptionError
+from whatworks.ledger import Ledger
+from whatworks.vocabulary import NEVER, Clock
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutColumns:
+    """Which column plays which part; ``None`` where the table has no such column."""
+
+    unit: str | None
+    period: str
+    first_treated: str
+    outcome: str
+    covariates: tuple[str, ...]
+    weight: str | None
+    market: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Where each row of the table stands among units and periods.
+
+    ``unit`` and ``column`` are None where rows are in order and every unit has every period.
+    """
+
+    n_units: int
+    periods: Ints
+    first_row: Ints
+    unit: Ints | None
+    column: Ints | None
+
+
+def read_rollout(table: pd.DataFrame, columns: RolloutColumns, *, outcome_unit: str) -> Tabled:
+    """One row per unit; its outcomes in every period, NaN where it was not observed.
+
+    Raises
+    ------
+    OptionError
+        For an unknown column, periods that are not whole numbers, a unit seen twice in a period,
+        with two first periods, or with a covariate or a market that changes.
+    DesignRefused
+        When no cohort starts after the first period, or nobody is left to compare it with.
+    """
+    constant = (columns.first_treated, columns.market, *columns.covariates)
+    require(table, (columns.unit, columns.period, columns.outcome, columns.weight, *constant))
+    one_part_each(
+        (columns.unit, columns.period, columns.first_treated, columns.outcome),
+        (columns.weight, columns.market),
+        columns.covariates,
+    )
+    period = _whole(table, columns.period, missing=False)
+    for name in (columns.unit, columns.market):
+        if name is not None and table[name].isna().any():
+            raise OptionError(
+                what=f"column {name!r}",
+                needed="a value on every row",
+                found=f"{int(table[name].isna().sum())} rows without one",
+                remedy="complete or drop them before",
+            )
+    grid = _grid(table, columns.unit, period)
+    values = _spread(numeric(table, columns.outcome), grid)
+    for name in constant:
+        if name is not None:
+            _constant(table[name], grid, name=name)
+    facts = table.iloc[grid.first_row]
+    start = _whole(facts, columns.first_treated, missing=True)
+    first = np.where(np.isfinite(start) & (start != 0), start, NEVER).astype(np.int64)
+    covariates, names, complete = encode(facts, columns.covariates)
+    always = first <= grid.periods[0]
+    seen = ~np.isnan(values).all(axis=1)
+    keep = seen & complete & ~always
+    treated = first <= grid.periods[-1]
+    ledger = Ledger()
+    for name, arm in (("table_treated", treated), ("table_comparison", ~treated)):
+        reasons = {
+            "missing_outcome": int((arm & ~seen).sum()),
+            "missing_covariate": int((arm & seen & ~complete).sum()),
+            "treated_from_start": int((arm & seen & complete & always).sum()),
+        }
+        ledger = ledger.add("design", name, unit="units", before=int(arm.sum()), dropped=reasons)
+    if not (treated & keep).any() or np.unique(first[keep]).size < 2:
+        raise DesignRefused(
+            what="the panel",
+            needed="units first treated within it, and others treated later or never",
+            found=f"{np.unique(first[treated & keep]).size} cohorts and "
+            f"{int((~treated & keep).sum())} units not treated within it",
+            remedy="lengthen the panel, or check the column of first treatment",
+        )
+    if not keep.all():
+        values, covariates, first = values[keep], covariates[keep], first[keep]
+        facts = facts[keep]
+    return Tabled(
+        candidates=Candidates(
+            treated=treated[keep],
+            cell=first,
+            covariates=covariates,
+            names=names,
+            weight=weights(facts, columns.weight),
+        ),
+        outcomes=Outcomes(
+            name=columns.outcome,
+            unit=outcome_unit,
+            months=tuple(int(p) for p in grid.periods),
+            values=values,
+            clock=Clock.CALENDAR,
+        ),
+        person=np.arange(first.size, dtype=np.int64),
+        market=labels(facts, columns.market),
+        stratum=None,
+        saturation=None,
+        ledger=ledger,
+    )
+
+
+def _whole(table: pd.DataFrame, name: str, *, missing: bool) -> Floats:
+    """Column of whole numbers; missing ones only where allowed."""
+    values = numeric(table, name)
+    usable = np.isfinite(values) | (missing & ~np.isfinite(values))
+    wrong = int((~usable).sum() + (values[np.isfinite(values)] % 1 != 0).sum())
+    if wrong:
+        raise OptionError(
+            what=f"column {name!r}",
+            needed="whole numbers, such as a year or a month's rank",
+            found=f"{wrong} rows with something else",
+            remedy="number the periods 1, 2, 3 …",
+        )
+    return values
+
+
+def _grid(table: pd.DataFrame, unit: str | None, period: Floats) -> _Grid:
+    """Place of each row; without a unit, each row is a unit seen once."""
+    n_rows = len(table)
+    if unit is None:
+        periods = np.sort(pd.unique(period))
+        rows = np.arange(n_rows)
+        column = np.searchsorted(periods, period)
+        return _Grid(n_rows, periods.astype(np.int64), rows, rows, column)
+    told = table[unit].to_numpy()
+    ordered = _in_order(told, period)
+    if ordered is not None:
+        return _Grid(
+            n_rows // ordered.size, ordered, np.arange(0, n_rows, ordered.size), None, None
+        )
+    number, names = pd.factorize(table[unit], sort=True)
+    periods = np.sort(pd.unique(period))
+    column = np.searchsorted(periods, period)
+    first_row = np.empty(len(names), dtype=np.int64)
+    first_row[number[::-1]] = np.arange(n_rows)[::-1]
+    # The earliest period seen, so that the order of rows decides nothing.
+    earliest = np.full(len(names), periods.size)
+    np.minimum.at(earliest, number, column)
+    at_start = np.flatnonzero(column == earliest[number])
+    first_row[number[at_start]] = at_start
+    seen = np.zeros(len(names) * periods.size, dtype=bool)
+    seen[number * periods.size + column] = True
+    twice = n_rows - int(seen.sum())
+    if twice:
+        raise OptionError(
+            what="the panel",
+            needed="one row per unit and period",
+            found=f"{twice} repeated rows",
+            remedy="aggregate or correct them before",
+        )
+    return _Grid(len(names), periods.astype(np.int64), first_row, number.astype(np.int64), column)
+
+
+def _in_order(told: NDArray[np.generic], period: Floats) -> Ints | None:
+    """Periods, when rows come unit after unit, each with all periods in order; None otherwise."""
+    changes = np.flatnonzero(told[: min(told.size, 100_000)] != told[0])
+    width = int(changes[0]) if changes.size else told.size
+    if told.size % width:
+        return None
+    units, periods = told.reshape(-1, width), period.reshape(-1, width)
+    alike = (
+        (np.diff(periods[0]) > 0).all()
+        and (periods == periods[0]).all()
+        and (units == units[:, :1]).all()
+        and not pd.Series(units[:, 0]).duplicated().any()
+    )
+    return periods[0].astype(np.int64) if alike else None
+
+
+def _spread(outcome: Floats, grid: _Grid) -> Floats:
+    """Outcomes by unit and period, shape (n_units, n_periods)."""
+    if grid.unit is None or grid.column is None:
+        return outcome.reshape(grid.n_units, grid.periods.size)
+    values = np.full((grid.n_units, grid.periods.size), np.nan)
+    values[grid.unit, grid.column] = outcome
+    return values
+
+
+def _constant(column: pd.Series, grid: _Grid, *, name: str) -> None:
+    """Refuse a fact that changes within a unit: treatment may have changed it."""
+    counted = pd.api.types.is_numeric_dtype(column)
+    values = column.to_numpy(dtype=float, na_value=np.nan) if counted else pd.factorize(column)[0]
+    if grid.unit is None:
+        told: NDArray[np.generic] = values.reshape(grid.n_units, -1)
+        first = told[:, :1]
+    else:
+        told, first = values, values[grid.first_row][grid.unit]
+    same = (told == first) | (np.isnan(told) & np.isnan(first))
+    if not same.all():
+        raise OptionError(
+            what=f"column {name!r}",
+            needed="one value per unit, the same in every period",
+            found=f"{int((~same).sum())} rows that differ from the unit's first",
+            remedy="hold it at a period before anyone is treated, under a new name",
+        )

@@ -1,0 +1,1 @@
+"""Formulas of differences in differences: numpy in, frozen record out."""
