@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from whatworks.design.comparisons.subclasses import Subclassification
     from whatworks.design.pairwise import Pair, pairwise
     from whatworks.design.registry import COMPARISONS
+    from whatworks.design.rollout.pathways import roll_out
     from whatworks.design.rollout.stacked import stack
     from whatworks.errors import WhatworksError
     from whatworks.estimate import (
@@ -117,6 +118,7 @@ _HOME: Final = {
         "compare",
         "lay_out",
         "pairwise",
+        "roll_out",
         "stack",
     ),
     "estimate": (
@@ -217,6 +219,7 @@ __all__ = [
     "reconcile",
     "render",
     "render_collection",
+    "roll_out",
     "run",
     "score",
     "stack",

@@ -30,6 +30,7 @@ from whatworks.design.pairwise import Pair, pairwise
 from whatworks.design.parts import Outcomes, Population
 from whatworks.design.question import Question
 from whatworks.design.record import Design
+from whatworks.design.rollout.pathways import roll_out
 from whatworks.design.rollout.stacked import stack
 
 __all__ = [
@@ -61,5 +62,6 @@ __all__ = [
     "compare",
     "lay_out",
     "pairwise",
+    "roll_out",
     "stack",
 ]

@@ -16,13 +16,19 @@ from whatworks.design.cohorts import Layout, RiskSets, risk_sets
 from whatworks.design.comparison import Comparison
 from whatworks.design.comparisons.nearest import NearestNeighbours
 from whatworks.design.covariates import LONG_HISTORY
+from whatworks.design.levels import (
+    FEWEST_PERSONS,
+    OTHER_LEVELS,
+    few_levels,
+    pooled_levels,
+    usable_weights,
+)
 from whatworks.design.looking.balance import population
 from whatworks.design.looking.histories import histories
 from whatworks.design.looking.opening import attach
 from whatworks.design.parts import Candidates, Outcomes, encode
 from whatworks.design.question import Question
 from whatworks.design.record import Design
-from whatworks.errors import DesignRefused
 from whatworks.indicators import Gate, Measured, assess, lookup
 from whatworks.ledger import Ledger
 from whatworks.panel.record import Panel
@@ -42,9 +48,6 @@ Floats = NDArray[np.float64]
 DEFAULT = NearestNeighbours(ratio=3, caliper_sd=0.2)
 PLACEBO_YEAR: Final = 12
 """Months of a placebo window from which it counts as history."""
-FEWEST_PERSONS: Final = 11
-MOST_LEVELS: Final = 50
-OTHER_LEVELS: Final = "other"
 
 
 def compare(
@@ -232,7 +235,7 @@ def _attributes(people: pd.DataFrame, risk: RiskSets) -> pd.DataFrame:
         if term.act == "size":
             known = known.map(known.value_counts())
         elif not pd.api.types.is_numeric_dtype(known):
-            known = _pooled_levels(known, name=term.base)
+            known = pooled_levels(known, name=term.base)
         column = known.iloc[_rows(people, risk)].reset_index(drop=True)
         columns[term.name] = (risk.entry - column) / 12 if term.act == "age" else column
     return pd.DataFrame(columns, index=pd.RangeIndex(risk.person.size))
@@ -250,25 +253,7 @@ def _pooled_places(risk: RiskSets, name: str) -> pd.Series:
     ]
     told = pd.Series(places.remove_unused_categories().astype(object))
     pooled = told.where(~told.isin(rare), OTHER_LEVELS)
-    return _few_levels(pooled, name=name)
-
-
-def _pooled_levels(column: pd.Series, *, name: str) -> pd.Series:
-    """Levels of few persons as one, so that no name of a level points at somebody."""
-    counts = column.value_counts()
-    rare = counts.index[counts < FEWEST_PERSONS]
-    return _few_levels(column.where(~column.isin(rare), OTHER_LEVELS), name=name)
-
-
-def _few_levels(pooled: pd.Series, *, name: str) -> pd.Series:
-    if pooled.nunique() > MOST_LEVELS:
-        raise DesignRefused(
-            what=f"covariate {name!r}",
-            needed=f"a category of at most {MOST_LEVELS} levels",
-            found=f"{pooled.nunique()} levels",
-            remedy="group its values in the mapping file, or map it as a number or a month",
-        )
-    return pooled
+    return few_levels(pooled, name=name)
 
 
 def _complete_only(
@@ -302,15 +287,7 @@ def _survey_weight(people: pd.DataFrame, risk: RiskSets) -> Floats:
     if WEIGHT not in people:
         return np.ones(risk.person.size)
     weight = people[WEIGHT].to_numpy(dtype=float, na_value=np.nan)
-    unusable = int((~(weight > 0)).sum())
-    if unusable:
-        raise DesignRefused(
-            what="survey weights",
-            needed="a positive weight for every person",
-            found=f"{unusable} persons without one",
-            remedy="complete the attribute 'weight' in its source, or leave it out of the mapping",
-        )
-    return weight[_rows(people, risk)]
+    return usable_weights(weight)[_rows(people, risk)]
 
 
 def _supplies(kept: Kept, *, comparable: bool) -> frozenset[Supply]:

@@ -34,7 +34,7 @@ def open_outcomes(
     reach = -question.placebo_months[0] if question.placebo_months else LONG_HISTORY
     months = np.arange(-min(earliest, max(reach, 1)), question.months[-1] + 1)
     persons, place = np.unique(units["person_id"].to_numpy(), return_inverse=True)
-    monthly = _monthly(panel, indicator, persons)
+    monthly = monthly_values(panel, indicator, persons)
     position = entry[:, None] - panel.first + months[None, :]
     inside = (position >= 0) & (position < monthly.shape[1])
     safe = np.clip(position, 0, monthly.shape[1] - 1)
@@ -93,7 +93,7 @@ def check_persons(panel: Panel, design: Design) -> None:
         )
 
 
-def _monthly(panel: Panel, indicator: Indicator, persons: NDArray[np.int64]) -> Floats:
+def monthly_values(panel: Panel, indicator: Indicator, persons: NDArray[np.int64]) -> Floats:
     """The indicator by person (rows, in the order given) and month of the panel (columns)."""
     if indicator.monthly is None:
         raise AssertionError(f"outcome {indicator.id} has no monthly expression")

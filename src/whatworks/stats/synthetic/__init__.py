@@ -1,0 +1,1 @@
+"""Formulas of synthetic controls: numpy in, weights and gaps out."""

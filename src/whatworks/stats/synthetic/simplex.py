@@ -1,0 +1,171 @@
+r"""Least squares over weights that are not negative and sum to one, solved exactly.
+
+.. math:: \min_{w\ge 0,\ 1'w=1}\ \|b-Aw\|^2+\zeta\sum_j w_j^2/m_j
+
+As weights sum to one, :math:`b-Aw=-Pw` with :math:`P=A-b1'`: the problem is the point of a polytope
+nearest to the origin. With :math:`H=P'P+\zeta M^{-1}` its solution is :math:`u/1'u`, where
+:math:`u\ge0` minimises :math:`u'Hu/2-1'u` (Wolfe 1976, doi:10.1007/BF01580381), a linear complementarity
+problem solved by block principal pivoting (Portugal, Júdice & Vicente 1994,
+doi:10.1090/S0025-5718-1994-1250776-4): all weights of the wrong sign change side at once. Where that
+cycles, the same problem is solved one weight at a time, as least squares that are not negative.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.optimize import nnls
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+NUDGE: Final = 1e-7
+"""Penalty, relative to the spread of columns, that tells apart weights which fit as well."""
+SLACK: Final = 1e-13
+"""Rounding allowed in the sign of a weight and in the optimality of a zero."""
+EXCHANGES: Final = 60
+"""Blocks exchanged before weights are taken one at a time."""
+
+
+def simplex_weights(
+    donors: Floats,
+    target: Floats,
+    *,
+    penalty: float = 0.0,
+    mass: Floats | None = None,
+    start: Bools | None = None,
+) -> Floats:
+    r"""Weights of the donors' mean nearest to a target.
+
+    Parameters
+    ----------
+    donors : ndarray of shape (k, n)
+        One column per donor.
+    target : ndarray of shape (k,)
+    penalty : float
+        :math:`\zeta\ge 0`.
+    mass : ndarray of shape (n,), optional
+        :math:`m`, what each donor stands for; by default one. A donor of mass two is a donor written
+        twice.
+    start : ndarray of bool, shape (n,), optional
+        Donors believed to have a weight, from a problem nearby; changes the time taken only.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Not negative, of sum one. Where several weights fit as well, those of least
+        :math:`\sum_j w_j^2/m_j`.
+
+    Raises
+    ------
+    ArithmeticError
+        When numbers are not finite.
+
+    Examples
+    --------
+    >>> simplex_weights(np.array([[0.0, 2.0, 9.0]]), np.array([1.0])).round(3).tolist()
+    [0.529, 0.471, 0.0]
+    """
+    m = np.ones(donors.shape[1]) if mass is None else mass
+    P = donors - target[:, None]
+    if not np.isfinite(P).all():
+        raise ArithmeticError("weights on a simplex: numbers that are not finite")
+    scale = float(np.einsum("ij,ij->", P, P)) / P.shape[1]
+    if scale == 0:  # every donor is the target
+        return np.asarray(m / m.sum())
+    least = NUDGE * scale * float(m.mean())
+    system = _System(P, max(penalty, least), m, scale)
+    w = system.optimum(np.ones(m.size, dtype=bool) if start is None else start)
+    if penalty >= least or (w > 0).sum() > P.shape[0]:
+        return w
+    # The nudge is taken back where the donors held fit in one way only.
+    return _System(P, penalty, m, scale).refined(w)
+
+
+def optimality_gap(
+    donors: Floats,
+    target: Floats,
+    weights: Floats,
+    *,
+    penalty: float = 0.0,
+    mass: Floats | None = None,
+) -> float:
+    r"""How far weights are from the Karush–Kuhn–Tucker conditions, relative to the donors' spread.
+
+    With :math:`g=H w` the conditions are :math:`g_j\ge w'Hw`, with equality where :math:`w_j>0`;
+    arguments as in `simplex_weights`.
+    """
+    m = np.ones(donors.shape[1]) if mass is None else mass
+    P = donors - target[:, None]
+    g = P.T @ (P @ weights) + penalty * weights / m
+    level = float(weights @ g)
+    scale = float((P**2).sum(axis=0).max() + penalty / m.min())
+    below = max(0.0, float((level - g).max()))
+    slack = float((weights * np.abs(g - level)).max())
+    return max(below, slack) / scale if scale else 0.0
+
+
+class _System:
+    """Products with the matrix H, which is never formed whole."""
+
+    def __init__(self, P: Floats, penalty: float, mass: Floats, scale: float) -> None:
+        self.P, self.penalty, self.mass, self.scale = P, penalty, mass, scale
+
+    def optimum(self, start: Bools) -> Floats:
+        """Weights at the optimum, sought from a set of donors."""
+        held = start if start.any() else ~start
+        for _ in range(EXCHANGES):
+            w = self._on(held)
+            wrong = np.where(held, w < -SLACK, self._slack(w) < -SLACK)
+            if not wrong.any():
+                return _normal(w)
+            held = held ^ wrong
+            if not held.any():
+                break
+        return self._one_at_a_time()
+
+    def refined(self, w: Floats) -> Floats:
+        """Weights solved again over the donors that have one; as they were where that is undefined."""
+        try:
+            again = self._on(w > 0)
+        except LinAlgError:
+            return w
+        exact = np.isfinite(again).all() and (again >= 0).all() and self._slack(again).min() > -1e-9
+        return again if exact else w
+
+    def _on(self, held: Bools) -> Floats:
+        """Weights of sum one, of any sign, over some donors: by their number, or by the target's."""
+        P, m = self.P[:, held], self.mass[held]
+        k, n = P.shape
+        if n <= k:
+            H = P.T @ P
+            H[np.diag_indices(n)] += self.penalty / m
+            u = cho_solve(cho_factor(H), np.ones(n))
+        else:
+            K = (P * m) @ P.T
+            K[np.diag_indices(k)] += self.penalty
+            u = m - m * (P.T @ cho_solve(cho_factor(K), P @ m))
+        w = np.zeros(held.size)
+        w[held] = u / u.sum()
+        return w
+
+    def _slack(self, w: Floats) -> Floats:
+        """Gradient less its level over the donors held, on the scale of the columns."""
+        g = self.P.T @ (self.P @ w) + self.penalty * w / self.mass
+        return np.asarray((g - w @ g) / (self.scale + self.penalty / float(self.mass.mean())))
+
+    def _one_at_a_time(self) -> Floats:
+        r"""The same weights, as :math:`\min_{u\ge0} u'Hu+(1'u-1)^2` up to their sum."""
+        n = self.mass.size
+        ridge = np.diag(np.sqrt(self.penalty / self.mass / self.scale))
+        rows = np.vstack([self.P / np.sqrt(self.scale), ridge, np.ones((1, n))])
+        u, _ = nnls(rows, np.concatenate([np.zeros(len(rows) - 1), [1.0]]))
+        return _normal(u)
+
+
+def _normal(w: Floats) -> Floats:
+    w = np.maximum(w, 0.0)
+    return np.asarray(w / w.sum())
