@@ -45,6 +45,17 @@ def _panel() -> pd.DataFrame:
     return pd.DataFrame({"person": unit, "period": period, "start": start, "y": y})
 
 
+def _one_cohort() -> pd.DataFrame:
+    """One cohort, and a covariate that moves both its chance of starting and its trend."""
+    rng = np.random.default_rng(21)
+    unit, period = np.repeat(np.arange(240), 4), np.tile(np.arange(1, 5), 240)
+    x = rng.normal(size=240)
+    start = np.where(rng.random(240) < 1 / (1 + np.exp(0.5 - x)), 3, 0)[unit]
+    y = rng.normal(size=240)[unit] + 0.3 * period * x[unit] + (start > 0) * (period >= 3)
+    y = y + rng.normal(size=960)
+    return pd.DataFrame({"person": unit, "period": period, "start": start, "x": x[unit], "y": y})
+
+
 def unmatched(table: pd.DataFrame) -> Design:
     return Design.from_cross_section(
         table,
@@ -95,9 +106,25 @@ def staggered(table: pd.DataFrame) -> Design:
     )
 
 
+def one_cohort(table: pd.DataFrame) -> Design:
+    return Design.from_panel(
+        table,
+        unit="person",
+        period="period",
+        first_treated="start",
+        outcome="y",
+        covariates=["x"],
+        weight="weight" if "weight" in table else None,
+    )
+
+
 CASES: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], Design]]] = {
     "MatchedDifference": (_cross_section(), matched),
     "TwoByTwoDiD": (_panel(), staggered),
+    "ExtendedTwoWay": (_panel(), staggered),
+    "DoublyRobustDiD": (_one_cohort(), one_cohort),
+    "StackedDiD": (_panel(), staggered),
+    "SunAbraham": (_panel(), staggered),
     "SaturationContrast": (_saturation(), saturated),
     "WeightedDifference": (_cross_section(), weighted),
     "RegressionAdjustment": (_cross_section(), matched),
@@ -185,7 +212,7 @@ def test_a_weight_of_two_is_a_row_written_twice(name: str) -> None:
     chosen = table["person"] % 5 == 0
     weighted = table.assign(weight=np.where(chosen, 2.0, 1.0))
     again = table[chosen].copy()
-    if name == "TwoByTwoDiD":  # a unit written twice is a second unit with the same pathway
+    if "period" in table:  # a unit written twice is a second unit with the same pathway
         again["person"] = again["person"] + 10_000
     repeated = pd.concat([table, again], ignore_index=True)
     one, two = numbers(fitted(name, weighted)), numbers(fitted(name, repeated))

@@ -1,4 +1,12 @@
-"""Two groups and two periods against the R package DRDID, every row; points 1e-9, errors 1e-8."""
+"""Two groups and two periods against the R package DRDID 1.2.3, every row; points 1e-9, errors 1e-8.
+
+Two kinds of rows need what is ours to be changed first, and agree exactly once it is:
+
+- ``drdid_rc`` and ``drdid_rc1`` add the estimation of the comparisons' line *before* with the sign of
+  the one *after*. The derivative of the effect in every unit's weight (tests/unit/stats) says which
+  sign is right; with the propensity right the term vanishes as samples grow, here it is 2 % of the error.
+- ``twfe_did_*`` divide by n − 1, and with covariates count a unit's two rows as two persons.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +21,7 @@ from oracles.reference import data, reference
 from whatworks import Design, DoublyRobustDiD
 from whatworks.stats.did import two_cross_sections as cross
 from whatworks.stats.did import two_periods as panel
+from whatworks.stats.did.two_groups import odds_by_logit
 
 CASE = "drdid_2x2"
 ROWS = reference(CASE)
@@ -87,12 +96,31 @@ def ours(row: Any) -> tuple[float, float]:
     else:
         found = _stacked(row)
     psi = found.influence[:, 0]
+    if row.quantity in ("drdid_rc", "drdid_rc1"):
+        psi = psi + _as_released(seen, treated, x, weight)
     if row.quantity == "twfe_did_panel" and row.covariates == "none":
         psi = psi.reshape(2, -1).sum(axis=0)
+    elif row.quantity.startswith("twfe") and (row.covariates != "none" or "rc" in row.quantity):
+        psi = psi * np.sqrt(psi.size / (psi.size - 1))
     return float(found.effect[0]), float(np.sqrt(psi @ psi))
 
 
-@pytest.mark.parametrize("row", ROWS.itertuples(), ids=ROWS["quantity"] + "-" + ROWS["args"])
+def _as_released(
+    seen: pd.DataFrame, treated: np.ndarray, x: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
+    """What DRDID's sign of the comparisons' line before changes in each influence."""
+    outcome, after = seen["y"].to_numpy()[:, None], seen["after"].to_numpy()
+    rows = cross._Rows.of(outcome, after, treated, x, weight)
+    odds = odds_by_logit(rows.z, treated, weight=weight)
+    line = rows.line(~treated & ~after)
+    _, _, lean = rows.gap(odds, ~after, line)
+    apart = rows.mean(treated & ~after) - lean
+    return -2 * rows.through(~treated & ~after, line, apart)[:, 0]
+
+
+@pytest.mark.parametrize(
+    "row", list(ROWS.itertuples()), ids=lambda row: f"{row.quantity}-{row.args}"
+)
 def test_every_row(row: Any) -> None:
     effect, error = ours(row)
     assert effect == pytest.approx(row.value, rel=1e-9)
@@ -140,4 +168,5 @@ def test_the_estimator_gives_the_formula_on_cross_sections(name: str) -> None:
     chosen = ROWS[(ROWS["quantity"] == f"{name}_rc") & (ROWS["covariates"] == "x1..x4")]
     row = chosen.iloc[0]
     assert found["estimate"] == pytest.approx(row["value"], rel=1e-9)
-    assert found["std_error"] == pytest.approx(row["se"], rel=1e-8)
+    # The sign said above is all that sets "traditional" apart.
+    assert found["std_error"] == pytest.approx(row["se"], rel=0.02 if name == "drdid" else 1e-8)

@@ -14,6 +14,7 @@ from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
 from whatworks.estimate.record import effects_table
 from whatworks.ledger import Ledger
+from whatworks.stats.adjustment import regress
 from whatworks.stats.fitted import FittedScore
 from whatworks.stats.uncertainty import Influence
 from whatworks.vocabulary import (
@@ -288,3 +289,64 @@ def moves_with_weights(
     for equation in fitted:
         total += equation.correction(by_weight * factor[:, None])
     return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjusted:
+    """Effects after regression of each arm, of months that share who is seen.
+
+    Parameters
+    ----------
+    effect : ndarray of shape (n_columns,)
+    influence : ndarray of shape (n, n_columns)
+    rank : int
+        Coefficients fitted, both arms together.
+    """
+
+    effect: Floats
+    influence: Floats
+    rank: int
+
+
+def adjusted_effect(
+    seen: Seen, units: Units, *, estimand: str, fitted: tuple[FittedScore, ...], drawn: bool
+) -> Adjusted:
+    """Regress each arm on covariates and months of entry, and read both over one population.
+
+    Parameters
+    ----------
+    seen : Seen
+    units : Units
+    estimand : str
+    fitted : tuple of FittedScore
+        Equations behind the weights.
+    drawn : bool
+        Count the chance in whose covariates were drawn.
+    """
+    target = units.target(estimand) * seen.factor
+    target = target / target.sum()
+    gap = np.zeros_like(seen.values)
+    influence, by_weight = np.zeros_like(gap), np.zeros_like(gap)
+    rank = 0
+    weight = units.weight * seen.factor
+    inside = seen.factor > 0
+    for arm, sign in ((units.treated, 1.0), (~units.treated, -1.0)):
+        fit = regress(seen.values, units.covariates, group=units.group, weight=weight * arm)
+        predicted = fit.predict(units.covariates, units.group)
+        gap[inside] += sign * predicted[inside]
+        leverage = fit.leverage(units.covariates, units.group, target=target)
+        moved = sign * leverage[:, None] * fit.residual
+        influence += moved
+        by_weight += moved / np.where(weight > 0, weight, 1.0)[:, None]
+        rank += fit.rank
+        if np.count_nonzero(weight * arm) <= fit.rank:  # every unit fitted: nothing varies
+            influence[:] = np.nan
+    effect = target @ gap
+    apart = target[:, None] * (gap - effect)
+    apart[np.abs(apart) < 1e-12 * np.abs(target[:, None] * seen.values).max()] = 0.0
+    if drawn:
+        influence += apart
+    if estimand != Estimand.ATE:
+        by_weight += apart / np.where(weight > 0, weight, 1.0)[:, None]
+    influence += moves_with_weights(fitted, by_weight=by_weight, factor=seen.factor)
+    return Adjusted(effect=effect, influence=influence, rank=rank)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,8 +12,15 @@ from numpy.typing import NDArray
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
 from whatworks.stats.distances import whiten
+from whatworks.stats.matched_effects import (
+    Regressions,
+    matched_effect,
+    matched_influence,
+    regressions,
+)
 from whatworks.stats.matching import Links, MatchedPairs, MatchedSets, Matching, matching
 from whatworks.stats.propensity_variance import EstimatedScore
+from whatworks.stats.uncertainty import sums_by_number
 from whatworks.vocabulary import (
     MARKET,
     MATCH,
@@ -124,9 +131,26 @@ class MatchedUnits:
             estimated=estimated,
         )
 
-    def by_pattern(self, design: Design) -> Iterator[tuple[Ints, Matching]]:
-        """Months that share who is observed and with what weight, and their matching."""
+    def within(self, group: Ints) -> MatchedUnits:
+        """The same with an intercept per group in every regression, groups being matched apart."""
+        names = np.unique(group)
+        apart = (group[:, None] == names[None, 1:]).astype(float)
+        return replace(self, covariates=np.hstack([self.covariates, apart]))
+
+    def by_pattern(
+        self, design: Design, among: Bools | None = None
+    ) -> Iterator[tuple[Ints, Matching]]:
+        """Months that share who is observed and with what weight, and their matching.
+
+        Parameters
+        ----------
+        design : Design
+        among : ndarray of bool, shape (n,), optional
+            Units that take part.
+        """
         known = ~np.isnan(design.outcomes.values)
+        if among is not None:
+            known &= among[:, None]
         weights = None if everyone_followed(design) else design.outcomes.weights
         if known.all() and weights is None:
             groups = {b"": list(range(known.shape[1]))}
@@ -148,6 +172,88 @@ class MatchedUnits:
                     standing=None if weights is None else weights[:, months[0]],
                 ),
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedCurve:
+    """Effects by month and their influence.
+
+    Parameters
+    ----------
+    effect : ndarray of shape (n_months,)
+        NaN where nobody sought for has a match observed.
+    counts : ndarray of int, shape (n_months, 2)
+        Treated and other units that count.
+    sums : ndarray of shape (n_clusters, n_months)
+        Influence, summed by cluster.
+    """
+
+    effect: Floats
+    counts: Ints
+    sums: Floats
+
+
+def matched_curve(
+    design: Design,
+    columns: MatchedUnits,
+    *,
+    errors: str,
+    bias_adjust: bool,
+    sample: bool = False,
+    unbiased: bool = True,
+    among: Bools | None = None,
+) -> MatchedCurve:
+    """Effects of a matched design at every month of its outcomes, with clustered errors.
+
+    Parameters
+    ----------
+    design : Design
+    columns : MatchedUnits
+        Of it.
+    errors : str
+        One of `CLUSTERED`.
+    bias_adjust : bool
+    sample : bool
+        Effect on the units at hand rather than in the population they come from.
+    unbiased : bool
+        Scale influences for the degrees of freedom that regressions spend.
+    among : ndarray of bool, shape (n,), optional
+        Units that take part.
+    """
+    n_months = design.outcomes.values.shape[1]
+    effect = np.full(n_months, np.nan)
+    counts = np.zeros((n_months, 2), dtype=np.int64)
+    sums = np.full((columns.n_clusters, n_months), np.nan)
+    for which, month in columns.by_pattern(design, among):
+        if not month.own.any():
+            continue
+        outcomes = shifted(design.outcomes.values, which, month.used)
+        counts[which] = [int((month.used & arm).sum()) for arm in columns.arms]
+        lending = regressions(outcomes, columns.covariates, month.lent, month.is_treated)
+        effect[which] = matched_effect(
+            outcomes, columns.covariates, month, lending if bias_adjust else None
+        )
+        in_sets = errors == "matched_set"
+        influence = matched_influence(
+            outcomes,
+            columns.covariates,
+            month,
+            lending,
+            bias_adjust=bias_adjust,
+            sample=sample,
+            unbiased=unbiased and not in_sets,
+        )
+        if unbiased and in_sets:
+            influence *= _spent_by_sets(month, lending)
+        sums[:, which] = sums_by_number(influence, columns.cluster, n_clusters=columns.n_clusters)
+    return MatchedCurve(effect=effect, counts=counts, sums=sums)
+
+
+def _spent_by_sets(month: Matching, lending: Regressions) -> float:
+    """What makes up for the degrees of freedom of the regression whose residuals sets sum."""
+    n = int(month.used.sum())
+    spare = n - 2 - 2 * max(fit.rank for fit in lending.values())
+    return float(np.sqrt((n - 1) / spare)) if spare > 0 else float("nan")
 
 
 def _links(design: Design) -> tuple[Links, Bools]:

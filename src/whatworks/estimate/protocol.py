@@ -29,6 +29,8 @@ _LIFTED_BY = {
     Supply.PRE_MONTHS: "bring outcomes of the months before entry",
     Supply.ROLLOUT: "make the design with Design.from_panel, and do not stack it",
     Supply.NEVER_TREATED: "bring units never treated",
+    Supply.COHORTS: "stack the cohorts of a rollout, with whatworks.stack(design)",
+    Supply.DOSE: "name the column of the dose, with Design.from_panel(..., dose=)",
     Supply.INDEPENDENT_UNITS: "choose errors='person': the same persons appear in several units",
     Supply.MARKETS: "name the column of the labour market",
     Supply.SATURATION: "name the column of the share assigned by design in each market",

@@ -161,6 +161,24 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leads:
+    """Differences before the start over all cohorts, of a method that has none by cohort.
+
+    Parameters
+    ----------
+    month : ndarray of int, shape (n_leads,)
+        Periods since the start: negative.
+    effect : ndarray of shape (n_leads,)
+    n_treated, n_comparison : ndarray of int, shape (n_leads,)
+    """
+
+    month: Ints
+    effect: Floats
+    n_treated: Ints
+    n_comparison: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cells:
     """Effects by cohort and period: what every method of this family gives.
 
@@ -173,15 +191,21 @@ class Cells:
         Units that tell it.
     cohorts : ndarray of int, shape (n_cohorts,)
         Increasing.
-    share : ndarray of shape (n_cohorts,)
-        Share of each among all units.
+    share : ndarray of shape (n_shares,)
+        Share of each cohort among all units; or, with ``places``, the weight observed in each cell
+        over that of all units.
     uncertainty : Uncertainty
-        Of the cells, then of the shares: ``n_cells + n_cohorts`` terms.
+        Of the cells, then of the shares, then of the leads: ``n_cells + n_shares + n_leads`` terms.
     last : int
         Last period observed.
     anticipation : int
     df : float
         Degrees of freedom of intervals.
+    places : ndarray of int, shape (n_cells,), optional
+        Position of each cell among the shares; by default that of its cohort. Where units are missing
+        here and there, a method that averages over observations gives every cell a share of its own.
+    leads : Leads, optional
+        Differences before the start that are read apart from cells.
     """
 
     cohort: Ints
@@ -195,10 +219,14 @@ class Cells:
     last: int
     anticipation: int = 0
     df: float = np.inf
+    places: Ints | None = None
+    leads: Leads | None = None
 
     @property
     def place(self) -> Ints:
-        """Position of each cell's cohort among the cohorts."""
+        """Position of each cell among the shares."""
+        if self.places is not None:
+            return self.places
         return np.searchsorted(self.cohorts, self.cohort)
 
     @property
@@ -235,7 +263,11 @@ def estimate_of_cells(
         _row("att", cells, alone[k], cohort=int(g), month=int(m))
         for k, (g, m) in enumerate(zip(cells.cohort, cells.month, strict=True))
     ]
-    both = _stacked([overall, evenly(cells.effect, cells.share.size, members=alone)])
+    each = evenly(_finite(cells), cells.share.size, members=alone)
+    both = _stacked([overall, Averages(value=cells.effect, gradient=each.gradient)])
+    if cells.leads is not None:
+        before, both = _after_leads(cells.leads, both)
+        rows = before + rows
     effects, uncertainty = _told(rows, both, cells, unit=unit)
     return Estimate(
         method=method,
@@ -315,6 +347,27 @@ def aggregate(
     return replace(estimate, effects=effects, uncertainty=uncertainty)
 
 
+def _after_leads(leads: Leads, averages: Averages) -> Averaged:
+    """Rows of the leads, and the leads before the averages."""
+    n_leads, n_terms = leads.effect.size, averages.gradient.shape[1]
+    rows = [
+        {
+            "term": "att",
+            "cohort": -1,
+            "month": int(leads.month[k]),
+            "group": "all",
+            "n_treated": int(leads.n_treated[k]),
+            "n_comparison": int(leads.n_comparison[k]),
+        }
+        for k in range(n_leads)
+    ]
+    wide = np.pad(averages.gradient, ((0, 0), (0, n_leads)))
+    own = np.eye(n_leads, n_terms + n_leads, k=n_terms)
+    return rows, Averages(
+        value=np.concatenate([leads.effect, averages.value]), gradient=np.vstack([own, wide])
+    )
+
+
 def _every(cells: Cells) -> Bools:
     return np.ones(cells.effect.size, dtype=bool)
 
@@ -379,7 +432,10 @@ def _by_cohort(cells: Cells, kept: Bools) -> Averaged:
     names = np.unique(cells.cohort[after])
     members = after & (cells.cohort == names[:, None])
     averages = evenly(_finite(cells), cells.share.size, members=members)
-    overall = mean_by_shares(averages, cells.share, np.searchsorted(cells.cohorts, names))
+    parts = np.zeros((names.size, cells.share.size), dtype=bool)
+    which, cell = np.nonzero(members)
+    parts[which, cells.place[cell]] = True
+    overall = mean_by_shares(averages, cells.share, parts=parts)
     rows = [_row("cohort", cells, m, cohort=int(g)) for g, m in zip(names, members, strict=True)]
     return [_row("average", cells, after), *rows], _stacked([overall, averages])
 

@@ -65,27 +65,22 @@ doi:10.1162/003465304323023723.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import OptionError, choice
-from whatworks.estimate.matched import CLUSTERED, MatchedUnits, shifted
+from whatworks.estimate.matched import CLUSTERED, MatchedUnits, matched_curve, shifted
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
 from whatworks.options import typed
-from whatworks.stats.matched_effects import (
-    Regressions,
-    matched_effect,
-    matched_influence,
-    regressions,
-)
+from whatworks.stats.matched_effects import matched_effect, regressions
 from whatworks.stats.matching import Matching
 from whatworks.stats.matching_variance import Gaps, abadie_imbens, matched_gaps, same_arm
 from whatworks.stats.propensity_variance import estimated_propensity
-from whatworks.stats.uncertainty import Covariance, Influence, Uncertainty, sums_by_number
+from whatworks.stats.uncertainty import Covariance, Influence, Uncertainty
 from whatworks.vocabulary import Supply
 
 Floats = NDArray[np.float64]
@@ -174,30 +169,11 @@ class MatchedDifference:
         lacking = extra.get(self.errors, {Supply.INDEPENDENT_UNITS})
         require(design, self.needs | lacking, method="MatchedDifference")
         columns = MatchedUnits.of(design, errors=self.errors, bias_adjust=self.bias_adjust)
-        months = design.outcomes.months
-        effect = np.full(len(months), np.nan)
-        counts = np.zeros((len(months), 2), dtype=np.int64)
-        sums = np.zeros((columns.n_clusters, len(months)))
-        covariance = np.full((len(months), len(months)), np.nan)
-        for which, month in columns.by_pattern(design):
-            sums[:, which] = np.nan
-            if not month.own.any():
-                continue
-            outcomes = shifted(design.outcomes.values, which, month.used)
-            counts[which] = [int((month.used & arm).sum()) for arm in columns.arms]
-            lending = self._regressions(outcomes, columns.covariates, month)
-            effect[which] = matched_effect(
-                outcomes, columns.covariates, month, lending if self.bias_adjust else None
-            )
-            if self.errors in CLUSTERED:
-                influence = self._influence(outcomes, columns.covariates, month, lending)
-                sums[:, which] = sums_by_number(
-                    influence, columns.cluster, n_clusters=columns.n_clusters
-                )
-            else:
-                found = matched_gaps(outcomes, columns.covariates, month, lending)
-                covariance[np.ix_(which, which)] = self._abadie_imbens(found, month, columns)
-        uncertainty = self._uncertainty(sums, covariance)
+        effect, counts, uncertainty = (
+            self._clustered(design, columns)
+            if self.errors in CLUSTERED
+            else self._independent(design, columns)
+        )
         return Estimate(
             method="MatchedDifference",
             options=asdict(self),
@@ -212,35 +188,46 @@ class MatchedDifference:
             ledger=design.ledger,
         )
 
-    def _regressions(
-        self, outcomes: Floats, covariates: Floats, month: Matching
-    ) -> Regressions | None:
-        """Regressions of the matches that the point, or its influence, rests on."""
-        if self.errors in CLUSTERED or self.bias_adjust:
-            return regressions(outcomes, covariates, month.lent, month.is_treated)
-        return None
-
-    def _influence(
-        self, outcomes: Floats, covariates: Floats, month: Matching, lending: Regressions | None
-    ) -> Floats:
-        """Influence of each unit, with the factor of its degrees of freedom."""
-        if lending is None:
-            raise AssertionError("an influence rests on the regressions of the matches")
-        in_sets = self.errors == "matched_set"
-        influence = matched_influence(
-            outcomes,
-            covariates,
-            month,
-            lending,
+    def _clustered(
+        self, design: Design, columns: MatchedUnits
+    ) -> tuple[Floats, Ints, Uncertainty]:
+        """Effects, counts and influences summed by cluster."""
+        found = matched_curve(
+            design,
+            columns,
+            errors=self.errors,
             bias_adjust=self.bias_adjust,
             sample=self.target == "sample",
-            unbiased=not in_sets,
         )
-        if in_sets:
-            n = int(month.used.sum())
-            spare = n - 2 - 2 * max(fit.rank for fit in lending.values())
-            influence *= np.sqrt((n - 1) / spare) if spare > 0 else np.nan
-        return influence
+        n = columns.n_clusters
+        uncertainty = Influence(
+            values=found.sums,
+            cluster=np.arange(n),
+            factor=n / (n - 1) if n > 1 else float("nan"),
+            level=cast("Literal['person', 'market', 'matched_set']", self.errors),
+        )
+        return found.effect, found.counts, uncertainty
+
+    def _independent(
+        self, design: Design, columns: MatchedUnits
+    ) -> tuple[Floats, Ints, Uncertainty]:
+        """Effects, counts and the covariance of independent units."""
+        n_months = len(design.outcomes.months)
+        effect = np.full(n_months, np.nan)
+        counts = np.zeros((n_months, 2), dtype=np.int64)
+        covariance = np.full((n_months, n_months), np.nan)
+        for which, month in columns.by_pattern(design):
+            if not month.own.any():
+                continue
+            outcomes = shifted(design.outcomes.values, which, month.used)
+            counts[which] = [int((month.used & arm).sum()) for arm in columns.arms]
+            lending = None
+            if self.bias_adjust:
+                lending = regressions(outcomes, columns.covariates, month.lent, month.is_treated)
+            effect[which] = matched_effect(outcomes, columns.covariates, month, lending)
+            found = matched_gaps(outcomes, columns.covariates, month, lending)
+            covariance[np.ix_(which, which)] = self._abadie_imbens(found, month, columns)
+        return effect, counts, Covariance(matrix=covariance)
 
     def _abadie_imbens(self, found: Gaps, month: Matching, columns: MatchedUnits) -> Floats:
         """Covariance of the months of one pattern."""
@@ -259,17 +246,6 @@ class MatchedDifference:
             return known
         return known + estimated_propensity(
             found, month, columns.estimated, neighbours=self.neighbours
-        )
-
-    def _uncertainty(self, sums: Floats, covariance: Floats) -> Uncertainty:
-        if self.errors not in CLUSTERED:
-            return Covariance(matrix=covariance)
-        n = sums.shape[0]
-        return Influence(
-            values=sums,
-            cluster=np.arange(n),
-            factor=n / (n - 1) if n > 1 else float("nan"),
-            level=self.errors,
         )
 
 

@@ -51,12 +51,11 @@ from numpy.typing import NDArray
 from whatworks.design.comparison import as_names
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, choice
-from whatworks.estimate.columns import Curve, Seen, Units, moves_with_weights, weighted
+from whatworks.estimate.columns import Curve, Seen, Units, adjusted_effect, weighted
 from whatworks.estimate.groups import by_group
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
 from whatworks.options import typed
-from whatworks.stats.adjustment import regress
 from whatworks.vocabulary import Estimand, Supply
 
 Floats = NDArray[np.float64]
@@ -135,34 +134,16 @@ class RegressionAdjustment:
 
     def _fill(self, curve: Curve, seen: Seen, units: Units, design: Design) -> None:
         """Effects and influence of the months of one pattern."""
-        estimand = design.question.estimand
-        target = units.target(estimand) * seen.factor
-        target = target / target.sum()
-        gap = np.zeros_like(seen.values)
-        influence, by_weight = np.zeros_like(gap), np.zeros_like(gap)
-        rank = 0
-        weight = units.weight * seen.factor
-        inside = seen.factor > 0
-        for arm, sign in ((units.treated, 1.0), (~units.treated, -1.0)):
-            fit = regress(seen.values, units.covariates, group=units.group, weight=weight * arm)
-            predicted = fit.predict(units.covariates, units.group)
-            gap[inside] += sign * predicted[inside]
-            leverage = fit.leverage(units.covariates, units.group, target=target)
-            moved = sign * leverage[:, None] * fit.residual
-            influence += moved
-            by_weight += moved / np.where(weight > 0, weight, 1.0)[:, None]
-            rank += fit.rank
-            if np.count_nonzero(weight * arm) <= fit.rank:  # every unit fitted: nothing varies
-                influence[:] = np.nan
-        effect = target @ gap
-        apart = target[:, None] * (gap - effect)
-        apart[np.abs(apart) < 1e-12 * np.abs(target[:, None] * seen.values).max()] = 0.0
-        if self.covariates == "random":
-            influence += apart
-        if estimand != Estimand.ATE:
-            by_weight += apart / np.where(weight > 0, weight, 1.0)[:, None]
-        influence += moves_with_weights(design.fitted, by_weight=by_weight, factor=seen.factor)
-        curve.fill(seen, units, effect=effect, influence=influence, lost_df=rank)
+        found = adjusted_effect(
+            seen,
+            units,
+            estimand=design.question.estimand,
+            fitted=design.fitted,
+            drawn=self.covariates == "random",
+        )
+        curve.fill(
+            seen, units, effect=found.effect, influence=found.influence, lost_df=found.rank
+        )
 
     def _estimate(self, design: Design, units: Units, curve: Curve) -> Estimate:
         lost = ~units.supported(np.ones(units.treated.size, dtype=bool))

@@ -76,20 +76,20 @@ def mean_of(averages: Averages) -> Averages:
     )
 
 
-def mean_by_shares(averages: Averages, share: Floats, place: Ints) -> Averages:
-    r"""Mean of one average per cohort, by the cohorts' shares.
+def mean_by_shares(averages: Averages, share: Floats, *, parts: Bools) -> Averages:
+    r"""Mean of averages by the shares of what each is made of.
 
     Parameters
     ----------
     averages : Averages
         One per cohort.
-    share : ndarray of shape (n_cohorts,)
-    place : ndarray of int, shape (k,)
-        Position of each average's cohort among the shares.
+    share : ndarray of shape (n_shares,)
+    parts : ndarray of bool, shape (k, n_shares)
+        Shares that each average is made of: that of its cohort, or those of its cells.
     """
-    mine = share[place]
+    mine = parts @ share
     value = mine @ averages.value / mine.sum()
     gradient = mine @ averages.gradient / mine.sum()
     n_cells = averages.gradient.shape[1] - share.size
-    np.add.at(gradient, n_cells + place, (averages.value - value) / mine.sum())
+    gradient[n_cells:] += ((averages.value - value) / mine.sum()) @ parts
     return Averages(value=np.array([value]), gradient=gradient[None, :])

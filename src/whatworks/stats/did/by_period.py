@@ -129,7 +129,7 @@ def fit_by_period(values: Floats, features: Floats, *, free: Bools, weight: Floa
         feature=feature,
         period=period,
         coefficient=np.where(blind, np.nan, solved),
-        rank=int(round(float(np.trace(inverse @ gram)))),
+        rank=round(float(np.trace(inverse @ gram))),
         n_observations=int(seen.sum()),
         _inverse=inverse,
         _features=features,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from whatworks.errors import DesignRefused
 from whatworks.stats.balancing import Pull, solve_balance
-from whatworks.stats.logit import fit_logit
+from whatworks.stats.logit import CERTAIN, fit_logit
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -161,7 +161,7 @@ def odds_by_logit(z: Floats, treated: Bools, *, weight: Floats) -> Odds:
             found="a treated unit whose probability is 1, or a regression without a maximum",
             remedy="leave out the covariate that defines the treatment, or merge its rare levels",
         )
-    odds = np.exp(fit.linear)
+    odds = np.exp(np.minimum(fit.linear, CERTAIN))
     chance = odds / (1.0 + odds)
     curved = z * (weight * chance / (1.0 + odds))[:, None]
     return Odds(
@@ -193,8 +193,7 @@ def odds_by_tilting(z: Floats, treated: Bools, *, weight: Floats) -> Odds:
             found="means of the treated that no weights of the comparisons reach",
             remedy="choose method='traditional', or leave out the covariate that sets them apart",
         )
-    with np.errstate(over="ignore"):
-        odds = np.exp(found.linear)
+    odds = np.exp(np.minimum(found.linear, CERTAIN))
     return Odds(
         weight=found.rising,
         kept=treated | (odds / (1.0 + odds) < TRIMMED),

@@ -26,7 +26,9 @@ NUDGE: Final = 1e-7
 """Penalty, relative to the spread of columns, that tells apart weights which fit as well."""
 SLACK: Final = 1e-13
 """Rounding allowed in the sign of a weight and in the optimality of a zero."""
-EXCHANGES: Final = 60
+EASING: Final = 0.1
+"""Step by which the penalty falls on the way to a small one."""
+EXCHANGES: Final = 30
 """Blocks exchanged before weights are taken one at a time."""
 
 
@@ -78,7 +80,7 @@ def simplex_weights(
         return np.asarray(m / m.sum())
     least = NUDGE * scale * float(m.mean())
     system = _System(P, max(penalty, least), m, scale)
-    w = system.optimum(np.ones(m.size, dtype=bool) if start is None else start)
+    w = system.optimum(start)
     if penalty >= least or (w > 0).sum() > P.shape[0]:
         return w
     # The nudge is taken back where the donors held fit in one way only.
@@ -114,9 +116,15 @@ class _System:
     def __init__(self, P: Floats, penalty: float, mass: Floats, scale: float) -> None:
         self.P, self.penalty, self.mass, self.scale = P, penalty, mass, scale
 
-    def optimum(self, start: Bools) -> Floats:
-        """Weights at the optimum, sought from a set of donors."""
-        held = start if start.any() else ~start
+    def optimum(self, start: Bools | None) -> Floats:
+        """Weights at the optimum, sought from a set of donors, then under penalties that fall."""
+        w = None if start is None or not start.any() else self._pivoted(start)
+        if w is None:
+            w = self._pivoted(self._approached())
+        return self._one_at_a_time() if w is None else w
+
+    def _pivoted(self, held: Bools) -> Floats | None:
+        """Weights by exchanges of blocks; None where they cycle."""
         for _ in range(EXCHANGES):
             w = self._on(held)
             wrong = np.where(held, w < -SLACK, self._slack(w) < -SLACK)
@@ -125,7 +133,17 @@ class _System:
             held = held ^ wrong
             if not held.any():
                 break
-        return self._one_at_a_time()
+        return None
+
+    def _approached(self) -> Bools:
+        """Donors to begin from: those of the same problem under penalties that fall step by step."""
+        held = np.ones(self.mass.size, dtype=bool)
+        penalty = self.scale * float(self.mass.mean())
+        while penalty > self.penalty / EASING:
+            eased = _System(self.P, penalty, self.mass, self.scale)._pivoted(held)
+            held = held if eased is None else eased > 0
+            penalty *= EASING
+        return held
 
     def refined(self, w: Floats) -> Floats:
         """Weights solved again over the donors that have one; as they were where that is undefined."""

@@ -1,0 +1,1 @@
+"""Inference from few clusters: numpy in, frozen record out, everything from sums of clusters."""

@@ -1,0 +1,254 @@
+r"""What the treated would have had, imputed from the untreated; its conservative and two-stage errors.
+
+Effects of a cell :math:`c` of cohort and period are means of observed less imputed outcomes. They are linear
+in outcomes, :math:`\hat\theta_c=\sum_{it}v^c_{it}y_{it}`, with :math:`v^c_{it}=w_{it}/W_c` on the cell's own
+observations and, on the untreated ones, :math:`-w_{it}(a^c_i+q_{it}'b^c)`, :math:`Sb^c=\bar q_c-\bar{\bar q}_c`
+in the words of `whatworks.stats.did.two_way`. Residuals sum to zero within a unit, so that the unit part
+:math:`a^c_i` is never needed: the influence of a unit is
+
+.. math::
+
+    \psi^c_i=\sum_{t\in c}\frac{w_{it}}{W_c}(\hat\tau_{it}-\tilde\tau_c)
+             -\Big(\sum_t w_{it}\hat\varepsilon_{it}q_{it}\Big)'b^c
+
+with :math:`\tilde\tau_c` the mean of the cell's effects weighted by :math:`v^2` (Borusyak, Jaravel & Spiess 2024,
+eq. 8) or by :math:`w` (Gardner 2022).
+
+References
+----------
+Borusyak, Jaravel & Spiess (2024), doi:10.1093/restud/rdae007. Gardner (2022), arXiv:2207.05943.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatworks.stats.did.two_way import Block, Swept, Units, solve, sweep
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+Errors = Literal["imputation", "two_stage"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leads:
+    """Differences among untreated observations, by periods before the start.
+
+    Parameters
+    ----------
+    since : ndarray of int, shape (n_leads,)
+        Periods since the start: negative.
+    effect : ndarray of shape (n_leads,)
+        NaN where the data do not tell them.
+    n_treated, n_comparison : ndarray of int, shape (n_leads,)
+        Observations of those about to start, and of the other untreated in the same periods.
+    effects : ndarray of shape (n_periods, p)
+        Period effects of the regression whose residuals make the influence.
+    shift : ndarray of shape (n_cohorts, n_periods)
+        What that regression adds to a cell.
+    subtracted : ndarray of shape (n_leads,)
+        Taken from residuals within the lead's own observations.
+    members : ndarray of bool, shape (n_leads, n_cohorts, n_periods)
+    mix : ndarray of shape (n_leads, n_leads)
+        From sums over each lead's observations to the leads.
+    loading : ndarray of shape (n_periods · p, n_leads)
+        From scores of the period effects to the leads.
+    """
+
+    since: Ints
+    effect: Floats
+    n_treated: Ints
+    n_comparison: Ints
+    effects: Floats
+    shift: Floats
+    subtracted: Floats
+    members: Bools
+    mix: Floats
+    loading: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imputed:
+    """Effects by cell, and what their influence is made from.
+
+    Parameters
+    ----------
+    cohort, period : ndarray of int, shape (n_cells,)
+        Numbers of the cohort and of the period of each cell.
+    effect : ndarray of shape (n_cells,)
+        NaN where nobody untreated tells what the period would have been.
+    centre : ndarray of shape (n_cells,)
+        What is taken from effects in the influence.
+    mass : ndarray of shape (n_cells,)
+        Weight observed.
+    effects : ndarray of shape (n_periods, p)
+        Period effects.
+    loading : ndarray of shape (n_periods · p, n_cells)
+        :math:`b^c`.
+    n_treated, n_comparison : ndarray of int, shape (n_cells,)
+    leads : Leads
+    units : Units
+    """
+
+    cohort: Ints
+    period: Ints
+    effect: Floats
+    centre: Floats
+    mass: Floats
+    effects: Floats
+    loading: Floats
+    n_treated: Ints
+    n_comparison: Ints
+    leads: Leads
+    units: Units
+
+    def influence(self) -> Iterator[tuple[Ints, Floats, Floats, Floats]]:
+        """Rows of a block of units, their influence on effects, on cells' masses, and on the leads.
+
+        Yields
+        ------
+        rows : ndarray of shape (b,)
+        on_effects : ndarray of shape (b, n_cells)
+        on_shares : ndarray of shape (b, n_cells)
+            Of the mass of each cell over the weight of all units.
+        on_leads : ndarray of shape (b, n_leads)
+        """
+        total = self.units.weight.sum()
+        share = self.mass / total
+        for g, rows in self.units.blocks():
+            block = self.units.read(g, rows)
+            left = block.residual(self.effects)
+            scores = block.spread(block.fitted * left)
+            on_effects = -scores @ self.loading
+            on_shares = np.outer(self.units.weight[rows], -share / total)
+            own = np.flatnonzero(self.cohort == g)
+            column = self.period[own]
+            weight = block.weight[:, column]
+            on_effects[:, own] += weight / self.mass[own] * (left[:, column] - self.centre[own])
+            on_shares[:, own] += weight / total
+            yield rows, on_effects, on_shares, self._on_leads(g, block)
+
+    def _on_leads(self, g: int, block: Block) -> Floats:
+        leads = self.leads
+        if not leads.effect.size:
+            return np.zeros((block.apart.shape[0], 0))
+        left = block.residual(leads.effects, leads.shift[g])
+        members = leads.members[:, g].astype(float)
+        sums = (block.fitted * left) @ members.T - (block.fitted @ members.T) * leads.subtracted
+        return np.asarray(
+            sums @ leads.mix - block.spread(block.fitted * left) @ leads.loading
+        )
+
+
+def impute(units: Units, *, since: Ints, n_leads: int, errors: Errors) -> Imputed:
+    """Effects of every cell that is not fitted on, and differences before the start.
+
+    Parameters
+    ----------
+    units : Units
+        ``used`` holds the untreated periods of each cohort.
+    since : ndarray of int, shape (n_cohorts, n_periods)
+        Periods since the start; negative before it.
+    n_leads : int
+        Periods before the start that are read, nearest first.
+    errors : str
+        ``"imputation"`` or ``"two_stage"``.
+
+    Returns
+    -------
+    Imputed
+    """
+    swept = sweep(units)
+    n_periods, p = units.used.shape[1], units.known.shape[1]
+    period_effects = solve(swept.system, swept.right[:, None])[:, 0]
+    cohort, period = np.nonzero((swept.weight > 0) & ~units.used)
+    gap = swept.gap[:, cohort, period]
+    told = swept.level[:, cohort, period] - gap @ period_effects
+    loading = solve(swept.system, gap[0].T)
+    known = np.isfinite(loading).all(axis=0)
+    untreated = (swept.count * units.used).sum(axis=0)
+    return Imputed(
+        cohort=cohort,
+        period=period,
+        effect=np.where(known, told[0], np.nan),
+        centre=told[1] if errors == "imputation" else told[0],
+        mass=swept.weight[cohort, period],
+        effects=period_effects.reshape(n_periods, p),
+        loading=loading,
+        n_treated=swept.count[cohort, period],
+        n_comparison=untreated[period],
+        leads=_leads(swept, units.used, since, period_effects, n_leads=n_leads, errors=errors),
+        units=units,
+    )
+
+
+def _leads(
+    swept: Swept,
+    used: Bools,
+    since: Ints,
+    period_effects: Floats,
+    *,
+    n_leads: int,
+    errors: Errors,
+) -> Leads:
+    """Leads of the regression on untreated observations, or means of its residuals without them.
+
+    Residuals of the leads on unit and period effects have products
+
+    .. math:: G_{jk}=\\sum_{it}w_{it}\\ell_{jit}(\\ell_{kit}-\\bar\\ell_{ki})-r_j'S^{-1}r_k
+
+    and the sum of each with the outcome is the sum of the residuals of the regression without leads.
+    """
+    wanted = -np.arange(n_leads, 0, -1)
+    members = used & (since == wanted[:, None, None]) & (swept.weight > 0)
+    there = members.any(axis=(1, 2))
+    members = members[there]
+    k, n_periods = members.shape[0], used.shape[1]
+    weight = np.where(members, swept.weight, 0.0)
+    mass = weight.sum(axis=(1, 2))
+    level, gap = np.nan_to_num(swept.level[0]), np.nan_to_num(swept.gap[0])
+    gaps = np.tensordot(weight, gap, axes=((1, 2), (0, 1)))
+    left = (weight * level).sum(axis=(1, 2)) - gaps @ period_effects
+    loading = solve(swept.system, gaps.T)
+    if errors == "two_stage":
+        mix, effect = np.diag(1 / mass), left / mass
+        effects, shift, subtracted = period_effects, np.zeros(used.shape), effect
+    else:
+        flags = members.astype(float)
+        product = np.diag(mass) - gaps @ loading
+        product -= np.einsum("jgt,gts,kgs->jk", flags, swept.together, flags, optimize=True)
+        mix = _inverse(product)
+        effect = mix @ left
+        used_effect = np.nan_to_num(effect)
+        effects = period_effects - loading @ used_effect
+        shift, subtracted = np.tensordot(used_effect, flags, axes=1), np.zeros(k)
+    counts = (members * swept.count).sum(axis=(1, 2))
+    about = members.any(axis=1)
+    others = np.array([(swept.count * used)[:, a].sum() for a in about], dtype=np.int64)
+    return Leads(
+        since=wanted[there],
+        effect=effect,
+        n_treated=counts,
+        n_comparison=others - counts,
+        effects=np.asarray(effects.reshape(n_periods, -1)),
+        shift=np.asarray(shift),
+        subtracted=np.asarray(subtracted),
+        members=members,
+        mix=mix,
+        loading=loading @ mix,
+    )
+
+
+def _inverse(product: Floats) -> Floats:
+    """Inverse of a symmetric matrix; NaN when it has none."""
+    if not np.isfinite(product).all() or not product.size:
+        return np.full_like(product, np.nan)
+    inverse = solve(product, np.eye(product.shape[0]))
+    return inverse if np.isfinite(inverse).all() else np.full_like(product, np.nan)

@@ -1,0 +1,87 @@
+r"""What each predictor counts in a synthetic control: a declared rule, or fitted to the past.
+
+References
+----------
+Abadie, Diamond & Hainmueller (2010), §2.3, doi:10.1198/jasa.2009.ap08746.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from whatworks.stats.synthetic.simplex import simplex_weights
+
+Floats = NDArray[np.float64]
+
+NEGLIGIBLE: Final = 1e-12
+
+
+def standardised(before: Floats, covariates: Floats, mass: Floats) -> Floats:
+    """Predictors by inverse variance: past outcomes on one scale, each covariate on its own.
+
+    Parameters
+    ----------
+    before : ndarray of shape (n, n_before)
+    covariates : ndarray of shape (n, k)
+    mass : ndarray of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (n, n_before + k)
+        Columns that do not vary are left at zero.
+    """
+    share = mass / mass.sum()
+    centred = [block - share @ block for block in (before, covariates)]
+    variance = [share @ block**2 for block in centred]
+    outcome = variance[0].mean() if variance[0].size else 0.0
+    sizes = np.concatenate([np.full(before.shape[1], outcome), variance[1]])
+    whole = np.hstack(centred)
+    root = np.sqrt(np.where(sizes > 0, sizes, np.inf))
+    return np.asarray(whole / root)
+
+
+def fitted_importance(donors: Floats, target: Floats, *, past: Floats, own: Floats) -> Floats:
+    r"""Importance of covariates under which the synthetic past lies nearest to the past.
+
+    .. math:: \hat V=\arg\min_{V}\|y_1-Y_0w(V)\|^2,\qquad
+              w(V)=\arg\min_w (x_1-X_0w)'V(x_1-X_0w)
+
+    Searched from three starts (even, by what each covariate foretells of past outcomes, and each mean
+    of the two), by Nelder and Mead's simplex on logarithms; the best is kept.
+
+    Parameters
+    ----------
+    donors : ndarray of shape (k, n)
+        Covariates, one column per donor, on comparable scales.
+    target : ndarray of shape (k,)
+    past : ndarray of shape (n_before, n)
+    own : ndarray of shape (n_before,)
+
+    Returns
+    -------
+    ndarray of shape (k,)
+        Of sum one.
+    """
+    k = target.size
+
+    def apart(log_v: Floats) -> float:
+        root = np.exp((log_v - log_v.max()) / 2)
+        w = simplex_weights(donors * root[:, None], target * root)
+        return float(((own - past @ w) ** 2).sum())
+
+    slope = np.linalg.lstsq(
+        np.column_stack([np.ones(donors.shape[1]), donors.T]), past.T, rcond=None
+    )[0][1:]
+    told = np.log(np.maximum((slope**2).sum(axis=1), NEGLIGIBLE))
+    starts = [np.zeros(k), told - told.mean(), (told - told.mean()) / 2]
+    found = [
+        minimize(apart, x, method="Nelder-Mead", options={"maxfev": 200 * k, "xatol": 1e-3})
+        for x in starts
+    ]
+    best = min(found, key=lambda one: float(one.fun)).x
+    v = np.exp(best - best.max())
+    return np.asarray(v / v.sum())
