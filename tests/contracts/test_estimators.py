@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatworks import ESTIMATORS, Design, EntropyBalancing, Exact, NearestNeighbours, WhatworksError
+from whatworks import (
+    ESTIMATORS,
+    Design,
+    EntropyBalancing,
+    Exact,
+    NearestNeighbours,
+    WhatworksError,
+    stack,
+)
 from whatworks.estimate.record import EFFECT_COLUMNS
 from whatworks.study import build
 
@@ -54,6 +62,16 @@ def _one_cohort() -> pd.DataFrame:
     y = rng.normal(size=240)[unit] + 0.3 * period * x[unit] + (start > 0) * (period >= 3)
     y = y + rng.normal(size=960)
     return pd.DataFrame({"person": unit, "period": period, "start": start, "x": x[unit], "y": y})
+
+
+def _territories() -> pd.DataFrame:
+    """Forty territories that share two factors; ten start in period 7, ten in period 9."""
+    rng = np.random.default_rng(22)
+    unit, period = np.repeat(np.arange(40), 10), np.tile(np.arange(1, 11), 40)
+    start = np.array([0, 0, 7, 9])[np.arange(40) % 4][unit]
+    common = (rng.normal(size=(40, 2)) @ rng.normal(size=(2, 10)).cumsum(axis=1)).ravel()
+    y = common + 1.5 * ((start > 0) & (period >= start)) + rng.normal(size=400)
+    return pd.DataFrame({"person": unit, "period": period, "start": start, "y": y})
 
 
 def unmatched(table: pd.DataFrame) -> Design:
@@ -106,6 +124,18 @@ def staggered(table: pd.DataFrame) -> Design:
     )
 
 
+def with_eligible(table: pd.DataFrame) -> Design:
+    return Design.from_panel(
+        table,
+        unit="person",
+        period="period",
+        first_treated="start",
+        outcome="y",
+        covariates=["eligible"],
+        weight="weight" if "weight" in table else None,
+    )
+
+
 def one_cohort(table: pd.DataFrame) -> Design:
     return Design.from_panel(
         table,
@@ -118,13 +148,46 @@ def one_cohort(table: pd.DataFrame) -> Design:
     )
 
 
+def stacked(table: pd.DataFrame) -> Design:
+    return stack(staggered(table))
+
+
+def _dosed() -> pd.DataFrame:
+    table = _panel()
+    hours = RNG.uniform(5, 60, table["person"].nunique())[table["person"]]
+    treated = table["start"] > 0
+    gain = np.where(treated & (table["period"] >= table["start"]), 0.05 * hours, 0.0)
+    return table.assign(hours=np.where(treated, hours, 0.0), y=table["y"] + gain)
+
+
+def dosed(table: pd.DataFrame) -> Design:
+    return Design.from_panel(
+        table,
+        unit="person",
+        period="period",
+        first_treated="start",
+        outcome="y",
+        dose="hours",
+        weight="weight" if "weight" in table else None,
+    )
+
+
 CASES: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], Design]]] = {
     "MatchedDifference": (_cross_section(), matched),
-    "TwoByTwoDiD": (_panel(), staggered),
+    "MatchedDiD": (_panel(), stacked),
+    "ContinuousDose": (_dosed(), dosed),
+    "CallawaySantAnna": (_panel(), staggered),
+    "Imputation": (_panel(), staggered),
+    "TwoWayFixedEffects": (_panel(), staggered),
     "ExtendedTwoWay": (_panel(), staggered),
     "DoublyRobustDiD": (_one_cohort(), one_cohort),
     "StackedDiD": (_panel(), staggered),
     "SunAbraham": (_panel(), staggered),
+    "RollingDiD": (_panel(), staggered),
+    "TripleDifference": (_panel().assign(eligible=lambda t: t["person"] // 3 % 2), with_eligible),
+    "SyntheticControl": (_territories(), staggered),
+    "AugmentedSyntheticControl": (_territories(), staggered),
+    "SyntheticDiD": (_territories(), staggered),
     "SaturationContrast": (_saturation(), saturated),
     "WeightedDifference": (_cross_section(), weighted),
     "RegressionAdjustment": (_cross_section(), matched),

@@ -14,15 +14,16 @@ import pytest
 
 from whatworks import (
     Design,
+    MatchedDiD,
     MatchedDifference,
     NearestNeighbours,
     Question,
     SaturationContrast,
-    TwoByTwoDiD,
     compare,
     expand,
     read,
     reconcile,
+    stack,
     worlds,
 )
 
@@ -46,7 +47,7 @@ def verdict(
     assert 0.92 <= share <= 0.98
 
 
-def test_two_by_two_did_on_pilot_zones() -> None:
+def test_changes_of_stacked_pilot_zones() -> None:
     rows = []
     month = 6
     for seed in range(DRAWS):
@@ -60,11 +61,11 @@ def test_two_by_two_did_on_pilot_zones() -> None:
             first_treated="first_treated",
             outcome="outcome",
         )
-        rows.append(TwoByTwoDiD().fit(design).at(month))
+        rows.append(MatchedDiD().fit(stack(design)).at(month))
     truth = float(worlds.pilots_truth(options).query("month == @month")["value"].iloc[0])
     found = np.array([[r["estimate"], r["std_error"], r["conf_low"], r["conf_high"]] for r in rows])
     cover = (found[:, 2] <= truth) & (truth <= found[:, 3])
-    verdict("TwoByTwoDiD, 6 months", found[:, 0], found[:, 1], truth, cover)
+    verdict("MatchedDiD on stacked zones, 6 months", found[:, 0], found[:, 1], truth, cover)
 
 
 @pytest.mark.parametrize("term", ["direct", "spillover", "total"])
@@ -110,10 +111,10 @@ def departement(seed: int, treatment: str, outcome: str, folder: Path) -> Design
 @pytest.fixture(scope="module")
 def matched_draws() -> dict[str, np.ndarray]:
     """Estimates of two estimators on the matched designs of every draw."""
-    found: dict[str, list[list[float]]] = {"MatchedDifference": [], "TwoByTwoDiD": []}
+    found: dict[str, list[list[float]]] = {"MatchedDifference": [], "MatchedDiD": []}
     methods = {
         "MatchedDifference": MatchedDifference(bias_adjust=True),
-        "TwoByTwoDiD": TwoByTwoDiD(),
+        "MatchedDiD": MatchedDiD(),
     }
     for seed in range(DRAWS):
         with TemporaryDirectory() as folder:
@@ -136,7 +137,7 @@ def matched_truth() -> float:
     return float(row["value"].iloc[0])
 
 
-@pytest.mark.parametrize("name", ["MatchedDifference", "TwoByTwoDiD"])
+@pytest.mark.parametrize("name", ["MatchedDifference", "MatchedDiD"])
 def test_matched_designs_of_departements(
     matched_draws: dict[str, np.ndarray], matched_truth: float, name: str
 ) -> None:

@@ -13,7 +13,8 @@ def reference(case: str, name: str = "reference.csv") -> pd.DataFrame:
     """Reference with its arguments as columns."""
     table = pd.read_csv(HERE / case / name)
     args = [
-        dict(pair.split("=", 1) for pair in row.split(";") if "=" in pair) for row in table["args"]
+        dict(pair.split("=", 1) for pair in row.split(";") if "=" in pair)
+        for row in table["args"].fillna("")
     ]
     return pd.concat([table, pd.DataFrame(args)], axis=1)
 

@@ -1,11 +1,11 @@
-"""TwoByTwoDiD against the R package did: points and analytic standard errors to 1e-10."""
+"""MatchedDiD on a stacked rollout against the R package did: points and errors to 1e-10."""
 
 from __future__ import annotations
 
 import pytest
 
 from oracles.reference import data, reference
-from whatworks import Design, Estimate, TwoByTwoDiD
+from whatworks import Design, Estimate, MatchedDiD, stack
 
 CASES = {"did_staggered_panel": (16, 6), "did_irregular_periods": (10, 5)}
 """Cases, with how many cohort-periods and dynamic effects R estimated after the start."""
@@ -22,12 +22,14 @@ def fitted(request: pytest.FixtureRequest) -> tuple[str, Estimate]:
     case = str(request.param)
     design = Design.from_panel(data(case), unit="id", period="t", first_treated="g", outcome="y")
     # did applies no small-sample factor.
-    return case, TwoByTwoDiD(small_sample=False).fit(design)
+    return case, MatchedDiD(small_sample=False).fit(stack(design))
 
 
 def test_every_cohort_and_period_after_the_start(fitted: tuple[str, Estimate]) -> None:
     case, estimate = fitted
-    rows = reference(case).query(f"quantity == 'att_gt' and {PLAIN}").astype({"g": float, "t": float})
+    rows = (
+        reference(case).query(f"quantity == 'att_gt' and {PLAIN}").astype({"g": float, "t": float})
+    )
     rows = rows[rows["t"] >= rows["g"]]
     assert len(rows) == CASES[case][0]
     ours = estimate.effects.set_index(["cohort", "month"])

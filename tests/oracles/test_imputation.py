@@ -63,7 +63,7 @@ ROWS = [
 
 
 def test_every_row_is_read() -> None:
-    counts = pd.Series([p.values[1]["quantity"] for p in ROWS]).value_counts().to_dict()  # noqa: PD011
+    counts = pd.Series([p.values[1]["quantity"] for p in ROWS]).value_counts().to_dict()
     assert counts == {
         "did_imputation_static": 5,
         "did_imputation_event_study_pretrends-3:-1": 36,

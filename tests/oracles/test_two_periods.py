@@ -147,7 +147,7 @@ def test_the_estimator_gives_the_formula_on_a_panel(name: str, weight: str | Non
         covariates=COVARIATES["x1..x4"],
         weight=weight,
     )
-    found = DoublyRobustDiD(method=METHODS[name], small_sample=False).fit(design).at(0)
+    found = DoublyRobustDiD(adjustment=METHODS[name], small_sample=False).fit(design).at(0)
     chosen = ROWS[(ROWS["quantity"] == f"{name}_panel") & (ROWS["covariates"] == "x1..x4")]
     row = chosen[chosen["weights"] == (weight or "none")].iloc[0]
     assert found["estimate"] == pytest.approx(row["value"], rel=1e-9)
@@ -164,7 +164,7 @@ def test_the_estimator_gives_the_formula_on_cross_sections(name: str) -> None:
         outcome="y",
         covariates=COVARIATES["x1..x4"],
     )
-    found = DoublyRobustDiD(method=METHODS[name], small_sample=False).fit(design).at(0)
+    found = DoublyRobustDiD(adjustment=METHODS[name], small_sample=False).fit(design).at(0)
     chosen = ROWS[(ROWS["quantity"] == f"{name}_rc") & (ROWS["covariates"] == "x1..x4")]
     row = chosen.iloc[0]
     assert found["estimate"] == pytest.approx(row["value"], rel=1e-9)

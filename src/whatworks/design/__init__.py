@@ -32,6 +32,7 @@ from whatworks.design.question import Question
 from whatworks.design.record import Design
 from whatworks.design.rollout.pathways import roll_out
 from whatworks.design.rollout.stacked import stack
+from whatworks.design.rollout.territories import territories
 
 __all__ = [
     "Caliper",
@@ -64,4 +65,5 @@ __all__ = [
     "pairwise",
     "roll_out",
     "stack",
+    "territories",
 ]

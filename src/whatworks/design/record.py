@@ -48,10 +48,10 @@ class Design:
     question : Question
     units : DataFrame
         ``unit_id, person_id, treated, entry_month, weight, sampling_weight, matched_set,
-        propensity, stratum, market, saturation`` and the covariate columns (float64). No outcome
-        column. ``unit_id`` is the row number, ``person_id`` an integer that ties the units of one
-        person, ``weight`` what a unit stands for in the mean of its arm, ``matched_set`` the number
-        of its set or cell (−1 for none).
+        propensity, stratum, market, saturation``, ``dose`` where a rollout tells it, and the
+        covariate columns (float64). No outcome column. ``unit_id`` is the row number, ``person_id``
+        an integer that ties the units of one person, ``weight`` what a unit stands for in the mean
+        of its arm, ``matched_set`` the number of its set or cell (−1 for none).
     covariates : tuple of str
     matches : DataFrame or None
         ``unit_id, match_id, weight``; weights of a unit's matches sum to one.
@@ -169,6 +169,7 @@ class Design:
         covariates: Sequence[str] = (),
         weight: str | None = None,
         market: str | None = None,
+        dose: str | None = None,
         outcome_unit: str = "",
     ) -> Design:
         """Design from a table of units × periods in which treatment rolls out.
@@ -187,6 +188,8 @@ class Design:
             Columns that do not change within a unit, known before anyone is treated.
         weight, market : str, optional
             Sampling weights, read in a unit's first period, and its territory.
+        dose : str, optional
+            How much of the treatment a unit received in all, e.g. hours; positive where treated.
         outcome_unit : str
 
         Returns
@@ -204,6 +207,7 @@ class Design:
             covariates=as_names(covariates, what="covariates"),
             weight=weight,
             market=market,
+            dose=dose,
         )
         tabled = read_rollout(table, columns, outcome_unit=outcome_unit)
         made = fields_of_table(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
+from whatworks.estimate.clustered import ClusteredCurve
 from whatworks.stats.distances import whiten
 from whatworks.stats.matched_effects import (
     Regressions,
@@ -20,7 +21,6 @@ from whatworks.stats.matched_effects import (
 )
 from whatworks.stats.matching import Links, MatchedPairs, MatchedSets, Matching, matching
 from whatworks.stats.propensity_variance import EstimatedScore
-from whatworks.stats.uncertainty import sums_by_number
 from whatworks.vocabulary import (
     MARKET,
     MATCH,
@@ -174,25 +174,6 @@ class MatchedUnits:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatchedCurve:
-    """Effects by month and their influence.
-
-    Parameters
-    ----------
-    effect : ndarray of shape (n_months,)
-        NaN where nobody sought for has a match observed.
-    counts : ndarray of int, shape (n_months, 2)
-        Treated and other units that count.
-    sums : ndarray of shape (n_clusters, n_months)
-        Influence, summed by cluster.
-    """
-
-    effect: Floats
-    counts: Ints
-    sums: Floats
-
-
 def matched_curve(
     design: Design,
     columns: MatchedUnits,
@@ -202,7 +183,7 @@ def matched_curve(
     sample: bool = False,
     unbiased: bool = True,
     among: Bools | None = None,
-) -> MatchedCurve:
+) -> ClusteredCurve:
     """Effects of a matched design at every month of its outcomes, with clustered errors.
 
     Parameters
@@ -220,17 +201,13 @@ def matched_curve(
     among : ndarray of bool, shape (n,), optional
         Units that take part.
     """
-    n_months = design.outcomes.values.shape[1]
-    effect = np.full(n_months, np.nan)
-    counts = np.zeros((n_months, 2), dtype=np.int64)
-    sums = np.full((columns.n_clusters, n_months), np.nan)
+    curve = ClusteredCurve.blank(columns.n_clusters, design.outcomes.values.shape[1])
     for which, month in columns.by_pattern(design, among):
         if not month.own.any():
             continue
         outcomes = shifted(design.outcomes.values, which, month.used)
-        counts[which] = [int((month.used & arm).sum()) for arm in columns.arms]
         lending = regressions(outcomes, columns.covariates, month.lent, month.is_treated)
-        effect[which] = matched_effect(
+        effect = matched_effect(
             outcomes, columns.covariates, month, lending if bias_adjust else None
         )
         in_sets = errors == "matched_set"
@@ -245,8 +222,15 @@ def matched_curve(
         )
         if unbiased and in_sets:
             influence *= _spent_by_sets(month, lending)
-        sums[:, which] = sums_by_number(influence, columns.cluster, n_clusters=columns.n_clusters)
-    return MatchedCurve(effect=effect, counts=counts, sums=sums)
+        curve.fill(
+            which,
+            effect=effect,
+            influence=influence,
+            used=np.broadcast_to(month.used[:, None], influence.shape),
+            treated=columns.arms[0],
+            cluster=columns.cluster,
+        )
+    return curve
 
 
 def _spent_by_sets(month: Matching, lending: Regressions) -> float:

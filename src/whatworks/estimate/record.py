@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +17,8 @@ from whatworks.errors import OptionError
 from whatworks.ledger import Ledger
 from whatworks.stats.bands import FEW_CLUSTERS, critical_value, multiplier_critical_value
 from whatworks.stats.intervals import wald
+from whatworks.stats.multipliers import Draws
+from whatworks.stats.synthetic.placebos import Placebos
 from whatworks.stats.uncertainty import Influence, Uncertainty
 
 if TYPE_CHECKING:
@@ -125,6 +129,19 @@ class Estimate:
         return str(self.effects.round(4).to_html(index=False))
 
 
+_BANDED: Final = ContextVar("banded", default=True)
+
+
+@contextmanager
+def without_bands() -> Iterator[None]:
+    """Within, effects have no joint bands (NaN): for who fits a thousand times and reads none of them."""
+    token = _BANDED.set(False)
+    try:
+        yield
+    finally:
+        _BANDED.reset(token)
+
+
 def effects_table(
     terms: Sequence[Mapping[str, Any]],
     estimate: NDArray[np.float64],
@@ -132,8 +149,9 @@ def effects_table(
     *,
     unit: str,
     df: float = np.inf,
-    influence: Influence | None = None,
+    influence: Influence | Draws | None = None,
     along: str = "month",
+    placebos: Placebos | None = None,
 ) -> pd.DataFrame:
     """Tidy effects from points and their covariance: the one place where a row is made.
 
@@ -149,15 +167,18 @@ def effects_table(
     unit : str
     df : float
         Degrees of freedom of the interval.
-    influence : Influence, optional
+    influence : Influence or Draws, optional
         Where the covariance comes from; with fewer than 40 clusters the band is also read off their
-        signs, and the wider one kept.
+        signs, and the wider one kept; of draws, it is read off them.
     along : str
         What a band is joint over: ``"month"``, or ``"group"`` for a curve of quantiles.
+    placebos : Placebos, optional
+        Terms as the rows: intervals, bands and p-values are then read off ranks, where no standard error
+        can be told.
     """
     variance = np.diag(covariance)
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
-    interval = wald(estimate, error, df=df)
+    interval = wald(estimate, error, df=df) if placebos is None else placebos.interval(estimate)
     frame = pd.DataFrame(list(terms))
     reach = np.full(error.size, np.nan)
     apart = [c for c in ("term", "cohort", "month", "group") if c != along]
@@ -165,16 +186,20 @@ def effects_table(
     curves = frame.groupby(keys, sort=False).ngroup().to_numpy()
     for number in range(int(curves.max(initial=-1)) + 1):
         rows = np.flatnonzero(curves == number)
+        if placebos is not None:
+            reach[rows] = placebos.joint_reach(rows)
+            continue
         curve = rows[np.isfinite(error[rows]) & np.isfinite(estimate[rows])]
-        if curve.size:
-            reach[curve] = _critical(covariance, curve, df=df, influence=influence)
+        if curve.size and _BANDED.get():
+            critical = _critical(covariance, curve, df=df, influence=influence)
+            reach[curve] = critical * error[curve]
     frame = frame.assign(
         estimate=estimate,
         std_error=error,
         conf_low=interval.low,
         conf_high=interval.high,
-        band_low=estimate - reach * error,
-        band_high=estimate + reach * error,
+        band_low=estimate - reach,
+        band_high=estimate + reach,
         p_value=interval.p_value,
         unit=unit,
     )
@@ -186,10 +211,13 @@ def _critical(
     curve: NDArray[np.intp],
     *,
     df: float,
-    influence: Influence | None,
+    influence: Influence | Draws | None,
 ) -> float:
     """Standard errors on each side of the band of one curve."""
     among = covariance[np.ix_(curve, curve)]
+    if isinstance(influence, Draws):
+        of_one = critical_value(among[:1, :1], df=df)
+        return max(of_one, Draws(values=influence.values[:, curve]).critical_value())
     if not np.isfinite(among).all():  # months of which some covariance is not known
         return float("nan")
     normal = critical_value(among, df=df)

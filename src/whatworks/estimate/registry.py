@@ -5,18 +5,26 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from whatworks.estimate.methods.augmented_synthetic_control import AugmentedSyntheticControl
+from whatworks.estimate.methods.callaway_santanna import CallawaySantAnna
+from whatworks.estimate.methods.continuous_dose import ContinuousDose
 from whatworks.estimate.methods.doubly_robust import DoublyRobust
 from whatworks.estimate.methods.doubly_robust_did import DoublyRobustDiD
 from whatworks.estimate.methods.extended_two_way import ExtendedTwoWay
 from whatworks.estimate.methods.group_ranking import GroupRanking
 from whatworks.estimate.methods.imputation import Imputation
+from whatworks.estimate.methods.matched_did import MatchedDiD
 from whatworks.estimate.methods.matched_difference import MatchedDifference
 from whatworks.estimate.methods.quantile_effects import QuantileEffects
 from whatworks.estimate.methods.regression_adjustment import RegressionAdjustment
+from whatworks.estimate.methods.rolling_did import RollingDiD
 from whatworks.estimate.methods.saturation_contrast import SaturationContrast
 from whatworks.estimate.methods.stacked_did import StackedDiD
 from whatworks.estimate.methods.sun_abraham import SunAbraham
-from whatworks.estimate.methods.two_by_two_did import TwoByTwoDiD
+from whatworks.estimate.methods.synthetic_control import SyntheticControl
+from whatworks.estimate.methods.synthetic_did import SyntheticDiD
+from whatworks.estimate.methods.triple_difference import TripleDifference
+from whatworks.estimate.methods.two_way_fixed_effects import TwoWayFixedEffects
 from whatworks.estimate.methods.weighted_difference import WeightedDifference
 
 ESTIMATORS: Final = MappingProxyType(
@@ -25,17 +33,28 @@ ESTIMATORS: Final = MappingProxyType(
         for cls in (
             MatchedDifference,
             WeightedDifference,
-            TwoByTwoDiD,
+            MatchedDiD,
+            ContinuousDose,
             Imputation,
+            TwoWayFixedEffects,
             ExtendedTwoWay,
             StackedDiD,
             SunAbraham,
+            RollingDiD,
+            TripleDifference,
+            SyntheticControl,
+            AugmentedSyntheticControl,
+            SyntheticDiD,
             SaturationContrast,
             RegressionAdjustment,
             DoublyRobust,
             DoublyRobustDiD,
             QuantileEffects,
             GroupRanking,
+            CallawaySantAnna,
         )
     }
 )
+
+BESIDE_ONLY: Final = frozenset({TwoWayFixedEffects.__name__})
+"""Methods that are read beside another, never first and never alone."""

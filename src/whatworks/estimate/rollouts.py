@@ -25,8 +25,10 @@ from whatworks.stats.did.aggregation import (
     mean_by_shares,
     mean_of,
 )
+from whatworks.stats.multipliers import Draws
+from whatworks.stats.synthetic.placebos import Placebos
 from whatworks.stats.uncertainty import Influence, Uncertainty
-from whatworks.vocabulary import ENTRY_MONTH, MARKET, PERSON, SAMPLING
+from whatworks.vocabulary import DOSE, ENTRY_MONTH, MARKET, PERSON, SAMPLING
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -58,6 +60,8 @@ class Rollout:
     level : str
         ``"person"`` or ``"market"``.
     ledger : Ledger
+    dose : ndarray of shape (n,) or None
+        NaN for units never treated; None where the design says none.
     """
 
     values: Floats
@@ -69,6 +73,7 @@ class Rollout:
     n_clusters: int
     level: Literal["person", "market"]
     ledger: Ledger
+    dose: Floats | None = None
 
     @classmethod
     def of(
@@ -134,6 +139,7 @@ class Rollout:
             n_clusters=names.size,
             level=cluster,
             ledger=ledger,
+            dose=units[DOSE].to_numpy()[keep] if DOSE in units else None,
         )
 
     @property
@@ -201,6 +207,8 @@ class Cells:
     anticipation : int
     df : float
         Degrees of freedom of intervals.
+    term : str
+        What rows by month and by cohort are called.
     places : ndarray of int, shape (n_cells,), optional
         Position of each cell among the shares; by default that of its cohort. Where units are missing
         here and there, a method that averages over observations gives every cell a share of its own.
@@ -219,6 +227,7 @@ class Cells:
     last: int
     anticipation: int = 0
     df: float = np.inf
+    term: str = "att"
     places: Ints | None = None
     leads: Leads | None = None
 
@@ -260,7 +269,7 @@ def estimate_of_cells(
     n_cells = cells.effect.size
     alone = np.eye(n_cells, dtype=bool)
     rows += [
-        _row("att", cells, alone[k], cohort=int(g), month=int(m))
+        _row(cells.term, cells, alone[k], cohort=int(g), month=int(m))
         for k, (g, m) in enumerate(zip(cells.cohort, cells.month, strict=True))
     ]
     each = evenly(_finite(cells), cells.share.size, members=alone)
@@ -277,6 +286,19 @@ def estimate_of_cells(
         ledger=ledger,
         extras={**(extras or {}), CELLS: cells},
     )
+
+
+def cells_of(estimate: Estimate, *, what: str) -> Cells:
+    """Cells of an estimate, or an `OptionError` where its method gives none."""
+    cells = estimate.extras.get(CELLS)
+    if not isinstance(cells, Cells):
+        raise OptionError(
+            what=what,
+            needed="an estimate by cohort and period, such as that of CallawaySantAnna",
+            found=f"one of {estimate.method}",
+            remedy="fit such a method on a rollout (Design.from_panel)",
+        )
+    return cells
 
 
 def aggregate(
@@ -320,14 +342,7 @@ def aggregate(
     DesignRefused
         When no cell is left to average.
     """
-    cells = estimate.extras.get(CELLS)
-    if not isinstance(cells, Cells):
-        raise OptionError(
-            what="aggregate",
-            needed="an estimate by cohort and period, such as that of CallawaySantAnna",
-            found=f"one of {estimate.method}",
-            remedy="fit such a method on a rollout (Design.from_panel)",
-        )
+    cells = cells_of(estimate, what="aggregate")
     choice(by, AVERAGES, what="by")
     if balanced is not None and by != "dynamic":
         raise OptionError(
@@ -415,7 +430,7 @@ def _by_month(cells: Cells, kept: Bools) -> Averaged:
     months = np.unique(cells.month[known])
     members = known & (cells.month == months[:, None])
     averages = by_shares(_finite(cells), cells.place, cells.share, members=members)
-    rows = [_row("att", cells, m, month=int(e)) for e, m in zip(months, members, strict=True)]
+    rows = [_row(cells.term, cells, m, month=int(e)) for e, m in zip(months, members, strict=True)]
     return rows, averages
 
 
@@ -428,7 +443,7 @@ def _dynamic(cells: Cells, kept: Bools) -> Averaged:
 
 
 def _by_cohort(cells: Cells, kept: Bools) -> Averaged:
-    after = _known(cells, kept) & (cells.month >= -cells.anticipation)
+    after = _known(cells, kept) & (cells.month >= 0)
     names = np.unique(cells.cohort[after])
     members = after & (cells.cohort == names[:, None])
     averages = evenly(_finite(cells), cells.share.size, members=members)
@@ -441,7 +456,7 @@ def _by_cohort(cells: Cells, kept: Bools) -> Averaged:
 
 
 def _by_period(cells: Cells, kept: Bools) -> Averaged:
-    after = _known(cells, kept) & (cells.month >= -cells.anticipation)
+    after = _known(cells, kept) & (cells.month >= 0)
     after &= cells.period >= cells.cohorts.min()
     periods = np.unique(cells.period[after])
     members = after & (cells.period == periods[:, None])
@@ -505,7 +520,8 @@ def _told(
         uncertainty.covariance(),
         unit=unit,
         df=cells.df,
-        influence=uncertainty if isinstance(uncertainty, Influence) else None,
+        influence=uncertainty if isinstance(uncertainty, Influence | Draws) else None,
         along=along,
+        placebos=uncertainty if isinstance(uncertainty, Placebos) else None,
     )
     return effects, uncertainty

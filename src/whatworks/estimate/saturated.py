@@ -101,7 +101,9 @@ def fit_saturated(
     means = (rollout.weight @ covariates) / rollout.weight.sum()
     centred = _by_cohort(covariates, mine, rollout.weight)
     parts = [np.ones((rollout.start.size, 1)), covariates - means, mine.astype(float)]
-    counted = np.vstack([_counted(rollout, int(g), leads=leads, anticipation=anticipation) for g in cohorts])
+    counted = np.vstack(
+        [_counted(rollout, int(g), leads=leads, anticipation=anticipation) for g in cohorts]
+    )
     common = np.broadcast_to(np.arange(n_periods) > 0, (1 + k, n_periods))
     free = [common, counted]
     if moderated and k:
@@ -161,7 +163,10 @@ def cells_of(
     where = fit.period[saturated.columns]
     cohort, period = cohorts[saturated.place], rollout.periods[where]
     told = [
-        (int((seen[:, t] & (rollout.start == g)).sum()), int((seen[:, t] & (compared_until > p)).sum()))
+        (
+            int((seen[:, t] & (rollout.start == g)).sum()),
+            int((seen[:, t] & (compared_until > p)).sum()),
+        )
         for g, t, p in zip(cohort, where, period, strict=True)
     ]
     share = np.array([rollout.weight[rollout.start == g].sum() for g in cohorts])

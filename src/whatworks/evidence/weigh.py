@@ -12,6 +12,7 @@ import numpy as np
 from whatworks.design.record import Design
 from whatworks.errors import OptionError
 from whatworks.estimate.record import Estimate
+from whatworks.estimate.registry import BESIDE_ONLY
 from whatworks.evidence.checks import (
     attrition,
     balance,
@@ -21,8 +22,12 @@ from whatworks.evidence.checks import (
     multiplicity,
     overlap,
     placebo,
+    placebo_dates,
     precision,
+    pretrend_power,
     refutation,
+    sensitivity,
+    territories,
     twoway,
 )
 from whatworks.evidence.rating import conclude, rate
@@ -36,10 +41,14 @@ CHECKS: Final = (
     balance,
     overlap,
     placebo,
+    pretrend_power,
+    sensitivity,
+    placebo_dates,
     attrition,
     precision,
     clusters,
     multiplicity,
+    territories,
     twoway,
     refutation,
 )
@@ -51,6 +60,7 @@ def weigh(
     estimates: Sequence[Estimate] | Estimate,
     *,
     assessment: Assessment | None = None,
+    findings: Sequence[Finding] = (),
     refusals: Sequence[Refusal] = (),
     benchmarks: Sequence[Benchmark] = (),
     provenance: Mapping[str, str] | None = None,
@@ -65,6 +75,8 @@ def weigh(
         The first is the primary one.
     assessment : Assessment, optional
         The gate's answer on the outcome.
+    findings : sequence of Finding
+        Answers of checks that ask for more than this design, such as `whatworks.placebo_outcomes`.
     refusals : sequence of Refusal
         What was asked and not answered; printed with the result.
     benchmarks : sequence of Benchmark
@@ -81,7 +93,8 @@ def weigh(
     Raises
     ------
     OptionError
-        Without any estimate.
+        Without any estimate, or when the first is one that is only read beside another
+        (`whatworks.estimate.registry.BESIDE_ONLY`).
     """
     if isinstance(estimates, Estimate):
         estimates = (estimates,)
@@ -93,13 +106,17 @@ def weigh(
             remedy="fit an estimator on the design before weighing",
         )
     primary = estimates[0]
+    if primary.method in BESIDE_ONLY:
+        raise OptionError(
+            what="estimates",
+            needed="first, an estimate that holds when effects differ between cohorts or months",
+            found=f"{primary.method}, " + ("alone" if len(estimates) == 1 else "first"),
+            remedy="put an estimate such as that of CallawaySantAnna or Imputation before it",
+        )
     draw = np.random.default_rng(0) if rng is None else rng
-    findings: list[Finding] = []
-    for check in CHECKS:
-        finding = check.run(design, estimates, rng=draw)
-        if finding is not None:
-            findings.append(finding)
-    rating = rate(design, findings, assessment)
+    found = [check.run(design, estimates, rng=draw) for check in CHECKS]
+    answers = (*(finding for finding in found if finding is not None), *findings)
+    rating = rate(design, answers, assessment)
     month = design.question.primary
     if not primary.reads(month):
         dial, conclusion = Impact.NOT_MEASURED, Conclusion.NOT_ESTABLISHED
@@ -117,7 +134,7 @@ def weigh(
     return Evidence(
         design=design,
         estimates=tuple(estimates),
-        findings=tuple(findings),
+        findings=answers,
         rating=rating,
         impact=dial,
         conclusion=conclusion,

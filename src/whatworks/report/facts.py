@@ -36,6 +36,10 @@ def _bound(words: Words, scale: Scale, value: str | int | float) -> str:
     return words.number(float(value), scale.decimals)
 
 
+def _times(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.number(float(value), 1)
+
+
 def _count(words: Words, _: Scale, value: str | int | float) -> str:
     return words.count(float(value))
 
@@ -109,7 +113,11 @@ KINDS: Final[Mapping[str, Formatter]] = {
     "estimate": _effect,
     "placebo_effect": _effect,
     "difference": _effect,
+    "slope": _effect,
+    "bias": _effect,
+    "out_of": _count,
     "mde": _effect,
+    "breakdown": _times,
     "low": _bound,
     "high": _effect,
     "p_value": _p_value,

@@ -7,11 +7,14 @@ goes on around them.
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from whatworks.evidence.record import Evidence
 from whatworks.ledger import Step
+from whatworks.months import to_label
 from whatworks.report.language import Words
 from whatworks.vocabulary import Kind
 
@@ -135,6 +138,34 @@ def group(words: Words, name: str) -> str:
         return name
     saturation = float(name)
     return words.text("group.saturation", {"share": words.percent(saturation)})
+
+
+def period(words: Words, value: int, *, clock: str) -> str:
+    """Calendar period: a month in words, or the number that a table gave it."""
+    return words.month(to_label(value)) if clock == "month" else str(value)
+
+
+def start(words: Words, value: float, *, clock: str) -> str:
+    """First treated period of a cohort, or that it has none."""
+    return (
+        words.text("cohort.never") if math.isnan(value) else period(words, int(value), clock=clock)
+    )
+
+
+def few(words: Words, value: float) -> str:
+    """A count of units, hidden where it would point at somebody."""
+    return words.text("count.few") if math.isnan(value) else words.count(value)
+
+
+def cohort_size(words: Words, row: Mapping[Any, Any], *, clock: str) -> str:
+    """A cohort: when it starts, how many units, in how many territories."""
+    facts = {
+        "start": start(words, row["start"], clock=clock),
+        "units": few(words, row["units"]),
+        "markets": words.number(row["markets"]),
+    }
+    place = "cohort.size" if math.isnan(row["markets"]) else "cohort.size_in_markets"
+    return words.text(place, facts)
 
 
 def method(words: Words, identifier: str) -> str:

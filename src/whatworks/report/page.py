@@ -8,7 +8,7 @@ from typing import Final
 from markupsafe import Markup
 
 from whatworks.evidence.record import Deduction, Evidence, Refusal
-from whatworks.report import facts, frames, names, pictures, tables, wording
+from whatworks.report import facts, frames, names, pictures, rollout, tables, wording
 from whatworks.report.compared import compared
 from whatworks.report.figures.svg import Drawing
 from whatworks.report.frames import Curve
@@ -97,6 +97,8 @@ class Page:
     effects: Table
     benchmarks: Table | None
     compared: tuple[tuple[str, str], ...]
+    calendar: Picture | None
+    cells: Picture | None
     pathway: Picture | None
     balance: Picture | None
     overlap: Picture | None
@@ -139,6 +141,18 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
         effects=tables.effects(words, evidence),
         benchmarks=tables.benchmarks(words, evidence),
         compared=compared(words, evidence),
+        calendar=_picture(
+            words,
+            rollout.calendar_drawing(evidence.design, words),
+            rollout.calendar_table(words, rollout.calendar(evidence.design), clock=clock),
+        ),
+        cells=_picture(
+            words,
+            rollout.cells_drawing(evidence.estimates[0], words, clock=clock),
+            rollout.cells_table(
+                words, rollout.cells(evidence.estimates[0], scale), scale, clock=clock
+            ),
+        ),
         pathway=_picture(
             words,
             pictures.pathway_drawing(evidence, words),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import matplotlib as mpl
@@ -14,8 +14,17 @@ from whatworks.design.record import Design
 from whatworks.errors import OptionError, choice
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Evidence
-from whatworks.report import frames, names, wording
-from whatworks.report.figures import balance, effects, flow, history, overlap, pathway, style
+from whatworks.report import frames, names, rollout, wording
+from whatworks.report.figures import (
+    balance,
+    calendar,
+    effects,
+    flow,
+    history,
+    overlap,
+    pathway,
+    style,
+)
 from whatworks.report.figures.svg import Drawing, drawing
 from whatworks.report.frames import Curve, curve
 from whatworks.report.language import Words, words
@@ -25,7 +34,15 @@ _ROW: Final = ["label", "mark", "value", "low", "high"]
 _ROW_HEIGHT: Final = 78
 _ROWS_FRAME: Final = 110
 _NAN: Final = float("nan")
-DESIGN_FIGURES: Final = ("balance", "overlap", "history", "flow")
+DESIGN_FIGURES: Final = ("balance", "overlap", "history", "calendar", "flow")
+
+
+_TABLES: Final[Mapping[str, Callable[[Design], pd.DataFrame]]] = {
+    "overlap": frames.overlap,
+    "history": frames.history,
+    "calendar": rollout.calendar,
+    "flow": Design.flow,
+}
 
 
 def plot_effects(estimate: Estimate, *, ax: Axes | None = None, lang: str = "fr") -> Axes:
@@ -76,7 +93,7 @@ def plot_design(design: Design, kind: str, *, ax: Axes | None = None, lang: str 
     ----------
     design : Design
     kind : str
-        ``"balance"``, ``"overlap"``, ``"history"`` or ``"flow"``.
+        ``"balance"``, ``"overlap"``, ``"history"``, ``"calendar"`` or ``"flow"``.
     ax : matplotlib Axes, optional
         By default those of a new figure, at ``ax.figure``, unknown to pyplot.
     lang : str
@@ -91,11 +108,11 @@ def plot_design(design: Design, kind: str, *, ax: Axes | None = None, lang: str 
     if kind == "balance":
         return plot_balance(design, ax=ax, lang=lang)
     speak = words(lang)
-    table = {"overlap": frames.overlap, "history": frames.history}.get(kind, Design.flow)(design)
+    table = _TABLES[kind](design)
     if table.empty:
         raise OptionError(
             what=f"figure {kind!r}",
-            needed="a score for the overlap, a panel for the history, a step for the flow",
+            needed="a score for the overlap, a panel for the history, a rollout for the calendar",
             found="none in this design",
             remedy="draw another figure",
         )
@@ -106,6 +123,9 @@ def plot_design(design: Design, kind: str, *, ax: Axes | None = None, lang: str 
         elif kind == "history":
             ax = style.blank(history.height(table))[1] if ax is None else ax
             history.draw_history(table, ax, words=speak)
+        elif kind == "calendar":
+            ax = style.blank(calendar.height(table))[1] if ax is None else ax
+            calendar.draw_calendar(table, ax, words=speak, clock=frames.clock(design))
         else:
             ax = style.blank(flow.height(design.ledger, speak))[1] if ax is None else ax
             flow.draw_flow(design.ledger, ax, words=speak)

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from whatworks.errors import IndicatorRefused
 from whatworks.evidence.record import Evidence
 from whatworks.indicators import indicators
-from whatworks.report import files, frames, pictures
+from whatworks.report import files, frames, pictures, rollout
 from whatworks.report import folder as folders
 from whatworks.report.language import Words, words
 from whatworks.report.page import MOST_STRENGTH, page
@@ -74,6 +74,8 @@ def bundle(evidence: Evidence, *, lang: str) -> dict[str, bytes]:
         pictures.balance_drawing(frames.balance(balance), speak),
         pictures.overlap_drawing(evidence.design, speak),
         pictures.history_drawing(evidence.design, speak),
+        rollout.calendar_drawing(evidence.design, speak),
+        rollout.cells_drawing(evidence.estimates[0], speak, clock=frames.clock(evidence.design)),
         pictures.flow_drawing(evidence, speak),
     )
     out = files.tables(speak, evidence)

@@ -35,6 +35,11 @@ MEASURES: Final = {
     "balance": "smd",
     "overlap": "share_kept",
     "placebo": "p_value",
+    "pretrend_power": "times_effect",
+    "sensitivity": "times_before",
+    "placebo_dates": "p_value",
+    "placebo_outcomes": "p_value",
+    "territories": "errors",
     "attrition": "share_lost",
     "precision": "effect",
     "clusters": "clusters",
@@ -74,7 +79,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def _table(
+def table_of(
     words: Words,
     key: str,
     columns: Sequence[str],
@@ -128,7 +133,7 @@ def effects(words: Words, evidence: Evidence) -> Table:
         for row in frames.rows_of(frame)
     ]
     columns += ["effect", "interval", *_COUNTS[clock]]
-    return _table(words, "effects", columns, rows, text=("method", "term"), unit=scale.unit)
+    return table_of(words, "effects", columns, rows, text=("method", "term"), unit=scale.unit)
 
 
 def curve(words: Words, found: Curve, *, clock: str) -> Table:
@@ -146,7 +151,7 @@ def curve(words: Words, found: Curve, *, clock: str) -> Table:
         for row, built in zip(frames.rows_of(found.rows), found.built, strict=True)
     ]
     columns = ["since", "effect", "interval", *_COUNTS[clock]]
-    return _table(words, "curve", columns, rows, unit=found.scale.unit)
+    return table_of(words, "curve", columns, rows, unit=found.scale.unit)
 
 
 def effect_rows(words: Words, rows: pd.DataFrame, found: Curve) -> Table:
@@ -159,7 +164,7 @@ def effect_rows(words: Words, rows: pd.DataFrame, found: Curve) -> Table:
         )
         for row in frames.rows_of(rows)
     ]
-    return _table(words, "rows", ["label", "value", "interval"], body, unit=found.scale.unit)
+    return table_of(words, "rows", ["label", "value", "interval"], body, unit=found.scale.unit)
 
 
 def displacement(words: Words, evidence: Evidence) -> Table | None:
@@ -179,7 +184,7 @@ def displacement(words: Words, evidence: Evidence) -> Table | None:
         for row in frames.rows_of(rounded_effects(table, scale))
     ]
     columns = ["term", "group", "month", "effect", "interval"]
-    return _table(words, "displacement", columns, rows, text=("group", "month"), unit=scale.unit)
+    return table_of(words, "displacement", columns, rows, text=("group", "month"), unit=scale.unit)
 
 
 def benchmarks(words: Words, evidence: Evidence) -> Table | None:
@@ -201,7 +206,7 @@ def benchmarks(words: Words, evidence: Evidence) -> Table | None:
         for row in frames.rows_of(frame)
     ]
     columns = ["benchmark", "month", "value", "std_error", "effect", "interval", "covered"]
-    return _table(words, "benchmarks", columns, rows, text=("month", "covered"), unit=scale.unit)
+    return table_of(words, "benchmarks", columns, rows, text=("month", "covered"), unit=scale.unit)
 
 
 def _error(words: Words, row: Any, scale: Scale) -> str:
@@ -225,7 +230,7 @@ def balance(words: Words, frame: pd.DataFrame) -> Table:
         for row in frames.rows_of(frame)
     ]
     columns = ["smd_before", "smd_after", "variance_ratio_after", "ks_before", "ks_after"]
-    return _table(words, "balance", ["covariate", *columns], rows)
+    return table_of(words, "balance", ["covariate", *columns], rows)
 
 
 def history(words: Words, frame: pd.DataFrame) -> Table:
@@ -240,7 +245,7 @@ def history(words: Words, frame: pd.DataFrame) -> Table:
         )
         for row in frames.rows_of(frame)
     ]
-    return _table(words, "history", ["state", "since", "treated", "comparison", "smd"], rows)
+    return table_of(words, "history", ["state", "since", "treated", "comparison", "smd"], rows)
 
 
 def left_out(words: Words, frame: pd.DataFrame) -> Table | None:
@@ -258,7 +263,7 @@ def left_out(words: Words, frame: pd.DataFrame) -> Table | None:
         for row in frames.rows_of(frame)
     ]
     columns = ["covariate", "arm", "mean_kept", "mean_left_out", "smd"]
-    return _table(words, "left_out", columns, rows, text=("arm",))
+    return table_of(words, "left_out", columns, rows, text=("arm",))
 
 
 def pathway(words: Words, frame: pd.DataFrame) -> Table:
@@ -271,7 +276,7 @@ def pathway(words: Words, frame: pd.DataFrame) -> Table:
             by = words.text("pathway.by_month")
         rows.append((str(getattr(row, words.lang)), words.text(f"role.{row.role}"), by))
     columns = ["node", "role", "measured_by"]
-    return _table(words, "pathway", columns, rows, text=("role", "measured_by"))
+    return table_of(words, "pathway", columns, rows, text=("role", "measured_by"))
 
 
 def overlap(words: Words, frame: pd.DataFrame) -> Table:
@@ -290,7 +295,7 @@ def overlap(words: Words, frame: pd.DataFrame) -> Table:
         )
         for row in frames.rows_of(frame)
     ]
-    return _table(words, "overlap", ["score", "treated", "comparison"], rows)
+    return table_of(words, "overlap", ["score", "treated", "comparison"], rows)
 
 
 def findings(words: Words, evidence: Evidence) -> Table:
@@ -310,7 +315,7 @@ def findings(words: Words, evidence: Evidence) -> Table:
     ]
     columns = ["check", "verdict", "found", "statistic", "threshold", "reference"]
     text = ("verdict", "found", "statistic", "threshold", "reference")
-    return _table(words, "findings", columns, rows, text=text)
+    return table_of(words, "findings", columns, rows, text=text)
 
 
 def _measure(words: Words, evidence: Evidence, row: Any, part: str) -> str:
@@ -351,4 +356,4 @@ def flow(words: Words, ledger: Ledger) -> Table:
             for reason, count in step.dropped
         ] or [(*head, words.text("ledger.nothing_dropped"), words.count(0))]
     columns = ["room", "step", "unit", "before", "after", "reason", "dropped"]
-    return _table(words, "flow", columns, rows, text=("step", "unit", "reason"))
+    return table_of(words, "flow", columns, rows, text=("step", "unit", "reason"))

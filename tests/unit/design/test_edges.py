@@ -12,14 +12,15 @@ from hand import panel, records, spell
 from whatworks import (
     Design,
     Exact,
+    MatchedDiD,
     MatchedDifference,
     NearestNeighbours,
     Panel,
     Question,
     SaturationContrast,
-    TwoByTwoDiD,
     WhatworksError,
     compare,
+    stack,
 )
 from whatworks.design.cohorts import RiskSets, risk_sets
 from whatworks.indicators import lookup
@@ -222,10 +223,12 @@ def test_the_primary_horizon_is_one_every_cohort_reaches() -> None:
 
 
 def test_an_accumulated_outcome_is_not_differenced() -> None:
-    design = Design.from_panel(staggered(), unit="u", period="p", first_treated="g", outcome="y")
+    design = stack(
+        Design.from_panel(staggered(), unit="u", period="p", first_treated="g", outcome="y")
+    )
     summed = replace(design, outcomes=replace(design.outcomes, accumulates=True))
     with pytest.raises(WhatworksError, match="accumulates"):
-        TwoByTwoDiD().fit(summed)
+        MatchedDiD().fit(summed)
 
 
 def shares(levels: list[float]) -> pd.DataFrame:

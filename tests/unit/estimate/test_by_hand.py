@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from whatworks import Design, SaturationContrast, TwoByTwoDiD
+from whatworks import Design, MatchedDiD, SaturationContrast, stack
 
 ROLES = {"unit": "unit", "period": "period", "first_treated": "start", "outcome": "y"}
 
@@ -22,7 +22,7 @@ def test_two_by_two_by_hand() -> None:
             "y": [3.0, 9, 5, 7, 1, 2, 4, 7],
         }
     )
-    effects = TwoByTwoDiD(small_sample=False).fit(Design.from_panel(table, **ROLES)).effects
+    effects = MatchedDiD(small_sample=False).fit(stack(Design.from_panel(table, **ROLES))).effects
     row = effects[effects["cohort"] == -1].iloc[0]
     assert row["month"] == 0
     assert row["estimate"] == pytest.approx(4 - 2)
@@ -40,7 +40,7 @@ def test_two_cohorts_by_hand() -> None:
             "y": [0.0, 3, 3, 1, 4, 4, 2, 2, 8, 5, 5, 5, 9, 9, 9],
         }
     )
-    estimate = TwoByTwoDiD().fit(Design.from_panel(table, **ROLES))
+    estimate = MatchedDiD().fit(stack(Design.from_panel(table, **ROLES)))
     by_cohort = estimate.effects.set_index(["cohort", "month"])["estimate"]
     assert by_cohort[2, 0] == pytest.approx(3)
     assert by_cohort[3, 0] == pytest.approx(6)
@@ -67,7 +67,7 @@ def test_two_by_two_is_the_interaction_of_a_regression_clustered_by_person() -> 
     theirs = smf.ols("y ~ treat * post", long).fit(
         cov_type="cluster", cov_kwds={"groups": long["unit"], "use_correction": False}
     )
-    ours = TwoByTwoDiD(small_sample=False).fit(Design.from_panel(long, **ROLES)).at(0)
+    ours = MatchedDiD(small_sample=False).fit(stack(Design.from_panel(long, **ROLES))).at(0)
     assert ours["estimate"] == pytest.approx(theirs.params["treat:post"], rel=1e-10)
     assert ours["std_error"] == pytest.approx(theirs.bse["treat:post"], rel=1e-10)
 

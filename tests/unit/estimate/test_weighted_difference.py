@@ -19,7 +19,7 @@ from whatworks import (
 )
 from whatworks.design.parts import Outcomes
 from whatworks.errors import DesignRefused, OptionError
-from whatworks.estimate.methods import weighted_difference as method
+from whatworks.estimate import weights as method
 
 
 def table(n: int = 300, seed: int = 6) -> pd.DataFrame:

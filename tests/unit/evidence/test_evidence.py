@@ -12,10 +12,10 @@ import pytest
 from whatworks import (
     Design,
     Exact,
+    MatchedDiD,
     MatchedDifference,
     NearestNeighbours,
     SaturationContrast,
-    TwoByTwoDiD,
     WhatworksError,
     stack,
     weigh,
@@ -76,13 +76,13 @@ def test_overlap_fails_when_many_find_nobody() -> None:
 
 def test_the_placebo_fails_when_trends_differ_before() -> None:
     frame = simulate_pilots(Pilots(seed=2, n_months=24)).frame
-    fine = Design.from_panel(frame, **PANEL_ROLES)
-    assert finding(weigh(fine, [TwoByTwoDiD().fit(fine)]), "placebo").verdict is not Verdict.FAILS
+    fine = stack(Design.from_panel(frame, **PANEL_ROLES))
+    assert finding(weigh(fine, [MatchedDiD().fit(fine)]), "placebo").verdict is not Verdict.FAILS
     drift = frame.assign(
         outcome=frame["outcome"] + 0.3 * frame["period"] * (frame["first_treated"] > 0)
     )
-    bent = Design.from_panel(drift, **PANEL_ROLES)
-    evidence = weigh(bent, [TwoByTwoDiD().fit(bent)])
+    bent = stack(Design.from_panel(drift, **PANEL_ROLES))
+    evidence = weigh(bent, [MatchedDiD().fit(bent)])
     assert finding(evidence, "placebo").verdict is Verdict.FAILS
     assert evidence.rating.strength <= CAPS[DesignClass.PANEL_DIFFERENCE] - 2
 
@@ -189,9 +189,9 @@ def test_a_primary_month_that_was_not_estimated_concludes_nothing() -> None:
     design = stack(Design.from_panel(frame, **PANEL_ROLES))
     month = design.question.primary
     values = design.outcomes.values.copy()
-    values[0, design.outcomes.months.index(month)] = np.nan
+    values[:, design.outcomes.months.index(month)] = np.nan
     holed = replace(design, outcomes=replace(design.outcomes, values=values))
-    evidence = weigh(holed, TwoByTwoDiD().fit(holed))
+    evidence = weigh(holed, MatchedDiD().fit(holed))
     assert evidence.impact is Impact.NOT_MEASURED
     assert [r.code for r in evidence.conclusion_reasons] == ["primary_not_estimated"]
     assert evidence.conclusion is Conclusion.NOT_ESTABLISHED

@@ -49,7 +49,7 @@ def panel_evidence() -> Evidence:
         [("att", m, "all", 2.0 + m / 30, 2.0) for m in (6, 12, 18, 24)],
         unit="pp",
         ledger=ledger,
-        method="TwoByTwoDiD",
+        method="MatchedDiD",
         options={"base": -1},
     )
     deductions = (

@@ -132,7 +132,7 @@ def test_effects_of_every_estimate_keep_their_rank(panel_evidence: Evidence) -> 
 
     assert effects.groupby("result")["method"].unique().map(list).tolist() == [
         ["MatchedDifference"],
-        ["TwoByTwoDiD"],
+        ["MatchedDiD"],
     ]
     assert len(effects) == 49 + 4
 

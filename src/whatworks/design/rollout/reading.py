@@ -30,6 +30,7 @@ class RolloutColumns:
     covariates: tuple[str, ...]
     weight: str | None
     market: str | None
+    dose: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,16 @@ def read_rollout(table: pd.DataFrame, columns: RolloutColumns, *, outcome_unit: 
     ------
     OptionError
         For an unknown column, periods that are not whole numbers, a unit seen twice in a period,
-        with two first periods, or with a covariate or a market that changes.
+        with two first periods, with a covariate, a market or a dose that changes, or a dose that is
+        not positive where treated and absent elsewhere.
     DesignRefused
         When no cohort starts after the first period, or nobody is left to compare it with.
     """
-    constant = (columns.first_treated, columns.market, *columns.covariates)
+    constant = (columns.first_treated, columns.market, columns.dose, *columns.covariates)
     require(table, (columns.unit, columns.period, columns.outcome, columns.weight, *constant))
     one_part_each(
         (columns.unit, columns.period, columns.first_treated, columns.outcome),
-        (columns.weight, columns.market),
+        (columns.weight, columns.market, columns.dose),
         columns.covariates,
     )
     period = _whole(table, columns.period, missing=False)
@@ -124,8 +126,24 @@ def read_rollout(table: pd.DataFrame, columns: RolloutColumns, *, outcome_unit: 
         market=labels(facts, columns.market),
         stratum=None,
         saturation=None,
+        dose=None if columns.dose is None else _dose(facts, columns.dose, ever=first != NEVER),
         ledger=ledger,
     )
+
+
+def _dose(facts: pd.DataFrame, name: str, *, ever: Bools) -> Floats:
+    """Dose of each unit, NaN for those never treated."""
+    dose = numeric(facts, name)
+    lacking = int((ever & ~(np.isfinite(dose) & (dose > 0))).sum())
+    extra = int((~ever & (np.nan_to_num(dose) != 0)).sum())
+    if lacking or extra:
+        raise OptionError(
+            what=f"column {name!r}",
+            needed="a positive dose for every unit treated at some time, none or 0 for the others",
+            found=f"{lacking} treated units without one, {extra} others with one",
+            remedy="complete it, or correct the period of first treatment",
+        )
+    return np.where(ever, dose, np.nan)
 
 
 def _whole(table: pd.DataFrame, name: str, *, missing: bool) -> Floats:

@@ -130,9 +130,7 @@ def _check(design: Design, *, controls: str, before: int | None, after: int | No
         )
 
 
-def _window(
-    periods: Ints, parts: list[_Part], *, before: int | None, after: int | None
-) -> Ints:
+def _window(periods: Ints, parts: list[_Part], *, before: int | None, after: int | None) -> Ints:
     """Months since the start that some cohort is observed in, within the window asked."""
     starts = np.array([part.cohort for part in parts])
     since = np.unique(periods[None, :] - starts[:, None])

@@ -13,7 +13,7 @@ from whatworks.design.looking.balance import population
 from whatworks.design.question import Question
 from whatworks.design.tables.table import Tabled
 from whatworks.errors import DesignRefused
-from whatworks.vocabulary import MARKET, PERSON, Clock, DesignClass, Supply
+from whatworks.vocabulary import DOSE, MARKET, PERSON, Clock, DesignClass, Supply
 
 if TYPE_CHECKING:
     from whatworks.design.record import Design
@@ -24,6 +24,15 @@ def fields_of_table(
 ) -> dict[str, Any]:
     """Fields of the design of a table: everyone in it, with their sampling weight."""
     months, common = _horizons(tabled)
+    units = frame_of_units(
+        tabled.candidates,
+        person=tabled.person,
+        market=tabled.market,
+        stratum=tabled.stratum,
+        saturation=tabled.saturation,
+    )
+    if tabled.dose is not None:
+        units[DOSE] = tabled.dose
     return {
         "question": Question(
             treatment=treatment,
@@ -31,13 +40,7 @@ def fields_of_table(
             months=months,
             primary=common,
         ),
-        "units": frame_of_units(
-            tabled.candidates,
-            person=tabled.person,
-            market=tabled.market,
-            stratum=tabled.stratum,
-            saturation=tabled.saturation,
-        ),
+        "units": units,
         "covariates": tabled.candidates.names,
         "matches": None,
         "outcomes": tabled.outcomes,
@@ -77,6 +80,7 @@ def supplied_by_periods(tabled: Tabled, *, markets: bool) -> frozenset[Supply]:
         Supply.NEVER_TREATED: not tabled.candidates.treated.all(),
         Supply.MARKETS: markets,
         Supply.PRE_MONTHS: True,
+        Supply.DOSE: tabled.dose is not None,
     }
     return frozenset(supply for supply, held in given.items() if held)
 

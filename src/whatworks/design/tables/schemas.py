@@ -7,6 +7,7 @@ import pandas as pd
 
 from whatworks.contracts import frames as pa
 from whatworks.vocabulary import (
+    DOSE,
     ENTRY_MONTH,
     MARKET,
     MATCHED_SET,
@@ -32,6 +33,7 @@ ROLES = {
     STRATUM: pa.Column("object", nullable=True),
     MARKET: pa.Column("object", nullable=True),
     SATURATION: pa.Column("float64", nullable=True),
+    DOSE: pa.Column("float64", pa.Check.gt(0), nullable=True, required=False),
 }
 
 

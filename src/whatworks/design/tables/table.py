@@ -27,7 +27,7 @@ class Tabled:
     outcomes : Outcomes
     person : ndarray of int, shape (n,)
     market, stratum : ndarray of object or None
-    saturation : ndarray of float or None
+    saturation, dose : ndarray of float or None
     ledger : Ledger
     """
 
@@ -38,6 +38,7 @@ class Tabled:
     stratum: NDArray[np.object_] | None
     saturation: Floats | None
     ledger: Ledger
+    dose: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

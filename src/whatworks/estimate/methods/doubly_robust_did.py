@@ -71,7 +71,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-Method = Literal[
+Adjustment = Literal[
     "improved",
     "traditional",
     "regression",
@@ -103,7 +103,7 @@ class DoublyRobustDiD:
 
     Parameters
     ----------
-    method : str
+    adjustment : str
         ``"improved"``, ``"traditional"``, ``"regression"``, ``"inverse_probability"`` or
         ``"standardised_inverse_probability"``.
     base : int, optional
@@ -115,11 +115,11 @@ class DoublyRobustDiD:
 
     Examples
     --------
-    >>> DoublyRobustDiD(method="traditional").cluster
+    >>> DoublyRobustDiD(adjustment="traditional").cluster
     'person'
     """
 
-    method: Method = "improved"
+    adjustment: Adjustment = "improved"
     base: int | None = None
     cluster: Literal["person", "market"] = "person"
     small_sample: bool = True
@@ -128,7 +128,7 @@ class DoublyRobustDiD:
 
     def __post_init__(self) -> None:
         typed(self)
-        choice(self.method, tuple(FOLLOWED), what="method")
+        choice(self.adjustment, tuple(FOLLOWED), what="adjustment")
         choice(self.cluster, ("person", "market"), what="cluster")
 
     def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
@@ -159,7 +159,7 @@ class DoublyRobustDiD:
         treated = _one_cohort(rollout)
         base = self._base(rollout)
         read = np.flatnonzero(np.arange(rollout.periods.size) != base)
-        estimator = (SEEN_ONCE if once else FOLLOWED)[self.method]
+        estimator = (SEEN_ONCE if once else FOLLOWED)[self.adjustment]
         told = (_apart if once else _together)(rollout, estimator, treated, base, read)
         return estimate_of_cells(
             _cells(told, rollout, read, small_sample=self.small_sample),

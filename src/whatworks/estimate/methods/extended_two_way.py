@@ -15,8 +15,9 @@ Effects are :math:`\hat\tau_{g,t}`, read where the covariates of the cohort are 
 without gaps unit effects do the same as indicators of cohorts and covariates in pooled least squares
 (Mundlak); moments by cohort and period are all that is read.
 
-With ``controls="not_yet_treated"`` coefficients start at the treatment, and without covariates the points
-are those of imputation (Borusyak, Jaravel & Spiess). With ``controls="never_treated"`` there is one in
+With ``control="not_yet_treated"`` coefficients start at the treatment; without covariates and without
+gaps the points are those of imputation (Borusyak, Jaravel & Spiess), which where there are gaps leaves
+treated rows out of unit effects, as this does not. With ``control="never_treated"`` there is one in
 every period but the last before the start, and without covariates the points are those of Sun & Abraham.
 
 Identification
@@ -70,7 +71,7 @@ class ExtendedTwoWay:
 
     Parameters
     ----------
-    controls : str
+    control : str
         ``"not_yet_treated"``: units count until they start; ``"never_treated"``.
     anticipation : int
         Periods before the start in which units may react already.
@@ -84,11 +85,11 @@ class ExtendedTwoWay:
 
     Examples
     --------
-    >>> ExtendedTwoWay(controls="never_treated").gaps
+    >>> ExtendedTwoWay(control="never_treated").gaps
     'keep'
     """
 
-    controls: Literal["not_yet_treated", "never_treated"] = "not_yet_treated"
+    control: Literal["not_yet_treated", "never_treated"] = "not_yet_treated"
     anticipation: int = 0
     gaps: Literal["keep", "drop"] = "keep"
     cluster: Literal["person", "market"] = "person"
@@ -98,7 +99,7 @@ class ExtendedTwoWay:
 
     def __post_init__(self) -> None:
         typed(self)
-        choice(self.controls, ("not_yet_treated", "never_treated"), what="controls")
+        choice(self.control, ("not_yet_treated", "never_treated"), what="control")
         choice(self.gaps, ("keep", "drop"), what="gaps")
         choice(self.cluster, ("person", "market"), what="cluster")
         not_negative(self.anticipation, what="anticipation")
@@ -129,7 +130,7 @@ class ExtendedTwoWay:
             design, cluster=self.cluster, gaps=self.gaps, anticipation=self.anticipation
         )
         rollout = with_a_control(rollout, anticipation=self.anticipation, method="ExtendedTwoWay")
-        never = self.controls == "never_treated"
+        never = self.control == "never_treated"
         fitted = fit_saturated(rollout, leads=never, moderated=True, anticipation=self.anticipation)
         within = rollout.start <= rollout.periods[-1]
         until = np.where(within & never, rollout.periods[0], rollout.start - self.anticipation)

@@ -172,7 +172,8 @@ class Imputation:
             raise DesignRefused(
                 what="Imputation",
                 needed="a period in which some are treated and others, untreated, are observed",
-                found="none: " + (_named(found, rollout) or "nobody observed both before and after"),
+                found="none: "
+                + (_named(found, rollout) or "nobody observed both before and after"),
                 remedy="bring units never treated, or later cohorts; for persons seen once, "
                 "choose a method for repeated cross-sections",
             )
@@ -257,9 +258,7 @@ def _named(found: Imputed, rollout: Rollout) -> str:
     return ", ".join(str(p) for p in periods)
 
 
-def _uncertainty(
-    found: Imputed, rollout: Rollout, *, shares: bool, factor: float
-) -> Uncertainty:
+def _uncertainty(found: Imputed, rollout: Rollout, *, shares: bool, factor: float) -> Uncertainty:
     """Joint uncertainty of cells, shares and leads; sums by cluster while they can be held.
 
     Shares held as given have no influence.
@@ -277,7 +276,11 @@ def _uncertainty(
         else:
             sums += parts.T @ parts
     unknown = np.concatenate(
-        [~np.isfinite(found.effect), np.zeros(n_cells, dtype=bool), ~np.isfinite(found.leads.effect)]
+        [
+            ~np.isfinite(found.effect),
+            np.zeros(n_cells, dtype=bool),
+            ~np.isfinite(found.leads.effect),
+        ]
     )
     sums[:, unknown] = 0.0  # no variance: its standard error is NaN, and no other term is touched
     if summed:

@@ -62,8 +62,8 @@ Chabé-Ferret (2017), doi:10.2139/ssrn.2914937; Daw & Hatfield (2018), doi:10.11
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,18 +71,19 @@ from numpy.typing import NDArray
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, choice
 from whatworks.estimate.changes import Changes, Cohort
+from whatworks.estimate.clustered import ClusteredCurve
 from whatworks.estimate.columns import Units
-from whatworks.estimate.matched import CLUSTERED, MatchedCurve, MatchedUnits, matched_curve
+from whatworks.estimate.matched import CLUSTERED, MatchedUnits, matched_curve
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
 from whatworks.estimate.rollouts import Cells, estimate_of_cells
-from whatworks.estimate.weights import weighted_curve
+from whatworks.estimate.weights import adjusted_curve, weighted_curve
 from whatworks.options import typed
 from whatworks.stats.uncertainty import Influence
-from whatworks.vocabulary import ENTRY_MONTH, SAMPLING, TREATED, Supply
+from whatworks.vocabulary import ENTRY_MONTH, Supply
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,13 +194,9 @@ class MatchedDiD:
         design = changes.design
         units = Units.of(design, cluster=self.cluster)
         curves = [
-            weighted_curve(
-                design,
-                units,
-                bias_adjust=self.bias_adjust,
-                unbiased=self.small_sample,
-                among=cohort.inside,
-            )
+            adjusted_curve(design, units, unbiased=self.small_sample, among=cohort.inside)
+            if self.bias_adjust
+            else weighted_curve(design, units.cluster, among=cohort.inside)
             for cohort in changes.cohorts
         ]
         if changes.stacked:
@@ -210,7 +207,7 @@ class MatchedDiD:
         self,
         changes: Changes,
         names: Sequence[int],
-        curves: Sequence[MatchedCurve],
+        curves: Sequence[ClusteredCurve],
         n_clusters: int,
     ) -> Estimate:
         """Estimate whose rows are those of the curves, one after the other."""
@@ -232,7 +229,7 @@ class MatchedDiD:
                 for k in told
             ]
             effects.append(curve.effect[told])
-            sums.append(curve.sums[:, told])
+            sums.append(np.where(curve.few[told], np.nan, curve.sums[:, told]))
         uncertainty = self._influence(np.hstack(sums), n_clusters)
         return Estimate(
             method="MatchedDiD",
@@ -248,3 +245,83 @@ class MatchedDiD:
             uncertainty=uncertainty,
             ledger=changes.ledger,
         )
+
+    def _over_cohorts(
+        self, changes: Changes, units: Units, curves: Sequence[ClusteredCurve]
+    ) -> Estimate:
+        """Cohorts averaged by their estimated shares of the treated, then each of them."""
+        names = np.array([cohort.name for cohort in changes.cohorts], dtype=np.int64)
+        months = np.array(changes.design.outcomes.months)
+        told = [np.flatnonzero((curve.counts > 0).all(axis=1)) for curve in curves]
+        counts = np.concatenate([c.counts[k] for c, k in zip(curves, told, strict=True)])
+        cohort = np.repeat(names, [k.size for k in told])
+        period = cohort + months[np.concatenate(told)]
+        share, moved = _shares(changes, units)
+        sums = [c.sums[:, k] for c, k in zip(curves, told, strict=True)]
+        cells = Cells(
+            cohort=cohort,
+            period=period,
+            effect=np.concatenate([c.effect[k] for c, k in zip(curves, told, strict=True)]),
+            n_treated=counts[:, 0],
+            n_comparison=counts[:, 1],
+            cohorts=names,
+            share=share,
+            uncertainty=self._influence(np.hstack([*sums, moved]), units.n_clusters),
+            last=int(period.max()),
+            df=self._df(units.n_clusters),
+            term=changes.design.question.estimand.lower(),
+        )
+        few = np.concatenate([c.few[k] for c, k in zip(curves, told, strict=True)])
+        found = estimate_of_cells(
+            cells,
+            method="MatchedDiD",
+            options=asdict(self),
+            unit=changes.design.outcomes.unit,
+            ledger=changes.ledger,
+        )
+        return _unsure(found, few)
+
+    def _influence(self, sums: Floats, n_clusters: int) -> Influence:
+        factor = 1.0
+        if self.small_sample:
+            factor = n_clusters / (n_clusters - 1) if n_clusters > 1 else float("nan")
+        return Influence(
+            values=sums, cluster=np.arange(n_clusters), factor=factor, level=self.cluster
+        )
+
+    def _df(self, n_clusters: int) -> float:
+        return float(n_clusters - 1) if self.cluster == "market" else float("inf")
+
+
+def _shares(changes: Changes, units: Units) -> tuple[Floats, Floats]:
+    """Share of each cohort among the treated, and each cluster's influence on it."""
+    treated = np.where(units.treated, units.sampling, 0.0)
+    total = treated.sum()
+    share = np.empty(len(changes.cohorts))
+    moved = np.empty((units.n_clusters, share.size))
+    for k, cohort in enumerate(changes.cohorts):
+        mine = treated * cohort.inside
+        share[k] = mine.sum() / total
+        apart = mine - treated * share[k]
+        moved[:, k] = np.bincount(units.cluster, apart, minlength=units.n_clusters) / total
+    return share, moved
+
+
+def _unsure(estimate: Estimate, few: Bools) -> Estimate:
+    """The estimate without the errors of cohorts that have no variance of their own.
+
+    Over all cohorts a lone unit counts by how far its cohort is from the others: that is known.
+    """
+    n_overall = len(estimate.effects) - few.size
+    alone = np.concatenate([np.zeros(n_overall, dtype=bool), few])
+    lone = int((~few).sum()) == 0 and np.unique(estimate.effects["cohort"]).size == 2
+    alone[:n_overall] |= lone
+    if not alone.any():
+        return estimate
+    told = ["std_error", "conf_low", "conf_high", "band_low", "band_high", "p_value"]
+    effects = estimate.effects.copy()
+    effects.loc[alone, told] = np.nan
+    values = cast("Influence", estimate.uncertainty).values.copy()
+    values[:, alone] = np.nan
+    uncertainty = replace(cast("Influence", estimate.uncertainty), values=values)
+    return replace(estimate, effects=effects, uncertainty=uncertainty)

@@ -188,9 +188,7 @@ class MatchedDifference:
             ledger=design.ledger,
         )
 
-    def _clustered(
-        self, design: Design, columns: MatchedUnits
-    ) -> tuple[Floats, Ints, Uncertainty]:
+    def _clustered(self, design: Design, columns: MatchedUnits) -> tuple[Floats, Ints, Uncertainty]:
         """Effects, counts and influences summed by cluster."""
         found = matched_curve(
             design,

@@ -141,9 +141,7 @@ class RegressionAdjustment:
             fitted=design.fitted,
             drawn=self.covariates == "random",
         )
-        curve.fill(
-            seen, units, effect=found.effect, influence=found.influence, lost_df=found.rank
-        )
+        curve.fill(seen, units, effect=found.effect, influence=found.influence, lost_df=found.rank)
 
     def _estimate(self, design: Design, units: Units, curve: Curve) -> Estimate:
         lost = ~units.supported(np.ones(units.treated.size, dtype=bool))

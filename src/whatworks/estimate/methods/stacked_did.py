@@ -54,14 +54,14 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, choice
+from whatworks.estimate.by_cohort import CohortEffects, Shares, cells_of_cohorts, shares
 from whatworks.estimate.controlled import not_negative
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.rollouts import Cells, Rollout, estimate_of_cells
+from whatworks.estimate.rollouts import Rollout, estimate_of_cells
 from whatworks.ledger import Ledger
 from whatworks.options import typed
 from whatworks.stats.did.stacks import SubExperiment, corrective_weight, sub_experiment
-from whatworks.stats.did.summed import summed_by_cluster
 from whatworks.vocabulary import Supply
 
 Floats = NDArray[np.float64]
@@ -77,7 +77,7 @@ class StackedDiD:
     ----------
     before, after : int, optional
         Periods of the window on each side of the start.
-    controls : str
+    control : str
         ``"not_yet_treated"``: whoever starts after the window, or never; ``"never_treated"``.
     weighting : str
         ``"corrective"``: cohorts count as their treated; ``"regression"``: as precision has it.
@@ -90,13 +90,13 @@ class StackedDiD:
 
     Examples
     --------
-    >>> StackedDiD(before=2, after=3).controls
+    >>> StackedDiD(before=2, after=3).control
     'not_yet_treated'
     """
 
     before: int | None = None
     after: int | None = None
-    controls: Literal["not_yet_treated", "never_treated"] = "not_yet_treated"
+    control: Literal["not_yet_treated", "never_treated"] = "not_yet_treated"
     weighting: Literal["corrective", "regression"] = "corrective"
     anticipation: int = 0
     cluster: Literal["person", "market"] = "person"
@@ -106,7 +106,7 @@ class StackedDiD:
 
     def __post_init__(self) -> None:
         typed(self)
-        choice(self.controls, ("not_yet_treated", "never_treated"), what="controls")
+        choice(self.control, ("not_yet_treated", "never_treated"), what="control")
         choice(self.weighting, ("corrective", "regression"), what="weighting")
         choice(self.cluster, ("person", "market"), what="cluster")
         not_negative(self.anticipation, what="anticipation")
@@ -163,7 +163,13 @@ class StackedDiD:
                 found=f"none among {rollout.cohorts.size}",
                 remedy="shorten before or after",
             )
-        cells = self._cells(rollout, stacks, periods)
+        cells = cells_of_cohorts(
+            rollout,
+            [_part(g, periods[g], stacks[g]) for g in stacks],
+            counted=_counted(stacks, rollout.start.size),
+            anticipation=self.anticipation,
+            small_sample=self.small_sample,
+        )
         masses = np.array([s.mass for s in stacks.values()])
         extras = {
             "window": (before, after),
@@ -192,7 +198,7 @@ class StackedDiD:
     ) -> SubExperiment | None:
         """Sub-experiment of one cohort, None where an arm is empty."""
         clear = cohort + after + self.anticipation
-        if self.controls == "never_treated":
+        if self.control == "never_treated":
             clear = max(clear, int(rollout.periods[-1]))
         seen = np.isfinite(rollout.values[:, window]).all(axis=1)
         rows = np.flatnonzero(seen & ((rollout.start == cohort) | (rollout.start > clear)))
@@ -208,75 +214,49 @@ class StackedDiD:
             corrective=self.weighting == "corrective",
         )
 
-    def _cells(
-        self, rollout: Rollout, stacks: dict[int, SubExperiment], periods: dict[int, Ints]
-    ) -> Cells:
-        n = rollout.n_clusters
-        cohorts = np.array(list(stacks), dtype=np.int64)
-        share = np.array([s.share for s in stacks.values()])
-        sizes = [periods[int(g)].size for g in cohorts]
-        uncertainty = summed_by_cluster(
-            lambda rows: _influence(rows, stacks, share.sum(), rollout.start.size),
-            n_terms=sum(sizes) + cohorts.size,
-            cluster=rollout.cluster,
-            n_clusters=n,
-            factor=(n / (n - 1) if n > 1 else float("nan")) if self.small_sample else 1.0,
-            level=rollout.level,
-        )
-        numbers = np.repeat([s.size for s in stacks.values()], sizes, axis=0)
-        return Cells(
-            cohort=np.repeat(cohorts, sizes),
-            period=np.concatenate([periods[int(g)] for g in cohorts]),
-            effect=np.concatenate([s.effect for s in stacks.values()]),
-            n_treated=numbers[:, 0],
-            n_comparison=numbers[:, 1],
-            cohorts=cohorts,
-            share=share / share.sum(),
-            uncertainty=uncertainty,
-            last=int(rollout.periods[-1]),
-            anticipation=self.anticipation,
-            df=float(n - 1) if rollout.level == "market" else np.inf,
-        )
+
+def _part(cohort: int, periods: Ints, stack: SubExperiment) -> CohortEffects:
+    n_treated, n_comparison = (np.full(periods.size, n) for n in stack.size)
+    return CohortEffects(
+        cohort=cohort,
+        periods=periods,
+        effect=stack.effect,
+        rows=stack.rows,
+        influence=stack.influence,
+        n_treated=n_treated,
+        n_comparison=n_comparison,
+    )
 
 
-def _influence(
-    rows: Ints, stacks: dict[int, SubExperiment], total: float, n_units: int
-) -> Floats:
-    """Influence of some units on effects, then on what cohorts count for."""
-    place = np.full(n_units, -1)
-    place[rows] = np.arange(rows.size)
-    parts, shares = [], []
-    for s in stacks.values():
-        here = place[s.rows]
-        held = here >= 0
-        effects = np.zeros((rows.size, s.effect.size))
-        effects[here[held]] = s.influence[held]
-        share = np.zeros(rows.size)
-        share[here[held]] = s.share_influence[held]
-        parts.append(effects)
-        shares.append(share)
-    moved = np.column_stack(shares)
-    wanted = np.array([s.share for s in stacks.values()]) / total
-    # Shares add up to one: what a unit adds to all of them moves none.
-    moved = (moved - moved.sum(axis=1, keepdims=True) * wanted) / total
-    return np.hstack([*parts, moved])
+def _counted(stacks: dict[int, SubExperiment], n_units: int) -> Shares:
+    """What sub-experiments count for; their masses are homogeneous: units add up to the total."""
+    moved = np.zeros((n_units, len(stacks)))
+    for k, s in enumerate(stacks.values()):
+        moved[s.rows, k] = s.share_influence
+    return shares(moved, moved.sum(axis=0), weight=moved.sum(axis=1))
 
 
 def _ledger(rollout: Rollout, stacks: dict[int, SubExperiment]) -> Ledger:
-    """Units that serve in no sub-experiment, by why."""
+    """Treated units whose effect is not read, and others that serve nobody, by why."""
     serves = np.zeros(rollout.start.size, dtype=bool)
     for s in stacks.values():
         serves[s.rows] = True
-    ledger = rollout.ledger
     treated = rollout.start <= rollout.periods[-1]
     of_stack = np.isin(rollout.start, list(stacks))
-    for name, arm in (("stacked_treated", treated), ("stacked_comparison", ~treated)):
-        lost = arm & ~serves
-        reasons = {
-            "incomplete_panel": int((lost & (of_stack | ~treated)).sum()),
-            "outside_window": int((lost & ~of_stack & treated).sum()),
-        }
-        ledger = ledger.add(
-            "estimate", name, unit="units", before=int(arm.sum()), dropped=reasons
-        )
-    return ledger
+    ledger = rollout.ledger.add(
+        "estimate",
+        "stacked_treated",
+        unit="units",
+        before=int(treated.sum()),
+        dropped={
+            "outside_window": int((treated & ~of_stack).sum()),
+            "incomplete_panel": int((of_stack & ~serves).sum()),
+        },
+    )
+    return ledger.add(
+        "estimate",
+        "stacked_comparison",
+        unit="units",
+        before=int((~treated).sum()),
+        dropped={"incomplete_panel": int((~treated & ~serves).sum())},
+    )

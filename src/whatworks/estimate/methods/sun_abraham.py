@@ -121,9 +121,7 @@ class SunAbraham:
             design, cluster=self.cluster, gaps=self.gaps, anticipation=self.anticipation
         )
         rollout = with_a_control(rollout, anticipation=self.anticipation, method="SunAbraham")
-        fitted = fit_saturated(
-            rollout, leads=True, moderated=False, anticipation=self.anticipation
-        )
+        fitted = fit_saturated(rollout, leads=True, moderated=False, anticipation=self.anticipation)
         never = rollout.start > rollout.periods[-1]
         cells = cells_of(
             fitted,

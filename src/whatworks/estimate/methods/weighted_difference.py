@@ -42,28 +42,19 @@ doi:10.1016/S1573-4412(05)80005-4; Hirano, Imbens & Ridder (2003), doi:10.1111/1
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
+from whatworks.estimate.weights import weighted_curve
 from whatworks.options import typed
-from whatworks.stats.uncertainty import Influence, sums_by_number
-from whatworks.stats.weighted import weighted_difference
-from whatworks.vocabulary import MARKET, PERSON, TREATED, WEIGHT, Supply
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-
-CELLS: Final = 8_000_000
-"""Units × months held at once."""
+from whatworks.stats.uncertainty import Influence
+from whatworks.vocabulary import MARKET, PERSON, Supply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,28 +110,13 @@ class WeightedDifference:
         """
         extra = {Supply.MARKETS} if self.cluster == "market" else set()
         require(design, self.needs | extra, method="WeightedDifference")
-        treated = design.units[TREATED].to_numpy()
         labels = design.units[PERSON if self.cluster == "person" else MARKET].to_numpy()
         names, number = np.unique(labels, return_inverse=True)
-        n_months = len(design.outcomes.months)
-        effect = np.full(n_months, np.nan)
-        counts = np.zeros((n_months, 2), dtype=np.int64)
-        sums = np.zeros((names.size, n_months))
-        for which, values, factor in _blocks(design):
-            found = weighted_difference(
-                values,
-                treated=treated,
-                weight=design.units[WEIGHT].to_numpy(),
-                factor=factor,
-                fitted=design.fitted if self.weights_estimated else (),
-            )
-            effect[which] = found.effect
-            sums[:, which] = sums_by_number(found.influence, number, n_clusters=names.size)
-            for k, arm in enumerate((treated, ~treated)):
-                present = factor[arm] > 0
-                counts[which, k] = present.sum(axis=0)
-                few = _clusters(present, number[arm], n_clusters=names.size) < 2
-                sums[:, which[few]] = np.nan
+        curve = weighted_curve(
+            design, number.astype(np.int64), weights_estimated=self.weights_estimated
+        )
+        sums = curve.sums.copy()
+        sums[:, curve.few] = np.nan
         uncertainty = Influence(
             values=sums,
             cluster=names if self.cluster == "person" else np.arange(names.size),
@@ -156,14 +132,14 @@ class WeightedDifference:
                 "n_treated": int(own),
                 "n_comparison": int(other),
             }
-            for month, (own, other) in zip(design.outcomes.months, counts, strict=True)
+            for month, (own, other) in zip(design.outcomes.months, curve.counts, strict=True)
         ]
         return Estimate(
             method="WeightedDifference",
             options=asdict(self),
             effects=effects_table(
                 terms,
-                effect,
+                curve.effect,
                 uncertainty.covariance(),
                 unit=design.outcomes.unit,
                 influence=uncertainty,
@@ -171,26 +147,3 @@ class WeightedDifference:
             uncertainty=uncertainty,
             ledger=design.ledger,
         )
-
-
-def _blocks(design: Design) -> Iterator[tuple[Ints, Floats, Floats]]:
-    """Months a few at a time: which, their outcomes and the factor of each unit in each."""
-    outcomes = design.outcomes
-    n, n_months = outcomes.values.shape
-    width = max(1, CELLS // max(n, 1))
-    for begin in range(0, n_months, width):
-        which = np.arange(begin, min(begin + width, n_months))
-        values = outcomes.values[:, which]
-        observed = ~np.isnan(values)
-        factor = observed.astype(float)
-        if outcomes.weights is not None:
-            factor *= outcomes.weights[:, which]
-        # Less the outcome of one unit: effects stay, and equal outcomes leave no rounding behind.
-        first = values[np.argmax(observed, axis=0), np.arange(which.size)]
-        yield which, np.where(observed, values - first, 0.0), factor
-
-
-def _clusters(present: Bools, number: Ints, *, n_clusters: int) -> Ints:
-    """Clusters met in each month, shape (n_months,)."""
-    met = sums_by_number(present.astype(float), number, n_clusters=n_clusters)
-    return np.asarray((met > 0).sum(axis=0), dtype=np.int64)

@@ -8,14 +8,15 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_least
+from whatworks.evidence.leads import territories
 from whatworks.evidence.record import Finding
+from whatworks.stats.did.pretest import joint_p_value
 from whatworks.stats.intervals import wald
-from whatworks.vocabulary import Supply, Verdict
+from whatworks.vocabulary import DesignClass, Verdict
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -53,7 +54,7 @@ def run(
         return _untestable()
     estimate = float(weights[0] @ np.nan_to_num(effects["estimate"].to_numpy()))
     matrix = primary.uncertainty.combine(weights).covariance()
-    joint = Supply.NEVER_TREATED in design.supplies
+    joint = design.design_class is DesignClass.PANEL_DIFFERENCE
     p_value = (
         _joint_p_value(primary, usable.to_numpy())
         if joint
@@ -70,6 +71,7 @@ def run(
         facts={
             "first": int(months.min()),
             "last": int(months.max()),
+            "n": int(months.size),
             "estimate": estimate,
             "p_value": p_value,
             "unit": design.outcomes.unit,
@@ -118,13 +120,12 @@ def _weights(
 
 
 def _joint_p_value(estimate: Estimate, rows: Bools) -> float:
-    """Wald test that every month's effect is nil, on the rank of their covariance."""
+    """Test that every month's effect is nil; with few territories, by Hotelling's law."""
     chosen = np.flatnonzero(rows)
     weights = np.zeros((chosen.size, len(estimate.effects)))
     weights[np.arange(chosen.size), chosen] = 1.0
-    matrix = estimate.uncertainty.combine(weights).covariance()
-    points = estimate.effects["estimate"].to_numpy()[chosen]
-    if not np.isfinite(matrix).all():
-        return float("nan")
-    rank = int(np.linalg.matrix_rank(matrix, hermitian=True))
-    return float(stats.chi2.sf(points @ np.linalg.pinv(matrix, hermitian=True) @ points, rank))
+    return joint_p_value(
+        estimate.effects["estimate"].to_numpy()[chosen],
+        estimate.uncertainty.combine(weights).covariance(),
+        clusters=territories(estimate) or np.inf,
+    )

@@ -12,7 +12,7 @@ from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_most
 from whatworks.evidence.record import Finding
-from whatworks.vocabulary import TREATED
+from whatworks.vocabulary import ENTRY_MONTH, TREATED, Clock
 
 HOLDS_BELOW: Final = 5.0
 FAILS_ABOVE: Final = 10.0
@@ -33,8 +33,7 @@ def run(
         return None
     error = float(primary.at(month)["std_error"])
     mde = error * float(stats.norm.ppf(0.975) + stats.norm.ppf(0.8))
-    comparison = design.outcomes.at(month)[~design.units[TREATED].to_numpy()]
-    spread = float(np.nanstd(comparison))
+    spread = _spread(design, month)
     graded = mde if design.outcomes.unit == "pp" else 20 * mde / spread if spread > 0 else np.nan
     return Finding(
         check="precision",
@@ -44,3 +43,15 @@ def run(
         reference=REFERENCE,
         facts={"mde": mde, "unit": design.outcomes.unit, "month": month},
     )
+
+
+def _spread(design: Design, month: int) -> float:
+    """Standard deviation of the outcome among comparisons; on a rollout, of all before anyone starts."""
+    outcomes = design.outcomes
+    if outcomes.clock is Clock.CALENDAR:
+        first = int(design.units[ENTRY_MONTH].min())
+        untreated = outcomes.values[:, [m < first for m in outcomes.months]]
+        untreated = untreated[:, np.isfinite(untreated).any(axis=0)][:, -1:]
+    else:
+        untreated = outcomes.at(month)[~design.units[TREATED].to_numpy()]
+    return float(np.nanstd(untreated)) if np.isfinite(untreated).any() else float("nan")

@@ -21,7 +21,7 @@ from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Finding
 from whatworks.stats.intervals import wald
-from whatworks.vocabulary import TREATED, Verdict
+from whatworks.vocabulary import TREATED, Supply, Verdict
 
 DRAWS: Final = 30
 MOST_ROWS: Final = 5_000
@@ -38,7 +38,10 @@ def run(
     """Mean effect of permuted treatments against zero.
 
     It tries the software and the handling of the data, not the design: no confounder can fail it.
+    On a rollout, false starts do as much with the method itself (``placebo_dates``).
     """
+    if Supply.ROLLOUT in design.supplies:
+        return None
     if not design.covariates or "att" not in set(estimates[0].effects["term"]):
         return None
     frame = _copy(design, rng)

@@ -7,15 +7,21 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from linearmodels.panel import PanelOLS
 
 from whatworks.design.record import Design
+from whatworks.errors import DesignRefused
+from whatworks.estimate.methods.two_way_fixed_effects import TwoWayFixedEffects
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Finding
-from whatworks.vocabulary import ENTRY_MONTH, Supply, Verdict
+from whatworks.stats.did.bacon import Decomposition
+from whatworks.stats.did.negative_weights import TwoWayWeights
+from whatworks.vocabulary import Supply, Verdict
 
 HOLDS_BELOW: Final = 1.0
-REFERENCE: Final = "Goodman-Bacon (2021), doi:10.1016/j.jeconom.2021.03.014"
+REFERENCE: Final = (
+    "Goodman-Bacon (2021), doi:10.1016/j.jeconom.2021.03.014; "
+    "de Chaisemartin & D'Haultfœuille (2020), doi:10.1257/aer.20181169"
+)
 
 
 def run(
@@ -24,44 +30,92 @@ def run(
     *,
     rng: np.random.Generator,
 ) -> Finding | None:
-    """Two-way estimate less the mean effect after the start, in standard errors of the former."""
+    """Two-way estimate less the mean effect after the start, in standard errors of the former.
+
+    The table holds what the two-way estimate averages: the comparisons of two groups, or, on a panel with
+    gaps, the weights of cohorts and periods.
+    """
     if Supply.ROLLOUT not in design.supplies:
         return None
-    frame = _long(design)
-    fit = PanelOLS(
-        frame["outcome"], frame[["treated"]], entity_effects=True, time_effects=True
-    ).fit(cov_type="clustered", cluster_entity=True)
-    effects = estimates[0].effects
-    after = effects[(effects["cohort"] == -1) & (effects["month"] >= 0)]
-    robust = float(np.average(after["estimate"], weights=after["n_treated"]))
-    difference = float(fit.params["treated"]) - robust
-    error = float(fit.std_errors["treated"])
+    robust = _after_the_start(estimates[0])
+    beside = _beside(design, estimates)
+    if beside is None or not np.isfinite(robust):
+        return Finding(
+            check="twoway",
+            verdict=Verdict.NOT_TESTABLE,
+            statistic=float("nan"),
+            threshold=HOLDS_BELOW,
+            reference=REFERENCE,
+        )
+    row = beside.at(0)
+    difference, error = float(row["estimate"]) - robust, float(row["std_error"])
     statistic = abs(difference) / error if error > 0 else float("nan")
     if np.isnan(statistic):
         verdict = Verdict.NOT_TESTABLE
     else:
         verdict = Verdict.HOLDS if statistic <= HOLDS_BELOW else Verdict.STRAINED
+    weights: TwoWayWeights = beside.extras["weights"]
     return Finding(
         check="twoway",
         verdict=verdict,
         statistic=statistic,
         threshold=HOLDS_BELOW,
         reference=REFERENCE,
-        facts={"difference": difference, "unit": design.outcomes.unit},
+        facts={
+            "difference": difference,
+            "unit": design.outcomes.unit,
+            "n": weights.n_negative,
+            "counted": weights.weight.size,
+            "share": -weights.sum_negative,
+        },
+        table=_table(beside),
     )
 
 
-def _long(design: Design) -> pd.DataFrame:
-    """Unit × period, as observed."""
-    values, periods = design.outcomes.values, np.array(design.outcomes.months)
-    start = design.units[ENTRY_MONTH].to_numpy()
-    n, t = values.shape
-    frame = pd.DataFrame(
+def _after_the_start(primary: Estimate) -> float:
+    """Mean effect of the primary estimate from the start on, by the treated of each month."""
+    effects = primary.effects
+    after = effects[
+        (effects["cohort"] == -1)
+        & (effects["group"] == "all")
+        & (effects["term"] == primary.term)
+        & (effects["month"] >= 0)
+        & effects["estimate"].notna()
+    ]
+    if after.empty:
+        return float("nan")
+    return float(np.average(after["estimate"], weights=after["n_treated"]))
+
+
+def _beside(design: Design, estimates: Sequence[Estimate]) -> Estimate | None:
+    """The two-way estimate: the one brought, else one with the clusters of the primary."""
+    for estimate in estimates:
+        if estimate.method == TwoWayFixedEffects.__name__ and estimate.options["by"] == "simple":
+            return estimate
+    by_market = estimates[0].options.get("cluster") == "market"
+    try:
+        return TwoWayFixedEffects(cluster="market" if by_market else "person").fit(design)
+    except DesignRefused:
+        return None
+
+
+def _table(beside: Estimate) -> pd.DataFrame:
+    """Comparisons of two groups with their weight, or the weights of cells."""
+    parts: Decomposition | None = beside.extras["decomposition"]
+    if parts is not None:
+        return pd.DataFrame(
+            {
+                "treated": parts.treated,
+                "comparison": parts.comparison,
+                "against": parts.against,
+                "estimate": parts.estimate,
+                "weight": parts.weight,
+            }
+        )
+    return pd.DataFrame(
         {
-            "person": np.repeat(np.arange(n), t),
-            "period": np.tile(periods, n),
-            "outcome": values.ravel(),
-            "treated": (periods >= start[:, None]).ravel().astype(float),
+            "cohort": beside.extras["weights_cohort"],
+            "period": beside.extras["weights_period"],
+            "weight": beside.extras["weights"].weight,
         }
-    ).dropna()
-    return frame.set_index(["person", "period"])
+    )

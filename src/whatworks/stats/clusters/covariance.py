@@ -95,14 +95,9 @@ def cluster_robust(
     covariance = _scale(blocks, kind) * (parts.T @ parts)
     decided = (np.abs(alone @ c.T) > 1e-7 * np.linalg.norm(c, axis=1)).any(axis=0)
     covariance[decided, :] = covariance[:, decided] = np.nan
-    products = _products(blocks, adjusted, c)
-    own = np.einsum("ghqq->qgh", products)
-    spread = np.einsum("qgh,qgh->q", own, own)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.einsum("qgg->q", own) ** 2 / spread
     variance = np.diag(covariance)
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
-    df = np.where(np.isfinite(error), df, np.nan)
+    df = np.where(np.isfinite(error), satterthwaite(blocks, adjusted, c), np.nan)
     estimate = forms @ blocks.beta
     return ClusterRobust(
         estimate=estimate,
@@ -147,14 +142,11 @@ def hotelling_test(blocks: ClusterBlocks, contrasts: Floats, *, kind: str = "CR2
 
 
 def _scale(blocks: ClusterBlocks, kind: str) -> float:
-    g, n = blocks.n_clusters, blocks.n
-    if g < 2:
+    g = blocks.n_clusters
+    if g < 2 or blocks.n <= blocks.k:
         return float("nan")
-    return {
-        "CR1": g / (g - 1),
-        "CR1S": small_sample(blocks),
-        "jackknife": (g - 1) / g,
-    }.get(kind, 1.0) if n > blocks.k else float("nan")
+    by_kind = {"CR1": g / (g - 1), "CR1S": small_sample(blocks), "jackknife": (g - 1) / g}
+    return by_kind.get(kind, 1.0)
 
 
 def small_sample(blocks: ClusterBlocks) -> float:
@@ -184,45 +176,56 @@ def _adjustment(blocks: ClusterBlocks, kind: str) -> tuple[Floats, Floats]:
     return pick @ inverse, alone
 
 
+def _middle(blocks: ClusterBlocks) -> Floats:
+    r""":math:`K` with :math:`I-Y_gKY_g'` the covariance of a cluster's residuals, shape (m, m)."""
+    k = blocks.k
+    if not blocks.weighted:
+        return np.eye(k)
+    squared = blocks.gram[:, k:, k:].sum(axis=0)
+    return np.block([[-squared, np.eye(k)], [np.eye(k), np.zeros((k, k))]])
+
+
 def _symmetric_root(blocks: ClusterBlocks) -> Floats:
     r""":math:`N_g` of :math:`B_g^{-1/2}`, with :math:`B_g=I-Y_gKY_g'`, through :math:`Y_g'Y_g`.
 
     With :math:`Y_g=UR`, :math:`B_g^{-1/2}=I-UU'+U(I-RKR')^{-1/2}U'`, the root taken over the
     eigenvalues that are not zero.
     """
-    k = blocks.k
-    if blocks.weighted:
-        squared = blocks.gram[:, k:, k:].sum(axis=0)
-        middle = np.block([[-squared, np.eye(k)], [np.eye(k), np.zeros((k, k))]])
-    else:
-        middle = np.eye(k)
     size, basis = np.linalg.eigh(blocks.gram)
     there = size > 1e-13 * size.max(axis=1, keepdims=True)
-    root = np.sqrt(np.where(there, size, 0.0))
-    R = root[:, :, None] * np.swapaxes(basis, 1, 2)
-    with np.errstate(divide="ignore"):
-        back = basis * np.where(there, 1 / root, 0.0)[:, None, :]
-    values, vectors = np.linalg.eigh(np.eye(size.shape[1]) - R @ middle @ np.swapaxes(R, 1, 2))
+    root = np.sqrt(np.where(there, size, 1.0))
+    R = np.where(there, root, 0.0)[:, :, None] * np.swapaxes(basis, 1, 2)
+    back = basis * np.where(there, 1 / root, 0.0)[:, None, :]
+    inside = np.eye(size.shape[1]) - R @ _middle(blocks) @ np.swapaxes(R, 1, 2)
+    values, vectors = np.linalg.eigh(inside)
     usable = values > ALONE
     power = np.where(usable, 1 / np.sqrt(np.where(usable, values, 1.0)), 0.0)
     F = np.einsum("gis,gs,gjs->gij", vectors, power, vectors)
     return np.asarray(back @ F @ R @ blocks.pick.T)
 
 
-def _products(blocks: ClusterBlocks, adjusted: Floats, c: Floats) -> Floats:
-    """Products :math:`p_g'p_h` of every pair of clusters and forms, shape (G, G, q, q)."""
-    k = blocks.k
+def satterthwaite(blocks: ClusterBlocks, adjusted: Floats, c: Floats) -> Floats:
+    r"""Degrees of freedom of each form, shape (q,).
+
+    :math:`p_g'p_h=1\{g=h\}\nu_g-y_g'Ky_h` with :math:`\nu_g=a_g'a_g`, :math:`y_g=Y_g'a_g` and
+    :math:`a_g=A_g'W_gZ_gc`, so that the double sum of squares is a trace of small matrices.
+    """
+    K = _middle(blocks)
     N = adjusted @ c.T
     ahead = blocks.gram @ N
-    alpha, omega = ahead[:, :k], ahead[:, -k:]
-    own = np.einsum("gms,gmt->gst", N, ahead)
-    if blocks.weighted:
-        squared = blocks.gram[:, k:, k:].sum(axis=0)
-        crossed = np.einsum("gks,hkt->ghst", alpha, omega)
-        found = np.einsum("gks,kl,hlt->ghst", alpha, squared, alpha, optimize=True)
-        found -= crossed + np.einsum("ghst->hgts", crossed)
-    else:
-        found = -np.einsum("gks,hkt->ghst", alpha, alpha)
+    own = np.einsum("gms,gms->gs", N, ahead)
+    beside = np.einsum("gms,ml,gls->gs", ahead, K, ahead, optimize=True)
+    moved = np.einsum("gms,gls,ln->smn", ahead, ahead, K, optimize=True)
+    spread = (own**2 - 2 * own * beside).sum(axis=0) + np.einsum("smn,snm->s", moved, moved)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((own - beside).sum(axis=0) ** 2 / spread)
+
+
+def _products(blocks: ClusterBlocks, adjusted: Floats, c: Floats) -> Floats:
+    """Products :math:`p_g'p_h` of every pair of clusters and forms, shape (G, G, q, q)."""
+    N = adjusted @ c.T
+    ahead = blocks.gram @ N
+    found = -np.einsum("gms,ml,hlt->ghst", ahead, _middle(blocks), ahead, optimize=True)
     place = np.arange(blocks.n_clusters)
-    found[place, place] += own
+    found[place, place] += np.einsum("gms,gmt->gst", N, ahead)
     return np.asarray(found)

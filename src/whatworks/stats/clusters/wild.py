@@ -75,7 +75,7 @@ class _Drawn:
     enumerated: bool
 
 
-def wild_bootstrap(  # noqa: PLR0913 - a test has a hypothesis, a law, a number of draws and its ties
+def wild_bootstrap(
     blocks: ClusterBlocks,
     contrast: Floats,
     *,
@@ -146,7 +146,7 @@ def wild_bootstrap(  # noqa: PLR0913 - a test has a hypothesis, a law, a number 
     )
 
 
-def wild_interval(  # noqa: PLR0913 - the options of the test, and the level
+def wild_interval(
     blocks: ClusterBlocks,
     contrast: Floats,
     *,
@@ -199,7 +199,7 @@ def _sigma(blocks: ClusterBlocks, form: Floats) -> tuple[float, bool]:
     return sigma, sigma > 1e-12 * scale and sigma > 0 and blocks.n_clusters > 1
 
 
-def _drawn(  # noqa: PLR0913 - what is drawn for, and how
+def _drawn(
     blocks: ClusterBlocks,
     form: Floats,
     sigma: float,
@@ -219,9 +219,9 @@ def _drawn(  # noqa: PLR0913 - what is drawn for, and how
     # Clusters in an order of their own, so that labels do not decide which weight is whose.
     order = np.lexsort((a[:, 1], a[:, 0]))
     a, D0, D1 = a[order], D0[:, order], D1[:, order]
-    enumerated = weights == "rademacher" and 2.0 ** blocks.n_clusters <= draws
+    enumerated = weights == "rademacher" and 2.0**blocks.n_clusters <= draws
     tops, unders = [], []
-    for v in _weights(blocks.n_clusters, weights, draws, enumerated=enumerated, rng=rng):
+    for v in weights_of_clusters(blocks.n_clusters, weights, draws, enumerated=enumerated, rng=rng):
         tops.append(v @ a)
         base, tilt = v @ D0.T, v @ D1.T
         unders.append(
@@ -229,12 +229,10 @@ def _drawn(  # noqa: PLR0913 - what is drawn for, and how
                 [(base**2).sum(axis=1), 2 * (base * tilt).sum(axis=1), (tilt**2).sum(axis=1)]
             )
         )
-    return _Drawn(
-        top=np.concatenate(tops), under=np.concatenate(unders), enumerated=enumerated
-    )
+    return _Drawn(top=np.concatenate(tops), under=np.concatenate(unders), enumerated=enumerated)
 
 
-def _weights(
+def weights_of_clusters(
     n_clusters: int, law: str, draws: int, *, enumerated: bool, rng: np.random.Generator | None
 ) -> Iterator[Floats]:
     """Weights of clusters in blocks of draws, shape (block, n_clusters)."""
@@ -245,19 +243,21 @@ def _weights(
         size = (min(BLOCK, total - begin), n_clusters)
         if enumerated:
             bits = np.arange(begin, begin + size[0])[:, None] >> np.arange(n_clusters) & 1
-            yield 1.0 - 2.0 * bits
+            yield np.asarray(1.0 - 2.0 * bits, dtype=np.float64)
         else:
-            yield _one_block(law, size, chance)
+            yield one_block(law, size, chance)
 
 
-def _one_block(law: str, size: tuple[int, int], rng: np.random.Generator) -> Floats:
+def one_block(law: str, size: tuple[int, int], rng: np.random.Generator) -> Floats:
+    """Weights of mean 0 and variance 1."""
     if law == "rademacher":
-        return 1.0 - 2.0 * rng.integers(0, 2, size, dtype=np.int8)
+        return np.asarray(1.0 - 2.0 * rng.integers(0, 2, size, dtype=np.int8), dtype=np.float64)
     if law == "webb":
-        return _WEBB[rng.integers(0, 6, size, dtype=np.int8)]
+        return np.asarray(_WEBB[rng.integers(0, 6, size, dtype=np.int8)])
     if law == "mammen":
         golden = (1 + np.sqrt(5)) / 2
-        return np.where(rng.random(size) < golden / np.sqrt(5), 1 - golden, golden)
+        short = rng.random(size) < golden / np.sqrt(5)
+        return np.asarray(np.where(short, 1 - golden, golden))
     return rng.standard_normal(size)
 
 

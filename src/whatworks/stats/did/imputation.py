@@ -1,18 +1,19 @@
 r"""What the treated would have had, imputed from the untreated; its conservative and two-stage errors.
 
-Effects of a cell :math:`c` of cohort and period are means of observed less imputed outcomes. They are linear
-in outcomes, :math:`\hat\theta_c=\sum_{it}v^c_{it}y_{it}`, with :math:`v^c_{it}=w_{it}/W_c` on the cell's own
-observations and, on the untreated ones, :math:`-w_{it}(a^c_i+q_{it}'b^c)`, :math:`Sb^c=\bar q_c-\bar{\bar q}_c`
-in the words of `whatworks.stats.did.two_way`. Residuals sum to zero within a unit, so that the unit part
-:math:`a^c_i` is never needed: the influence of a unit is
+Effects of a cell :math:`c` of cohort and period are means of observed less imputed outcomes. They are
+linear in outcomes, :math:`\hat\theta_c=\sum_{it}v^c_{it}y_{it}`, with :math:`v^c_{it}=w_{it}/W_c` on the
+cell's own observations and, on the untreated, :math:`-w_{it}(a^c_i+q_{it}'b^c)` where :math:`b^c` solves
+:math:`Sb^c=\sum_{it\in c}(w_{it}/W_c)(q_{it}-\bar q_i)`, in the words of
+`whatworks.stats.did.two_way`. Residuals sum to zero within a unit, so that the unit part :math:`a^c_i`
+is never needed: the influence of a unit is
 
 .. math::
 
     \psi^c_i=\sum_{t\in c}\frac{w_{it}}{W_c}(\hat\tau_{it}-\tilde\tau_c)
              -\Big(\sum_t w_{it}\hat\varepsilon_{it}q_{it}\Big)'b^c
 
-with :math:`\tilde\tau_c` the mean of the cell's effects weighted by :math:`v^2` (Borusyak, Jaravel & Spiess 2024,
-eq. 8) or by :math:`w` (Gardner 2022).
+with :math:`\tilde\tau_c` the mean of the cell's effects weighted by :math:`v^2` (Borusyak, Jaravel & Spiess
+2024, eq. 8) or by :math:`w` (Gardner 2022).
 
 References
 ----------
@@ -28,7 +29,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.stats.did.two_way import Block, Swept, Units, solve, sweep
+from whatworks.stats.did.two_way import Block, Swept, Units, apart, period_effects, solve, sweep
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -142,9 +143,7 @@ class Imputed:
         left = block.residual(leads.effects, leads.shift[g])
         members = leads.members[:, g].astype(float)
         sums = (block.fitted * left) @ members.T - (block.fitted @ members.T) * leads.subtracted
-        return np.asarray(
-            sums @ leads.mix - block.spread(block.fitted * left) @ leads.loading
-        )
+        return np.asarray(sums @ leads.mix - block.spread(block.fitted * left) @ leads.loading)
 
 
 def impute(units: Units, *, since: Ints, n_leads: int, errors: Errors) -> Imputed:
@@ -167,10 +166,10 @@ def impute(units: Units, *, since: Ints, n_leads: int, errors: Errors) -> Impute
     """
     swept = sweep(units)
     n_periods, p = units.used.shape[1], units.known.shape[1]
-    period_effects = solve(swept.system, swept.right[:, None])[:, 0]
+    fitted = period_effects(swept)
     cohort, period = np.nonzero((swept.weight > 0) & ~units.used)
     gap = swept.gap[:, cohort, period]
-    told = swept.level[:, cohort, period] - gap @ period_effects
+    told = swept.level[:, cohort, period] - gap @ fitted
     loading = solve(swept.system, gap[0].T)
     known = np.isfinite(loading).all(axis=0)
     untreated = (swept.count * units.used).sum(axis=0)
@@ -180,75 +179,45 @@ def impute(units: Units, *, since: Ints, n_leads: int, errors: Errors) -> Impute
         effect=np.where(known, told[0], np.nan),
         centre=told[1] if errors == "imputation" else told[0],
         mass=swept.weight[cohort, period],
-        effects=period_effects.reshape(n_periods, p),
+        effects=fitted.reshape(n_periods, p),
         loading=loading,
         n_treated=swept.count[cohort, period],
         n_comparison=untreated[period],
-        leads=_leads(swept, units.used, since, period_effects, n_leads=n_leads, errors=errors),
+        leads=_leads(swept, units.used, since, n_leads=n_leads, errors=errors),
         units=units,
     )
 
 
-def _leads(
-    swept: Swept,
-    used: Bools,
-    since: Ints,
-    period_effects: Floats,
-    *,
-    n_leads: int,
-    errors: Errors,
-) -> Leads:
-    """Leads of the regression on untreated observations, or means of its residuals without them.
-
-    Residuals of the leads on unit and period effects have products
-
-    .. math:: G_{jk}=\\sum_{it}w_{it}\\ell_{jit}(\\ell_{kit}-\\bar\\ell_{ki})-r_j'S^{-1}r_k
-
-    and the sum of each with the outcome is the sum of the residuals of the regression without leads.
-    """
+def _leads(swept: Swept, used: Bools, since: Ints, *, n_leads: int, errors: Errors) -> Leads:
+    """Leads of the regression on untreated observations, or means of its residuals without them."""
     wanted = -np.arange(n_leads, 0, -1)
     members = used & (since == wanted[:, None, None]) & (swept.weight > 0)
     there = members.any(axis=(1, 2))
     members = members[there]
-    k, n_periods = members.shape[0], used.shape[1]
-    weight = np.where(members, swept.weight, 0.0)
-    mass = weight.sum(axis=(1, 2))
-    level, gap = np.nan_to_num(swept.level[0]), np.nan_to_num(swept.gap[0])
-    gaps = np.tensordot(weight, gap, axes=((1, 2), (0, 1)))
-    left = (weight * level).sum(axis=(1, 2)) - gaps @ period_effects
-    loading = solve(swept.system, gaps.T)
+    left = apart(swept, members)
+    fitted = period_effects(swept)
+    shift, subtracted = np.zeros(used.shape), np.zeros(members.shape[0])
     if errors == "two_stage":
-        mix, effect = np.diag(1 / mass), left / mass
-        effects, shift, subtracted = period_effects, np.zeros(used.shape), effect
+        mix = np.diag(1 / (members * swept.weight).sum(axis=(1, 2)))
+        effect = subtracted = mix @ left.outcome
     else:
-        flags = members.astype(float)
-        product = np.diag(mass) - gaps @ loading
-        product -= np.einsum("jgt,gts,kgs->jk", flags, swept.together, flags, optimize=True)
-        mix = _inverse(product)
-        effect = mix @ left
-        used_effect = np.nan_to_num(effect)
-        effects = period_effects - loading @ used_effect
-        shift, subtracted = np.tensordot(used_effect, flags, axes=1), np.zeros(k)
+        # Leads that cannot be told apart have no inverse; their residuals are told all the same.
+        mix = solve(left.product, np.eye(members.shape[0]))
+        chosen = solve(left.product, left.outcome[:, None])[:, 0]
+        effect = np.where(np.isfinite(mix).all(axis=0), chosen, np.nan)
+        fitted = fitted - left.loading @ chosen
+        shift = np.tensordot(chosen, members.astype(float), axes=1)
     counts = (members * swept.count).sum(axis=(1, 2))
-    about = members.any(axis=1)
-    others = np.array([(swept.count * used)[:, a].sum() for a in about], dtype=np.int64)
+    others = np.array([(swept.count * used)[:, m.any(axis=0)].sum() for m in members], dtype=int)
     return Leads(
         since=wanted[there],
         effect=effect,
         n_treated=counts,
         n_comparison=others - counts,
-        effects=np.asarray(effects.reshape(n_periods, -1)),
+        effects=np.asarray(fitted.reshape(used.shape[1], -1)),
         shift=np.asarray(shift),
         subtracted=np.asarray(subtracted),
         members=members,
         mix=mix,
-        loading=loading @ mix,
+        loading=left.loading @ mix,
     )
-
-
-def _inverse(product: Floats) -> Floats:
-    """Inverse of a symmetric matrix; NaN when it has none."""
-    if not np.isfinite(product).all() or not product.size:
-        return np.full_like(product, np.nan)
-    inverse = solve(product, np.eye(product.shape[0]))
-    return inverse if np.isfinite(inverse).all() else np.full_like(product, np.nan)

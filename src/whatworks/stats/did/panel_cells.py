@@ -164,14 +164,35 @@ class PanelCells:
 
     Parameters
     ----------
+    followed : Followed
     effects : CellEffects
     fits : tuple of Fit
     sums : Moments
     """
 
+    followed: Followed
     effects: CellEffects
     fits: tuple[Fit, ...]
     sums: Moments
+
+    def linear(self, place: int) -> Floats:
+        """What turns one and outcomes of a unit of some start, of weight one, into its influences.
+
+        Returns
+        -------
+        ndarray of shape (1 + n_periods, n_cells)
+            Without covariates, where influences are linear in outcomes.
+        """
+        start = int(self.followed.by_start.starts[place])
+        found = np.zeros((self.sums.first.shape[2], self.effects.effect.size))
+        for fit in self.fits:
+            if fit.contrast.cohort == start:
+                turn = fit.residual.copy()
+                turn[0] -= fit.mean_treated
+                found[:, fit.contrast.cells] = turn / fit.mass_treated
+            elif fit.contrast.after < start:
+                found[:, fit.contrast.cells] = fit.residual * fit.lever[0]
+        return found
 
 
 def panel_cells(followed: Followed, cells: GroupTimes, *, method: str) -> PanelCells:
@@ -189,7 +210,6 @@ def panel_cells(followed: Followed, cells: GroupTimes, *, method: str) -> PanelC
     PanelCells
     """
     sums = moments(followed)
-    weighs = method != "regression" and followed.width > 1
     contrasts = cells.contrasts()
     sizes = followed.by_start.sizes
     undefined = np.full(cells.cohort.size, DEFINED, dtype=object)
@@ -198,7 +218,7 @@ def panel_cells(followed: Followed, cells: GroupTimes, *, method: str) -> PanelC
     side = sides(followed, contrasts)
     for k, contrast in enumerate(contrasts):
         counts[:, contrast.cells] = [[sizes[side[:, k] == s].sum()] for s in (1, -1)]
-        why = _flaw(followed, sums, side[:, k], weighs=weighs)
+        why = _flaw(sums, side[:, k], regressed=method != "inverse_probability")
         undefined[contrast.cells] = why
         if why == DEFINED:
             usable.append(contrast)
@@ -214,6 +234,7 @@ def panel_cells(followed: Followed, cells: GroupTimes, *, method: str) -> PanelC
         if np.isfinite(fit.effect).all():
             kept.append(fit)
     return PanelCells(
+        followed=followed,
         effects=CellEffects(
             effect=effect,
             n_treated=counts[0],
@@ -226,13 +247,13 @@ def panel_cells(followed: Followed, cells: GroupTimes, *, method: str) -> PanelC
     )
 
 
-def _flaw(followed: Followed, sums: Moments, side: NDArray[np.int8], *, weighs: bool) -> str:
+def _flaw(sums: Moments, side: NDArray[np.int8], *, regressed: bool) -> str:
     """Why a contrast cannot be fitted, before fitting it."""
-    width = followed.width
+    width = sums.first.shape[1]
     theirs, both = (sums.first[mine, :, :width].sum(axis=0) for mine in (side == -1, side != 0))
     if not theirs[0, 0] > 0:
         return NO_COMPARISON
-    read = both if weighs and np.linalg.cond(theirs) > 1 / _SINGULAR else theirs
+    read = theirs if regressed else both
     return COLLINEAR if np.linalg.cond(read) > 1 / _SINGULAR else DEFINED
 
 

@@ -191,7 +191,7 @@ def odds_by_tilting(z: Floats, treated: Bools, *, weight: Floats) -> Odds:
             what="the balance of covariates",
             needed="comparisons on every side of the treated's means",
             found="means of the treated that no weights of the comparisons reach",
-            remedy="choose method='traditional', or leave out the covariate that sets them apart",
+            remedy="fit odds by regression ('traditional'), or leave out what sets them apart",
         )
     odds = np.exp(np.minimum(found.linear, CERTAIN))
     return Odds(

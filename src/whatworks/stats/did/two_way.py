@@ -233,3 +233,60 @@ def solve(system: Floats, right: Floats) -> Floats:
     solution = found / size[:, None]
     solution[:, short > REACHED * np.maximum(np.linalg.norm(target, axis=0), 1e-300)] = np.nan
     return np.asarray(solution)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    r"""Columns that are one in some cells, once unit and period effects are taken out of them.
+
+    Parameters
+    ----------
+    remainder : ndarray of shape (k, n_cohorts, n_periods)
+        Sum of what is left of each column over the observations of each cell.
+    product : ndarray of shape (k, k)
+        :math:`\sum_{it}w_{it}\tilde\ell_{jit}\tilde\ell_{kit}`.
+    outcome : ndarray of shape (k,)
+        :math:`\sum_{it}w_{it}\tilde\ell_{kit}y_{it}`.
+    loading : ndarray of shape (m, k)
+        Period effects of the columns: :math:`S^{-1}\sum_{it}w_{it}\ell_{kit}(q_{it}-\bar q_i)`.
+    """
+
+    remainder: Floats
+    product: Floats
+    outcome: Floats
+    loading: Floats
+
+
+def apart(swept: Swept, members: Bools) -> Apart:
+    """Take unit and period effects out of columns of zeros and ones.
+
+    Parameters
+    ----------
+    swept : Swept
+    members : ndarray of bool, shape (k, n_cohorts, n_periods)
+        Cells in which each column is one, among the observations that are fitted.
+
+    Returns
+    -------
+    Apart
+    """
+    weight = np.where(swept.weight > 0, swept.weight, 0.0)
+    level, gap = np.nan_to_num(swept.level[0]), np.nan_to_num(swept.gap[0])
+    mine = members * weight
+    gaps = np.tensordot(mine, gap, axes=((1, 2), (0, 1)))
+    loading = solve(swept.system, gaps.T)
+    remainder = mine - np.einsum("gts,kgs->kgt", swept.together, members.astype(float))
+    remainder -= weight * np.einsum("gtm,mk->kgt", gap, loading)
+    columns = members.reshape(members.shape[0], -1).astype(float)
+    product = remainder.reshape(members.shape[0], -1) @ columns.T
+    return Apart(
+        remainder=remainder,
+        product=(product + product.T) / 2,
+        outcome=(mine * level).sum(axis=(1, 2)) - gaps @ period_effects(swept),
+        loading=loading,
+    )
+
+
+def period_effects(swept: Swept) -> Floats:
+    """Period effects of the outcome, shape (m,)."""
+    return np.asarray(solve(swept.system, swept.right[:, None])[:, 0])

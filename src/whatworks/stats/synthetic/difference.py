@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.stats.synthetic.frank_wolfe import early_stopped_weights
+from whatworks.stats.synthetic.frank_wolfe import GAIN, early_stopped_weights
 from whatworks.stats.synthetic.simplex import simplex_weights
 
 Floats = NDArray[np.float64]
@@ -22,8 +22,6 @@ Solver = Literal["exact", "frank_wolfe"]
 
 TIME_PENALTY: Final = 1e-6
 """Penalty on weights of periods, in standard deviations of a period's change."""
-GAIN: Final = 1e-5
-"""Gain of a Frank–Wolfe step under which steps stop, in the same unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

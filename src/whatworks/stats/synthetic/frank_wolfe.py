@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+GAIN: Final = 1e-5
+"""Gain under which steps stop, in standard deviations of a period's change."""
 BEFORE_SPARSE: Final = 100
 MOST_STEPS: Final = 10_000
 

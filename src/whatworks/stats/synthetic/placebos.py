@@ -78,7 +78,9 @@ class Placebos:
         reach = self._reach(among, level)
         own = self.own if self.own > 0 else np.nan
         return Interval(
-            low=estimate - reach, high=estimate + reach, p_value=rank_p_value(np.abs(estimate) / own, among)
+            low=estimate - reach,
+            high=estimate + reach,
+            p_value=rank_p_value(np.abs(estimate) / own, among),
         )
 
     def joint_reach(self, terms: NDArray[np.intp], *, level: float = 0.95) -> float:

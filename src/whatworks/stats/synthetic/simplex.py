@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import nnls
 
 Floats = NDArray[np.float64]
@@ -26,6 +26,10 @@ NUDGE: Final = 1e-7
 """Penalty, relative to the spread of columns, that tells apart weights which fit as well."""
 SLACK: Final = 1e-13
 """Rounding allowed in the sign of a weight and in the optimality of a zero."""
+REFINEMENTS: Final = 5
+"""Times donors may be let go once the nudge is taken back."""
+ROUNDING: Final = 1e-10
+"""Breach of optimality that rounding explains, on the scale of the columns."""
 EASING: Final = 0.1
 """Step by which the penalty falls on the way to a small one."""
 EXCHANGES: Final = 30
@@ -69,7 +73,7 @@ def simplex_weights(
     Examples
     --------
     >>> simplex_weights(np.array([[0.0, 2.0, 9.0]]), np.array([1.0])).round(3).tolist()
-    [0.529, 0.471, 0.0]
+    [0.552, 0.433, 0.015]
     """
     m = np.ones(donors.shape[1]) if mass is None else mass
     P = donors - target[:, None]
@@ -81,10 +85,9 @@ def simplex_weights(
     least = NUDGE * scale * float(m.mean())
     system = _System(P, max(penalty, least), m, scale)
     w = system.optimum(start)
-    if penalty >= least or (w > 0).sum() > P.shape[0]:
-        return w
-    # The nudge is taken back where the donors held fit in one way only.
-    return _System(P, penalty, m, scale).refined(w)
+    if penalty > 0:
+        return w if penalty >= least else _System(P, penalty, m, scale).optimum(w > 0)
+    return _System(P, 0.0, m, scale).refined(w)
 
 
 def optimality_gap(
@@ -118,12 +121,12 @@ class _System:
 
     def optimum(self, start: Bools | None) -> Floats:
         """Weights at the optimum, sought from a set of donors, then under penalties that fall."""
-        w = None if start is None or not start.any() else self._pivoted(start)
+        w = None if start is None or not start.any() else self.pivoted(start)
         if w is None:
-            w = self._pivoted(self._approached())
+            w = self.pivoted(self._approached())
         return self._one_at_a_time() if w is None else w
 
-    def _pivoted(self, held: Bools) -> Floats | None:
+    def pivoted(self, held: Bools) -> Floats | None:
         """Weights by exchanges of blocks; None where they cycle."""
         for _ in range(EXCHANGES):
             w = self._on(held)
@@ -140,19 +143,31 @@ class _System:
         held = np.ones(self.mass.size, dtype=bool)
         penalty = self.scale * float(self.mass.mean())
         while penalty > self.penalty / EASING:
-            eased = _System(self.P, penalty, self.mass, self.scale)._pivoted(held)
+            eased = _System(self.P, penalty, self.mass, self.scale).pivoted(held)
             held = held if eased is None else eased > 0
             penalty *= EASING
         return held
 
     def refined(self, w: Floats) -> Floats:
-        """Weights solved again over the donors that have one; as they were where that is undefined."""
-        try:
-            again = self._on(w > 0)
-        except LinAlgError:
-            return w
-        exact = np.isfinite(again).all() and (again >= 0).all() and self._slack(again).min() > -1e-9
-        return again if exact else w
+        """Weights without penalty over the donors held; as they were where that breaks optimality."""
+        held = w > 0
+        for _ in range(REFINEMENTS):
+            again = self._bare(held)
+            if (again >= 0).all():
+                return again if self._slack(again).min() > -ROUNDING else w
+            held = again > 0
+        return w
+
+    def _bare(self, held: Bools) -> Floats:
+        r"""Weights of any sign without penalty, of least :math:`\sum_j w_j^2/m_j` where several fit."""
+        root = np.sqrt(self.mass[held])
+        rows = np.vstack([self.P[:, held] * root / np.sqrt(self.scale), root])
+        aim = np.zeros(len(rows))
+        aim[-1] = 1.0
+        u = root * np.linalg.lstsq(rows, aim, rcond=None)[0]
+        w = np.zeros(held.size)
+        w[held] = u / u.sum()
+        return w
 
     def _on(self, held: Bools) -> Floats:
         """Weights of sum one, of any sign, over some donors: by their number, or by the target's."""

@@ -1,4 +1,4 @@
-r"""What each predictor counts in a synthetic control: a declared rule, or fitted to the past.
+r"""Synthetic controls: predictors, what each counts, and outcomes freed of covariates.
 
 References
 ----------
@@ -85,3 +85,26 @@ def fitted_importance(donors: Floats, target: Floats, *, past: Floats, own: Floa
     best = min(found, key=lambda one: float(one.fun)).x
     v = np.exp(best - best.max())
     return np.asarray(v / v.sum())
+
+
+def residualised(
+    values: Floats, covariates: Floats, *, among: NDArray[np.int64], mass: Floats
+) -> Floats:
+    r"""Outcomes less what covariates foretell of them, by one regression per period.
+
+    .. math:: \tilde y_{it}=y_{it}-(x_i-\bar x)'\hat\beta_t
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, n_periods)
+    covariates : ndarray of shape (n, k)
+    among : ndarray of int
+        Rows the regressions are fitted on; :math:`\bar x` is their mean.
+    mass : ndarray of shape (n,)
+    """
+    share = mass[among] / mass[among].sum()
+    apart = covariates - share @ covariates[among]
+    root = np.sqrt(share)[:, None]
+    design = np.column_stack([np.ones(among.size), apart[among]]) * root
+    slope = np.linalg.lstsq(design, values[among] * root, rcond=None)[0][1:]
+    return np.asarray(values - apart @ slope)

@@ -1,0 +1,162 @@
+"""Pages of treatment that rolls out: who starts when, and effects by cohort and period."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+
+from whatworks.design.record import Design
+from whatworks.estimate.record import Estimate
+from whatworks.report import frames, names
+from whatworks.report.figures import calendar as calendar_figure
+from whatworks.report.figures import cells as cells_figure
+from whatworks.report.figures import style
+from whatworks.report.figures.svg import Drawing, drawing
+from whatworks.report.language import Words
+from whatworks.report.numbers import Scale, rounded_effects
+from whatworks.report.tables import Table, table_of
+from whatworks.vocabulary import ENTRY_MONTH, MARKET, Supply
+
+FEWEST: Final = 11
+"""Units below which a count would point at somebody."""
+
+
+def calendar(design: Design) -> pd.DataFrame:
+    """Cohorts in the order in which they start: ``start, first, last, units, markets``.
+
+    ``start`` is missing for those that do not start within the periods seen, ``units`` where there
+    are fewer than eleven, ``markets`` where none is known. Empty when the design is no rollout.
+    """
+    columns = ["start", "first", "last", "units", "markets"]
+    if Supply.ROLLOUT not in design.supplies:
+        return pd.DataFrame(columns=columns)
+    periods = design.outcomes.months
+    units = design.units[[ENTRY_MONTH, MARKET]]
+    start = units[ENTRY_MONTH].where(units[ENTRY_MONTH] <= periods[-1])
+    sizes = units.groupby(start, dropna=False).agg(
+        units=(ENTRY_MONTH, "size"), markets=(MARKET, "nunique")
+    )
+    made = sizes.rename_axis("start").reset_index().sort_values("start", na_position="last")
+    made = made.assign(
+        start=made["start"].astype(float),
+        first=periods[0],
+        last=periods[-1],
+        units=made["units"].where(made["units"] >= FEWEST),
+        markets=made["markets"].where(made["markets"] > 0),
+    )
+    return made[columns].reset_index(drop=True)
+
+
+def cells(estimate: Estimate, scale: Scale) -> pd.DataFrame:
+    """Effects by cohort and period, rounded; empty where the estimate has none.
+
+    Columns ``cohort, period, month, estimate, conf_low, conf_high``.
+    """
+    rows = estimate.effects
+    own = rows[(rows["cohort"] != frames.ALL_COHORTS) & (rows["term"] == "att")]
+    own = own[own["group"] == frames.EVERYONE]
+    told = rounded_effects(own, scale).assign(period=own["cohort"] + own["month"])
+    columns = ["cohort", "period", "month", "estimate", "conf_low", "conf_high"]
+    return told[columns].sort_values(["cohort", "period"], ignore_index=True)
+
+
+def calendar_drawing(design: Design, speak: Words) -> Drawing | None:
+    """Who starts when, None when the design is no rollout."""
+    table = calendar(design)
+    if table.empty:
+        return None
+    clock = frames.clock(design)
+    with mpl.rc_context(style.look("calendar")):
+        figure, ax = style.blank(calendar_figure.height(table))
+        calendar_figure.draw_calendar(table, ax, words=speak, clock=clock)
+    return drawing(
+        figure,
+        name="calendar",
+        title=speak.text("figure.calendar"),
+        description=_calendar_told(speak, table, clock),
+        data=table,
+    )
+
+
+def cells_drawing(estimate: Estimate, speak: Words, *, clock: str) -> Drawing | None:
+    """Effects by cohort and period, None where there is one cohort or none."""
+    scale = frames.effect_scale(estimate)
+    table = cells(estimate, scale)
+    if table["cohort"].nunique() < 2:
+        return None
+    with mpl.rc_context(style.look("cells")):
+        figure, ax = style.blank(cells_figure.height(table))
+        cells_figure.draw_cells(table, ax, words=speak, scale=scale, clock=clock)
+    return drawing(
+        figure,
+        name="cells",
+        title=speak.text("figure.cells"),
+        description=_cells_told(speak, table, scale, clock),
+        data=table,
+    )
+
+
+def calendar_table(words: Words, table: pd.DataFrame, *, clock: str) -> Table:
+    """Numbers of the calendar."""
+    rows = [
+        (
+            names.start(words, row.start, clock=clock),
+            names.few(words, row.units),
+            words.number(row.markets),
+        )
+        for row in frames.rows_of(table)
+    ]
+    return table_of(words, "calendar", ["start", "units", "markets"], rows)
+
+
+def cells_table(words: Words, table: pd.DataFrame, scale: Scale, *, clock: str) -> Table:
+    """Numbers of the cells."""
+    rows = [
+        (
+            names.period(words, int(row.cohort), clock=clock),
+            names.period(words, int(row.period), clock=clock),
+            words.number(row.month),
+            words.number(row.estimate, scale.decimals, signed=True),
+            words.bounds(row.conf_low, row.conf_high, scale),
+        )
+        for row in frames.rows_of(table)
+    ]
+    columns = ["start", "read_in", "since", "effect", "interval"]
+    return table_of(words, "cells", columns, rows, text=("read_in",), unit=scale.unit)
+
+
+def _calendar_told(words: Words, table: pd.DataFrame, clock: str) -> str:
+    said = [
+        words.text(
+            "told.calendar",
+            {
+                "first": names.period(words, int(table["first"].min()), clock=clock),
+                "last": names.period(words, int(table["last"].max()), clock=clock),
+            },
+        )
+    ]
+    said += [names.cohort_size(words, row, clock=clock) + "." for row in table.to_dict("records")]
+    return " ".join(said)
+
+
+def _cells_told(words: Words, table: pd.DataFrame, scale: Scale, clock: str) -> str:
+    """The largest and the least effect after the start, and before it."""
+    said = []
+    for key, rows in (("after", table["month"] >= 0), ("before", table["month"] < 0)):
+        known = table[rows & np.isfinite(table["estimate"])]
+        if known.empty:
+            continue
+        facts = {}
+        for end, place in (
+            ("low", known["estimate"].idxmin()),
+            ("high", known["estimate"].idxmax()),
+        ):
+            row = known.loc[place]
+            facts[end] = words.amount(float(row["estimate"]), scale, signed=True)
+            facts[f"{end}_cohort"] = names.period(words, int(row["cohort"]), clock=clock)
+            facts[f"{end}_period"] = names.period(words, int(row["period"]), clock=clock)
+        said.append(words.text(f"told.cells_{key}", facts))
+    return " ".join(said)
