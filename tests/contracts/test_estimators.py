@@ -22,6 +22,7 @@ from whatworks import (
 )
 from whatworks.estimate.record import EFFECT_COLUMNS
 from whatworks.study import build
+from whatworks.vocabulary import DesignClass
 
 RNG = np.random.default_rng(20)
 
@@ -124,6 +125,10 @@ def staggered(table: pd.DataFrame) -> Design:
     )
 
 
+def drawn(table: pd.DataFrame) -> Design:
+    return replace(staggered(table), design_class=DesignClass.RANDOMISED)
+
+
 def with_eligible(table: pd.DataFrame) -> Design:
     return Design.from_panel(
         table,
@@ -183,6 +188,7 @@ CASES: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], Design]]] = {
     "DoublyRobustDiD": (_one_cohort(), one_cohort),
     "StackedDiD": (_panel(), staggered),
     "SunAbraham": (_panel(), staggered),
+    "RandomTiming": (_panel(), drawn),
     "RollingDiD": (_panel(), staggered),
     "TripleDifference": (_panel().assign(eligible=lambda t: t["person"] // 3 % 2), with_eligible),
     "SyntheticControl": (_territories(), staggered),

@@ -66,8 +66,10 @@ def runs() -> list[Any]:
     for case in CASES:
         table = rows(case)
         table = table[table["quantity"].isin(QUANTITIES)]
-        for options in table[list(OPTIONS)].drop_duplicates().itertuples(index=False):
-            found.append(pytest.param(case, tuple(options), id=f"{case}: {', '.join(options)}"))
+        found += [
+            pytest.param(case, tuple(options), id=f"{case}: {', '.join(options)}")
+            for options in table[list(OPTIONS)].drop_duplicates().itertuples(index=False)
+        ]
     return found
 
 
@@ -91,7 +93,7 @@ def fitted(case: str, options: tuple[str, ...]) -> Estimate:
     )
     return CallawaySantAnna(
         control=CONTROL[names["control"]],
-        method=METHOD[names["est"]],
+        adjustment=METHOD[names["est"]],
         base_period=names["base"],
         anticipation=int(names["anticipation"]),
         cluster="person" if market is None else "market",
@@ -186,7 +188,7 @@ def test_multiplier_bootstrap(multipliers: str) -> None:
         "did_staggered_panel", ("skill+fem", "dr", "nevertreated", "0", "varying", "none", "none")
     )
     estimate = bootstrap(
-        analytic, draws=8_000, multipliers=multipliers, rng=np.random.default_rng(4711)
+        analytic, draws=60_000, multipliers=multipliers, rng=np.random.default_rng(4711)
     )
     effects = estimate.effects.set_index(["cohort", "month"])["std_error"]
     table = rows("did_staggered_panel")

@@ -12,12 +12,19 @@ import pandas as pd
 import pytest
 
 from oracles.reference import HERE, data
-from whatworks import Design, Estimate, SunAbraham, aggregate
+from whatworks import Design, Estimate, RandomTiming, SunAbraham, aggregate
 from whatworks.estimate.rollouts import CELLS
 
 CASES = ("did_staggered_panel", "did_unbalanced_panel")
+STAGGERED = (
+    "staggered_efficient",
+    "staggered_efficient_neyman_se",
+    "staggered_cs",
+    "staggered_sa",
+)
 SUNAB = ("sunab_dynamic_feols", "sunab_ATT_feols", "sunab_cohort_feols")
 COUNTED = {
+    **{("did_staggered_panel", kind): 3 for kind in STAGGERED},
     ("did_staggered_panel", "sunab_dynamic_feols"): 24,
     ("did_staggered_panel", "sunab_ATT_feols"): 3,
     ("did_staggered_panel", "sunab_cohort_feols"): 8,
@@ -40,7 +47,7 @@ def rows(*kinds: str) -> list[tuple[str, str, str, float, float]]:
 
 
 def test_every_row_is_visited() -> None:
-    told = pd.Series([row[:2] for row in rows(*SUNAB)]).value_counts()
+    told = pd.Series([row[:2] for row in rows(*SUNAB, *STAGGERED)]).value_counts()
     assert told.to_dict() == COUNTED
 
 
@@ -85,4 +92,23 @@ def test_sun_abraham(case: str, kind: str, args: str, value: float, se: float) -
     row = aggregate(estimate, weights=weights).effects.iloc[0]
     assert row["estimate"] == pytest.approx(value, abs=1e-9)
     if se == se:  # fixest names dynamic terms otherwise than its variance matrix: R kept no error
+        assert row["std_error"] == pytest.approx(se, rel=1e-9)
+
+
+@pytest.mark.parametrize(("case", "kind", "args", "value", "se"), rows(*STAGGERED))
+def test_random_timing(case: str, kind: str, args: str, value: float, se: float) -> None:
+    asked = args.removeprefix("estimand=")
+    method = RandomTiming(
+        average={"calendar": "period"}.get(asked, asked),  # type: ignore[arg-type]  # one of three
+        adjust="efficient" if "efficient" in kind else "change",
+        control="last_treated" if kind == "staggered_sa" else "not_yet_treated",
+        refined="neyman" not in kind,
+        drawn=True,
+    )
+    design = Design.from_panel(data(case), unit="id", period="t", first_treated="g", outcome="y")
+    row = method.fit(design).at(0, term="average")
+    if "neyman" in kind:  # the row is itself a standard error
+        assert row["std_error"] == pytest.approx(value, rel=1e-9)
+    else:
+        assert row["estimate"] == pytest.approx(value, abs=1e-9)
         assert row["std_error"] == pytest.approx(se, rel=1e-9)

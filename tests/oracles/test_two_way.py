@@ -10,6 +10,8 @@ import pytest
 
 from oracles.reference import data, reference
 from whatworks import Design, Estimate, TwoWayFixedEffects
+from whatworks.estimate.rollouts import Rollout
+from whatworks.estimate.two_way import LaidOut, static
 from whatworks.stats.did.bacon import EARLIER, LATER, UNTREATED, Decomposition
 
 CASES = ("did_staggered_panel", "did_unbalanced_panel")
@@ -21,8 +23,8 @@ KINDS = {
 
 
 @cache
-def fitted(case: str, cluster: str, weights: str | None, by: str) -> Estimate:
-    design = Design.from_panel(
+def design(case: str, weights: str | None) -> Design:
+    return Design.from_panel(
         data(case),
         unit="id",
         period="t",
@@ -31,9 +33,13 @@ def fitted(case: str, cluster: str, weights: str | None, by: str) -> Estimate:
         market="region",
         weight=weights,
     )
+
+
+@cache
+def fitted(case: str, cluster: str, weights: str | None, by: str) -> Estimate:
     # fixest: (N−1)/(N−K)·G/(G−1), K without what is nested in the clusters: small_sample=True is it.
     level = {"id": "person", "region": "market"}[cluster]
-    return TwoWayFixedEffects(cluster=level, by=by).fit(design)  # type: ignore[arg-type]  # cached words
+    return TwoWayFixedEffects(cluster=level, by=by).fit(design(case, weights))  # type: ignore[arg-type]  # words
 
 
 def rows(case: str) -> pd.DataFrame:
@@ -92,6 +98,20 @@ def bacon_value(case: str, row: pd.Series) -> float:
     assert len(place) == 1
     values = parts.estimate if row["quantity"] == "bacon_2x2_estimate" else parts.weight
     return float(values[place[0]])
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("cluster", ["id", "region"])
+@pytest.mark.parametrize("weights", [None, "w"])
+def test_sums_by_cohort_and_period_agree_with_linearmodels(
+    case: str, cluster: str, weights: str | None
+) -> None:
+    found = fitted(case, cluster, weights, "simple").at(0)
+    level = {"id": "person", "region": "market"}[cluster]
+    rollout = Rollout.of(design(case, weights), cluster=level, gaps="keep")  # type: ignore[arg-type]  # a word
+    coefficient, error = static(rollout, LaidOut.of(rollout))
+    assert coefficient == pytest.approx(found["estimate"], abs=1e-11)
+    assert error == pytest.approx(found["std_error"], rel=1e-10)
 
 
 def test_the_decomposition_gives_back_the_coefficient_with_weights() -> None:

@@ -82,7 +82,7 @@ def design_of(case: str, covariates: str, weights: str, cluster: str) -> Design:
 def fitted(case: str, name: tuple[str, ...]) -> Estimate:
     covariates, method, control, anticipation, base, weights, cluster = name
     return CallawaySantAnna(
-        method=METHODS[method],  # type: ignore[arg-type]
+        adjustment=METHODS[method],  # type: ignore[arg-type]
         control=CONTROLS[control],  # type: ignore[arg-type]
         base_period=base,  # type: ignore[arg-type]
         anticipation=int(anticipation),

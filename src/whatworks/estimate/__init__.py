@@ -4,7 +4,6 @@ What comes in: a `Design`. What goes out: an `Estimate`, whose ``effects`` are t
 ``uncertainty`` can be combined over months, cohorts and types without estimating anything again.
 """
 
-from whatworks.estimate.bootstrap import bootstrap
 from whatworks.estimate.groups import by_group
 from whatworks.estimate.methods.augmented_synthetic_control import AugmentedSyntheticControl
 from whatworks.estimate.methods.callaway_santanna import CallawaySantAnna
@@ -17,6 +16,7 @@ from whatworks.estimate.methods.imputation import Imputation
 from whatworks.estimate.methods.matched_did import MatchedDiD
 from whatworks.estimate.methods.matched_difference import MatchedDifference
 from whatworks.estimate.methods.quantile_effects import QuantileEffects
+from whatworks.estimate.methods.random_timing import RandomTiming
 from whatworks.estimate.methods.regression_adjustment import RegressionAdjustment
 from whatworks.estimate.methods.rolling_did import RollingDiD
 from whatworks.estimate.methods.saturation_contrast import SaturationContrast
@@ -28,6 +28,7 @@ from whatworks.estimate.methods.triple_difference import TripleDifference
 from whatworks.estimate.methods.two_way_fixed_effects import TwoWayFixedEffects
 from whatworks.estimate.methods.weighted_difference import WeightedDifference
 from whatworks.estimate.record import Estimate
+from whatworks.estimate.redrawn import bootstrap
 from whatworks.estimate.registry import ESTIMATORS
 from whatworks.estimate.rollouts import aggregate
 
@@ -45,6 +46,7 @@ __all__ = [
     "MatchedDiD",
     "MatchedDifference",
     "QuantileEffects",
+    "RandomTiming",
     "RegressionAdjustment",
     "RollingDiD",
     "SaturationContrast",

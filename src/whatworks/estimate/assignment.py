@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.design.parts import Candidates
 from whatworks.design.choosing.kept import frame_of_units
+from whatworks.design.parts import Candidates
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, choice, suggestion
 from whatworks.options import typed
@@ -26,7 +26,6 @@ from whatworks.vocabulary import (
     SAMPLING,
     STRATUM,
     TREATED,
-    WEIGHT,
     Supply,
 )
 
@@ -111,11 +110,9 @@ class Places:
         units = design.units
         rollout = Supply.ROLLOUT in design.supplies
         start = units[ENTRY_MONTH].to_numpy() if rollout else units[TREATED].to_numpy().astype(int)
-        if assignment.level == "person":
-            place = np.arange(len(units))
-        else:
-            place = pd.factorize(units[MARKET])[0]
-        place = _in_own_order(place, start, design)
+        by_person = assignment.level == "person"
+        label = np.arange(len(units)) if by_person else pd.factorize(units[MARKET])[0]
+        place = _in_own_order(label, start, design)
         n_places = int(place.max()) + 1
         own = np.zeros(n_places, dtype=np.int64)
         own[place] = start
@@ -159,9 +156,9 @@ class Places:
         """1 where a unit was under treatment, by month, 0 elsewhere; shape of the outcomes."""
         months = np.array(self.design.outcomes.months)
         told = self.start[self.place][:, None]
-        if Supply.ROLLOUT in self.design.supplies:
-            return (months >= told).astype(float)
-        return ((months >= 0) & (told == 1)).astype(float)
+        rollout = Supply.ROLLOUT in self.design.supplies
+        under = months >= told if rollout else (months >= 0) & (told == 1)
+        return np.asarray(under, dtype=np.float64)
 
     def together(self) -> Places | None:
         """One unit per place, with mean outcomes and the weight of all; None where some are missing.
@@ -172,21 +169,21 @@ class Places:
         values = design.outcomes.values
         if np.isnan(values).any() or n == values.shape[0]:
             return None
-        weight = design.units[SAMPLING].to_numpy()
+        weight = design.units[SAMPLING].to_numpy(dtype=float)
         total = np.bincount(self.place, weights=weight, minlength=n)
         first = np.zeros(n, dtype=np.int64)
         first[self.place[::-1]] = np.arange(self.place.size)[::-1]
 
         def mean(columns: Floats) -> Floats:
             sums = [np.bincount(self.place, weights=weight * c, minlength=n) for c in columns.T]
-            return np.array(sums).reshape(columns.shape[1], n).T / total[:, None]
+            return np.asarray(np.array(sums).reshape(columns.shape[1], n).T / total[:, None])
 
         candidates = Candidates(
             treated=design.units[TREATED].to_numpy()[first],
             cell=design.units[ENTRY_MONTH].to_numpy()[first],
             covariates=mean(design.units[list(design.covariates)].to_numpy(dtype=float)),
             names=design.covariates,
-            weight=total,
+            weight=total.astype(float),
         )
         units = frame_of_units(
             candidates,

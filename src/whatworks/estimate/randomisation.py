@@ -170,7 +170,7 @@ def randomisation(
         chance = np.random.default_rng(0) if rng is None else rng
         others = places.every() if exact else places.drawn(draws, chance)
         fits = _refitted(places, estimator, made, wanted, chain([places.start], others))
-    return _told(seen, wanted, fits, assignment, possible, statistic=statistic, exact=exact)
+    return _told(wanted, fits, assignment, possible, statistic=statistic, exact=exact)
 
 
 def _as_it_is(design: Design) -> Design:
@@ -255,8 +255,7 @@ def _step(values: Floats) -> float:
     return spread if spread > 0 else 1.0
 
 
-def _told(  # noqa: PLR0913 - everything the record says
-    seen: Estimate,
+def _told(
     wanted: pd.DataFrame,
     fits: _Fits,
     assignment: Assignment,
@@ -319,7 +318,8 @@ def _inverted(fits: _Fits, k: int, *, statistic: str, exact: bool) -> Confidence
     size = np.abs(effect).max(axis=1) + 1e-300
     if not (np.isfinite(scale) and scale > 0 and own > 0):
         return ConfidenceSet(intervals=())
-    if (bent[np.isfinite(bent)] > 1e-6 * size[np.isfinite(bent)]).any():
+    straight = np.isnan(bent) | (bent <= 1e-6 * size)
+    if not straight.all():
         return ConfidenceSet(intervals=())
     # In steps: the estimate itself, and one standard error.
     at, by = point / own, scale / own
@@ -334,8 +334,7 @@ def _inverted(fits: _Fits, k: int, *, statistic: str, exact: bool) -> Confidence
         under[:, 2] = by**2 * curve
         under /= scale**2
     squared = np.column_stack([top[:, 0] ** 2, 2 * top[:, 0] * top[:, 1], top[:, 1] ** 2])
-    defined = np.isfinite(squared).all(axis=1) & np.isfinite(under).all(axis=1)
-    mine = defined[1:]
+    mine = np.isfinite(np.hstack([squared, under])[1:]).all(axis=1)
     polynomials = _times(squared[1:], under[:1]) - _times(squared[:1], under[1:])
     found = not_rejected(
         polynomials[mine],

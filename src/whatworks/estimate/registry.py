@@ -16,6 +16,7 @@ from whatworks.estimate.methods.imputation import Imputation
 from whatworks.estimate.methods.matched_did import MatchedDiD
 from whatworks.estimate.methods.matched_difference import MatchedDifference
 from whatworks.estimate.methods.quantile_effects import QuantileEffects
+from whatworks.estimate.methods.random_timing import RandomTiming
 from whatworks.estimate.methods.regression_adjustment import RegressionAdjustment
 from whatworks.estimate.methods.rolling_did import RollingDiD
 from whatworks.estimate.methods.saturation_contrast import SaturationContrast
@@ -40,6 +41,7 @@ ESTIMATORS: Final = MappingProxyType(
             ExtendedTwoWay,
             StackedDiD,
             SunAbraham,
+            RandomTiming,
             RollingDiD,
             TripleDifference,
             SyntheticControl,

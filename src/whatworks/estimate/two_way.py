@@ -1,14 +1,23 @@
-"""Regressions on unit and period effects, through ``linearmodels``, with the errors economists print."""
+"""Regressions on unit and period effects, and what their coefficient of treatment is made of.
+
+`two_way` fits any columns through ``linearmodels``, which holds every observation several times. `static`
+fits treatment alone from tables of cohorts by periods, at any size: the two agree to rounding.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from linearmodels.panel import PanelOLS
 from numpy.typing import NDArray
+
+from whatworks.estimate.rollouts import Rollout
+from whatworks.stats.did.bacon import Decomposition, bacon
+from whatworks.stats.did.negative_weights import TwoWayWeights, two_way_weights
+from whatworks.stats.did.two_way import Swept, Units, regress, sweep
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,7 +34,7 @@ class TwoWay:
     ----------
     coefficient : ndarray of shape (k,)
     covariance : ndarray of shape (k, k)
-        Clustered; NaN with one cluster.
+        Clustered.
     n_observations, n_clusters : int
     """
 
@@ -89,13 +98,86 @@ def two_way(
         group_debias=False,
         low_memory=n * n_periods > DUMMIES,
     )
-    factor = float("nan")
-    if n_clusters > 1:
-        counted = regressors.shape[1] + n_periods
-        factor = (n - 1) / (n - counted) * n_clusters / (n_clusters - 1) if small_sample else 1.0
+    factor = _factor(n, regressors.shape[1] + n_periods, n_clusters) if small_sample else 1.0
     return TwoWay(
         coefficient=fit.params.to_numpy(),
         covariance=factor * fit.cov.to_numpy(),
         n_observations=n,
         n_clusters=n_clusters,
     )
+
+
+def _factor(n: int, counted: int, n_clusters: int) -> float:
+    """What the bare sum over clusters is multiplied by; NaN with one cluster."""
+    if n_clusters < 2:
+        return float("nan")
+    return (n - 1) / (n - counted) * n_clusters / (n_clusters - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaidOut:
+    """A rollout as cohorts by periods, every observation counted, treated or not.
+
+    Parameters
+    ----------
+    starts : ndarray of int, shape (n_cohorts,)
+    since : ndarray of int, shape (n_cohorts, n_periods)
+        Periods since the start.
+    units : Units
+    swept : Swept
+    """
+
+    starts: Ints
+    since: Ints
+    units: Units
+    swept: Swept
+
+    @classmethod
+    def of(cls, rollout: Rollout) -> LaidOut:
+        """Read the units once."""
+        starts, cohort = np.unique(rollout.start, return_inverse=True)
+        since = rollout.periods[None, :] - starts[:, None]
+        units = Units(
+            values=rollout.values,
+            weight=rollout.weight,
+            known=np.ones((rollout.weight.size, 1)),
+            cohort=cohort.astype(np.int64),
+            used=np.ones(since.shape, dtype=bool),
+        )
+        return cls(starts=starts, since=since, units=units, swept=sweep(units))
+
+    def weights(self, rollout: Rollout) -> TwoWayWeights:
+        """Weights of cohorts and periods in the coefficient of treatment, by their own names."""
+        found = two_way_weights(self.swept, self.since >= 0)
+        return replace(
+            found, cohort=self.starts[found.cohort], period=rollout.periods[found.period]
+        )
+
+    def decomposition(self, rollout: Rollout) -> Decomposition | None:
+        """Comparisons of two groups that the coefficient averages; None on a panel with gaps."""
+        if np.isnan(rollout.values).any():
+            return None
+        return bacon(
+            self.swept.level[0],
+            size=self.swept.weight[:, 0],
+            start=self.starts,
+            periods=rollout.periods,
+        )
+
+
+def static(rollout: Rollout, laid: LaidOut) -> tuple[float, float]:
+    """Coefficient of being treated and its standard error, clustered as the rollout is.
+
+    Returns
+    -------
+    coefficient, std_error : float
+        With the factor of `two_way`; NaN where effects explain treatment.
+    """
+    fit = regress(laid.swept, ((laid.since >= 0) & (laid.swept.count > 0))[None])
+    sums = np.zeros(rollout.n_clusters)
+    for g, rows in laid.units.blocks():
+        own = fit.influence(g, laid.units.read(g, rows))[:, 0]
+        sums += np.bincount(rollout.cluster[rows], own, minlength=sums.size)
+    n = int(laid.swept.count.sum())
+    variance = _factor(n, 1 + rollout.periods.size, rollout.n_clusters) * float(sums @ sums)
+    return float(fit.coefficient[0]), float(np.sqrt(variance))

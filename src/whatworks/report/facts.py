@@ -87,6 +87,10 @@ def _check(words: Words, _: Scale, value: str | int | float) -> str:
     return words.text(f"check.{value}.label")
 
 
+def _inference(words: Words, _: Scale, value: str | int | float) -> str:
+    return words.text(f"inference.{value}")
+
+
 def _nature(words: Words, _: Scale, value: str | int | float) -> str:
     return words.text(f"nature.{value}")
 
@@ -103,6 +107,9 @@ KINDS: Final[Mapping[str, Formatter]] = {
     "threshold": _share,
     "ess": _count,
     "n": _count,
+    "clusters": _count,
+    "treated_clusters": _count,
+    "inference": _inference,
     "months": _count,
     "month": _horizon,
     "kind": _state,

@@ -99,6 +99,7 @@ class Page:
     compared: tuple[tuple[str, str], ...]
     calendar: Picture | None
     cells: Picture | None
+    gaps: Picture | None
     pathway: Picture | None
     balance: Picture | None
     overlap: Picture | None
@@ -152,6 +153,11 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
             rollout.cells_table(
                 words, rollout.cells(evidence.estimates[0], scale), scale, clock=clock
             ),
+        ),
+        gaps=_picture(
+            words,
+            rollout.gaps_drawing(evidence.estimates[0], words, clock=clock),
+            rollout.gaps_table(words, rollout.gaps(evidence.estimates[0], scale), scale),
         ),
         pathway=_picture(
             words,

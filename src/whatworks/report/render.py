@@ -69,13 +69,15 @@ def bundle(evidence: Evidence, *, lang: str) -> dict[str, bytes]:
     _refuse_activity(evidence)
     speak = words(lang)
     balance = next((f for f in evidence.findings if f.check == "balance"), None)
+    clock = frames.clock(evidence.design)
     drawn = (
         pictures.effects_drawing(evidence, speak),
         pictures.balance_drawing(frames.balance(balance), speak),
         pictures.overlap_drawing(evidence.design, speak),
         pictures.history_drawing(evidence.design, speak),
         rollout.calendar_drawing(evidence.design, speak),
-        rollout.cells_drawing(evidence.estimates[0], speak, clock=frames.clock(evidence.design)),
+        rollout.cells_drawing(evidence.estimates[0], speak, clock=clock),
+        rollout.gaps_drawing(evidence.estimates[0], speak, clock=clock),
         pictures.flow_drawing(evidence, speak),
     )
     out = files.tables(speak, evidence)

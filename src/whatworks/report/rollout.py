@@ -13,10 +13,11 @@ from whatworks.estimate.record import Estimate
 from whatworks.report import frames, names
 from whatworks.report.figures import calendar as calendar_figure
 from whatworks.report.figures import cells as cells_figure
+from whatworks.report.figures import gaps as gaps_figure
 from whatworks.report.figures import style
 from whatworks.report.figures.svg import Drawing, drawing
 from whatworks.report.language import Words
-from whatworks.report.numbers import Scale, rounded_effects
+from whatworks.report.numbers import Scale, rounded_columns, rounded_effects
 from whatworks.report.tables import Table, table_of
 from whatworks.vocabulary import ENTRY_MONTH, MARKET, Supply
 
@@ -63,6 +64,18 @@ def cells(estimate: Estimate, scale: Scale) -> pd.DataFrame:
     return told[columns].sort_values(["cohort", "period"], ignore_index=True)
 
 
+def gaps(estimate: Estimate, scale: Scale) -> pd.DataFrame:
+    """Gap of each treated territory to its synthetic one, rounded: ``territory, month, gap``.
+
+    Empty where the method builds no synthetic territory.
+    """
+    paths = estimate.extras.get("paths")
+    if paths is None:
+        return pd.DataFrame(columns=["territory", "month", "gap"])
+    made = paths.assign(gap=paths["actual"] - paths["synthetic"])
+    return rounded_columns(made[["territory", "month", "gap"]], scale.decimals, "gap")
+
+
 def calendar_drawing(design: Design, speak: Words) -> Drawing | None:
     """Who starts when, None when the design is no rollout."""
     table = calendar(design)
@@ -99,6 +112,24 @@ def cells_drawing(estimate: Estimate, speak: Words, *, clock: str) -> Drawing | 
     )
 
 
+def gaps_drawing(estimate: Estimate, speak: Words, *, clock: str) -> Drawing | None:
+    """Gaps of territories to their synthetic ones, None where the method builds none."""
+    scale = frames.effect_scale(estimate)
+    table = gaps(estimate, scale)
+    if table.empty:
+        return None
+    with mpl.rc_context(style.look("gaps")):
+        figure, ax = style.blank()
+        gaps_figure.draw_gaps(table, ax, words=speak, unit=scale.unit, clock=clock)
+    return drawing(
+        figure,
+        name="gaps",
+        title=speak.text("figure.gaps"),
+        description=_gaps_told(speak, table, scale),
+        data=table,
+    )
+
+
 def calendar_table(words: Words, table: pd.DataFrame, *, clock: str) -> Table:
     """Numbers of the calendar."""
     rows = [
@@ -126,6 +157,32 @@ def cells_table(words: Words, table: pd.DataFrame, scale: Scale, *, clock: str) 
     ]
     columns = ["start", "read_in", "since", "effect", "interval"]
     return table_of(words, "cells", columns, rows, text=("read_in",), unit=scale.unit)
+
+
+def gaps_table(words: Words, table: pd.DataFrame, scale: Scale) -> Table:
+    """Mean gap by time since the start, and between which bounds territories lie."""
+    by_month = table.groupby("month")["gap"].agg(["size", "mean", "min", "max"]).reset_index()
+    rows = [
+        (
+            words.number(row.month),
+            words.count(row.size),
+            words.number(row.mean, scale.decimals, signed=True),
+            words.bounds(row.min, row.max, scale),
+        )
+        for row in frames.rows_of(by_month)
+    ]
+    columns = ["since", "markets", "value", "between"]
+    return table_of(words, "gaps", columns, rows, unit=scale.unit)
+
+
+def _gaps_told(words: Words, table: pd.DataFrame, scale: Scale) -> str:
+    means = table.groupby(table["month"] >= 0)["gap"].mean()
+    said = [words.text("told.gaps", {"n": words.count(table["territory"].nunique())})]
+    for key, after in (("before", False), ("after", True)):
+        if after in means.index:
+            value = words.amount(float(means[after]), scale, signed=True)
+            said.append(words.text(f"told.gaps_{key}", {"value": value}))
+    return " ".join(said)
 
 
 def _calendar_told(words: Words, table: pd.DataFrame, clock: str) -> str:

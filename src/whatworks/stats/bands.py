@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 DIRECTIONS: Final = 2**15
 """Directions of the normal law over which the exact law of the radius is averaged."""
+_BINS: Final = 2_048
 FEW_CLUSTERS: Final = 40
 """Below, the law of cluster sums is drawn from the clusters themselves as well."""
 MOST_ENUMERATED: Final = 14
@@ -60,11 +61,13 @@ def critical_value(covariance: Floats, *, level: float = 0.95, df: float = np.in
     values, vectors = np.linalg.eigh((correlation + correlation.T) / 2)
     # The symmetric root does not depend on the signs of eigenvectors, which rounding decides.
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    reach = np.abs(_directions(k) @ root).max(axis=1)
+    drawn, length = _directions(k)
+    reach = root @ drawn
+    farthest, count = _gathered(np.abs(reach, out=reach).max(axis=0) / length)
     law = _radius(k, df)
 
     def short_of(c: float) -> float:
-        return float(law(c / reach).mean()) - level
+        return float(law(c / farthest) @ count) / DIRECTIONS - level
 
     # Šidák's value bounds the normal law, Bonferroni's every law.
     one_by_one = (1 - level) / k
@@ -75,18 +78,39 @@ def critical_value(covariance: Floats, *, level: float = 0.95, df: float = np.in
 def _radius(k: int, df: float) -> Callable[[Floats], Floats]:
     """Distribution function of the length of a k-variate normal or Student vector."""
     if np.isinf(df):
-        return lambda r: np.asarray(stats.chi2.cdf(r * r, k))
-    return lambda r: np.asarray(stats.f.cdf(r * r / k, k, df))
+        return lambda r: np.asarray(special.chdtr(k, r * r))
+    return lambda r: np.asarray(special.fdtr(k, df, r * r / k))
 
 
-@lru_cache(maxsize=64)
-def _directions(k: int) -> Floats:
-    """Points spread evenly over the unit sphere, always the same."""
-    spread = stats.qmc.Sobol(k, rng=np.random.default_rng(2019)).random(DIRECTIONS)
-    drawn = np.asarray(special.ndtri(np.clip(spread, 1e-12, 1 - 1e-12)))
-    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
-    drawn.setflags(write=False)
-    return drawn
+def _gathered(values: Floats) -> tuple[Floats, Floats]:
+    """Means and counts of values in narrow bins: the law is smooth, and is read once for each bin."""
+    low, high = float(values.min()), float(values.max())
+    if not high > low:
+        return np.array([low]), np.array([float(values.size)])
+    number = ((values - low) * ((_BINS - 1) / (high - low))).astype(np.int64)
+    count = np.bincount(number, minlength=_BINS)
+    held = count > 0
+    sums = np.bincount(number, weights=values, minlength=_BINS)[held]
+    return np.asarray(sums / count[held]), count[held].astype(float)
+
+
+def _directions(k: int) -> tuple[Floats, Floats]:
+    """Normal vectors, the columns of the first array, and their lengths; always the same."""
+    width = max(16, 1 << (k - 1).bit_length())
+    drawn, square = _table(width)
+    return drawn[:k], np.sqrt(square[k - 1])
+
+
+@lru_cache(maxsize=2)
+def _table(width: int) -> tuple[Floats, Floats]:
+    """Points spread evenly, as normal coordinates, and running sums of their squares."""
+    # Of eight scramblings, that whose values for independent and for equal terms are nearest to exact.
+    spread = stats.qmc.Sobol(width, rng=np.random.default_rng(2025)).random(DIRECTIONS)
+    drawn = np.ascontiguousarray(special.ndtri(np.clip(spread, 1e-12, 1 - 1e-12)).T)
+    square = np.cumsum(drawn**2, axis=0)
+    for one in (drawn, square):
+        one.setflags(write=False)
+    return drawn, square
 
 
 def multiplier_critical_value(influence: Floats, *, level: float = 0.95) -> float:

@@ -76,9 +76,7 @@ class Draws:
         return float(np.quantile(largest, level, method="inverted_cdf"))
 
 
-def redrawn(
-    uncertainty: Uncertainty, *, draws: int, law: str, rng: np.random.Generator
-) -> Draws:
+def redrawn(uncertainty: Uncertainty, *, draws: int, law: str, rng: np.random.Generator) -> Draws:
     """Redraw terms from their influences, or with normal weights from their covariance.
 
     Parameters

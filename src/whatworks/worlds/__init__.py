@@ -10,6 +10,9 @@
 ``pilots``
     Zones that adopt a measure at known months among zones that do not: `simulate_pilots` and
     `pilots_truth`.
+``reliance``
+    A trial, and the comparison of those who come forward that its département would have had instead:
+    `simulate_reliance` and `reliance_truth`.
 ``waiting``
     Persons who wait and start one by one, for the same reasons that move their employment:
     `simulate_waiting`, `waiting_panel` and `waiting_truth`.
@@ -31,6 +34,7 @@ from whatworks.worlds.finite_jobs import (
 from whatworks.worlds.pilots import Pilots, PilotsWorld, pilots_truth, simulate_pilots
 from whatworks.worlds.programmes import PROGRAMMES, Departement, Programme, Selection
 from whatworks.worlds.registers import write
+from whatworks.worlds.reliance import Reliance, RelianceWorld, reliance_truth, simulate_reliance
 from whatworks.worlds.truth import POPULATION, Truth, compute_truth, read_truth
 from whatworks.worlds.waiting import (
     Waiting,
@@ -50,6 +54,8 @@ __all__ = [
     "Pilots",
     "PilotsWorld",
     "Programme",
+    "Reliance",
+    "RelianceWorld",
     "Selection",
     "Truth",
     "Waiting",
@@ -59,9 +65,11 @@ __all__ = [
     "jobs_truth",
     "pilots_truth",
     "read_truth",
+    "reliance_truth",
     "simulate",
     "simulate_jobs",
     "simulate_pilots",
+    "simulate_reliance",
     "simulate_waiting",
     "waiting_panel",
     "waiting_truth",

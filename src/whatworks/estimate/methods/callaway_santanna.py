@@ -9,9 +9,9 @@ cohorts observed long enough, or by the user's weights.
 
 Equation
 --------
-With :math:`\Delta_i=Y_{it}-Y_{ib}` the change since the base period, :math:`C` the comparison, :math:`\beta` the
-regression of :math:`\Delta` on covariates :math:`x` over :math:`C`, and :math:`o_i` the odds, given
-:math:`x`, of belonging to :math:`g` rather than to :math:`C` (logit),
+With :math:`\Delta_i=Y_{it}-Y_{ib}` the change since the base period, :math:`C` the comparison,
+:math:`\beta` the regression of :math:`\Delta` on covariates :math:`x` over :math:`C`, and :math:`o_i`
+the odds, given :math:`x`, of belonging to :math:`g` rather than to :math:`C` (logit),
 
 .. math:: \widehat{ATT}(g,t) = \frac{\sum_g w_i(\Delta_i-x_i'\beta)}{\sum_g w_i}
                      - \frac{\sum_C w_io_i(\Delta_i-x_i'\beta)}{\sum_C w_io_i}
@@ -108,7 +108,7 @@ class CallawaySantAnna:
     control : str
         ``"not_yet_treated"``: whoever has not started by the period read, nor by its base; or
         ``"never_treated"``: whoever does not start within the periods.
-    method : str
+    adjustment : str
         ``"doubly_robust"``, ``"regression"`` or ``"inverse_probability"``.
     base_period : str
         What effects before the start are compared with: ``"varying"``, the period just before each;
@@ -137,7 +137,7 @@ class CallawaySantAnna:
     """
 
     control: Literal["not_yet_treated", "never_treated"] = "not_yet_treated"
-    method: Literal["doubly_robust", "regression", "inverse_probability"] = "doubly_robust"
+    adjustment: Literal["doubly_robust", "regression", "inverse_probability"] = "doubly_robust"
     base_period: Literal["varying", "universal"] = "varying"
     anticipation: int = 0
     covariates: tuple[str, ...] | None = None
@@ -150,7 +150,7 @@ class CallawaySantAnna:
     def __post_init__(self) -> None:
         typed(self)
         choice(self.control, CONTROLS, what="control")
-        choice(self.method, METHODS, what="method")
+        choice(self.adjustment, METHODS, what="adjustment")
         choice(self.base_period, BASES, what="base_period")
         choice(self.cluster, ("person", "market"), what="cluster")
         choice(self.gaps, ("drop", "keep"), what="gaps")
@@ -243,7 +243,8 @@ class CallawaySantAnna:
             if name not in design.covariates:
                 raise OptionError(
                     what="covariates",
-                    needed="covariates of the design: " + (", ".join(design.covariates) or "it has none"),
+                    needed="covariates of the design: "
+                    + (", ".join(design.covariates) or "it has none"),
                     found=repr(name),
                     remedy=suggestion(name, design.covariates) or "make the design with it",
                 )
@@ -270,7 +271,9 @@ class CallawaySantAnna:
                 remedy="lengthen the panel, or bring units that start later",
             )
         least = n_covariates + FEWEST
-        read = np.isin(by_start.starts, cells.cohort) | (untreated & (self.control == NEVER_TREATED))
+        read = np.isin(by_start.starts, cells.cohort) | (
+            untreated & (self.control == NEVER_TREATED)
+        )
         small = [
             f"{'untreated' if g > periods[-1] else g} ({size})"
             for g, size in zip(by_start.starts[read], by_start.sizes[read], strict=True)
@@ -298,7 +301,7 @@ class CallawaySantAnna:
                 weight=rollout.weight,
                 by_start=sampled.by_start,
             )
-            fitted = panel_cells(followed, cells, method=self.method)
+            fitted = panel_cells(followed, cells, method=self.adjustment)
             return fitted.effects, uncertainty_of_panel(fitted, sampled)
         effects = repeated_cells(
             rollout.values,
@@ -306,7 +309,7 @@ class CallawaySantAnna:
             covariates=covariates,
             weight=rollout.weight,
             cells=cells,
-            method=self.method,
+            method=self.adjustment,
         )
         return effects, uncertainty_of_cells(effects.influence, cells.cohort.size, sampled)
 
@@ -340,9 +343,7 @@ def _counted(ledger: Ledger, effects: CellEffects, cells: GroupTimes, periods: I
         dropped={"no_comparison": beyond},
     )
     reasons = {why: effects.undefined.count(why) for why in sorted(set(effects.undefined)) if why}
-    return ledger.add(
-        "estimate", "cells", unit="cells", before=cells.cohort.size, dropped=reasons
-    )
+    return ledger.add("estimate", "cells", unit="cells", before=cells.cohort.size, dropped=reasons)
 
 
 def _nothing_left(effects: CellEffects) -> DesignRefused:
@@ -351,6 +352,6 @@ def _nothing_left(effects: CellEffects) -> DesignRefused:
         what="CallawaySantAnna",
         needed="a cell in which the cohort can be compared",
         found=", ".join(f"{n} cells with {why.replace('_', ' ')}" for why, n in counts.items()),
-        remedy="no overlap: adjust for fewer or coarser covariates, or choose method='regression'; "
+        remedy="no overlap: adjust for fewer or coarser covariates, or choose adjustment='regression'; "
         "collinear: drop covariates that repeat others",
     )

@@ -232,10 +232,12 @@ class RollingDiD:
     def _exact(self, rollout: Rollout, cells: Cells, parts: list[CohortEffects]) -> Cells:
         """The same effects with the exact law of their regression."""
         equal = np.ptp(rollout.weight) == 0
-        if len(rollout.cohorts) != 1 or not equal:
+        later = rollout.start[rollout.start > rollout.periods[-1]]
+        still = later.min() > rollout.periods[-1] + self.anticipation
+        if len(rollout.cohorts) != 1 or not equal or not still:
             raise DesignRefused(
                 what="exact inference",
-                needed="one cohort, of units with equal weights",
+                needed="one cohort, others that cannot react within the periods, equal weights",
                 found=f"{len(rollout.cohorts)} cohorts, weights "
                 + ("equal" if equal else "that differ"),
                 remedy="keep one cohort and those never treated, or choose inference='robust'",

@@ -51,11 +51,9 @@ from whatworks.errors import DesignRefused, OptionError, choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
 from whatworks.estimate.rollouts import Rollout
-from whatworks.estimate.two_way import two_way
+from whatworks.estimate.two_way import LaidOut, two_way
 from whatworks.options import typed
-from whatworks.stats.did.bacon import Decomposition, bacon
-from whatworks.stats.did.negative_weights import two_way_weights
-from whatworks.stats.did.two_way import Swept, Units, apart, sweep
+from whatworks.stats.did.two_way import Swept, apart
 from whatworks.stats.uncertainty import Covariance
 from whatworks.vocabulary import NEVER, Supply
 
@@ -141,15 +139,14 @@ class TwoWayFixedEffects:
         extra = {Supply.MARKETS} if self.cluster == "market" else set()
         require(design, self.needs | extra, method="TwoWayFixedEffects")
         rollout = Rollout.of(design, cluster=self.cluster, gaps="keep")
-        starts, cohort = np.unique(rollout.start, return_inverse=True)
-        since = rollout.periods[None, :] - starts[:, None]
-        swept = sweep(_units(rollout, cohort, starts.size))
-        months, columns = self._columns(since, starts, seen=swept.count > 0)
-        _raise_if_not_told(swept, columns)
+        laid = LaidOut.of(rollout)
+        seen = laid.swept.count > 0
+        months, columns = self._columns(laid.since, laid.starts, seen=seen)
+        _raise_if_not_told(laid.swept, columns)
         unit, period = np.nonzero(~np.isnan(rollout.values))
         fit = two_way(
             rollout.values[unit, period],
-            columns[:, cohort[unit], period].T.astype(float),
+            columns[:, laid.units.cohort[unit], period].T.astype(float),
             unit=unit,
             period=period,
             cluster=rollout.cluster[unit],
@@ -163,7 +160,7 @@ class TwoWayFixedEffects:
             method="TwoWayFixedEffects",
             options=asdict(self),
             effects=effects_table(
-                _rows(self.by, months, columns, swept.count, since),
+                _rows(self.by, months, columns, laid),
                 fit.coefficient,
                 covariance,
                 unit=design.outcomes.unit,
@@ -171,7 +168,10 @@ class TwoWayFixedEffects:
             ),
             uncertainty=Covariance(matrix=covariance),
             ledger=rollout.ledger,
-            extras=_looked_into(swept, rollout, starts, since),
+            extras={
+                "weights": laid.weights(rollout),
+                "decomposition": laid.decomposition(rollout),
+            },
         )
 
     def _columns(self, since: Ints, starts: Ints, *, seen: Bools) -> tuple[Ints, Bools]:
@@ -187,17 +187,6 @@ class TwoWayFixedEffects:
         months = np.unique(binned[some])
         months = months[months != -1]
         return months, some & (binned == months[:, None, None])
-
-
-def _units(rollout: Rollout, cohort: NDArray[np.intp], n_cohorts: int) -> Units:
-    """Every observation, whether treated or not."""
-    return Units(
-        values=rollout.values,
-        weight=rollout.weight,
-        known=np.ones((rollout.weight.size, 1)),
-        cohort=cohort.astype(np.int64),
-        used=np.ones((n_cohorts, rollout.periods.size), dtype=bool),
-    )
 
 
 def _raise_if_not_told(swept: Swept, columns: Bools) -> None:
@@ -218,36 +207,20 @@ def _flat(values: Floats) -> bool:
     return bool(np.nanmax(values) - np.nanmin(values) <= 1e-12 * np.nanmax(np.abs(values)))
 
 
-def _rows(by: str, months: Ints, columns: Bools, count: Ints, since: Ints) -> list[dict[str, Any]]:
+def _rows(by: str, months: Ints, columns: Bools, laid: LaidOut) -> list[dict[str, Any]]:
     """Rows of the effects: observations of each month, and the untreated ones of the same periods."""
     rows = []
     for month, cells in zip(months, columns, strict=True):
         same_periods = np.broadcast_to(cells.any(axis=0), cells.shape)
-        others = same_periods & (since < 0) & ~cells
+        others = same_periods & (laid.since < 0) & ~cells
         rows.append(
             {
                 "term": "average" if by == "simple" else "att",
                 "cohort": -1,
                 "month": int(month),
                 "group": "all",
-                "n_treated": int(count[cells].sum()),
-                "n_comparison": int(count[others].sum()),
+                "n_treated": int(laid.swept.count[cells].sum()),
+                "n_comparison": int(laid.swept.count[others].sum()),
             }
         )
     return rows
-
-
-def _looked_into(swept: Swept, rollout: Rollout, starts: Ints, since: Ints) -> dict[str, Any]:
-    """What the simple coefficient averages: weights of cells, and comparisons of two groups."""
-    weights = two_way_weights(swept, since >= 0)
-    decomposition: Decomposition | None = None
-    if not np.isnan(rollout.values).any():
-        decomposition = bacon(
-            swept.level[0], size=swept.weight[:, 0], start=starts, periods=rollout.periods
-        )
-    return {
-        "weights": weights,
-        "weights_cohort": starts[weights.cohort],
-        "weights_period": rollout.periods[weights.period],
-        "decomposition": decomposition,
-    }

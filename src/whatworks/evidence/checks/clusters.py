@@ -1,4 +1,4 @@
-"""Are there enough independent units for the standard errors to mean something?"""
+"""Are there enough independent units, and which inference do they allow?"""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from typing import Final
 import numpy as np
 
 from whatworks.design.record import Design
+from whatworks.estimate.few_clusters import FEW_CLUSTERS, FewClusters, few_clusters
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_least
 from whatworks.evidence.record import Finding
+from whatworks.stats.clusters.rules import Clusters
 from whatworks.stats.uncertainty import Influence
 from whatworks.vocabulary import MARKET, PERSON, SATURATION, TREATED, Supply
 
 HOLDS_FROM: Final = 40
 FAILS_BELOW: Final = 20
-REFERENCE: Final = "Cameron & Miller (2015), doi:10.3368/jhr.50.2.317"
+NONE: Final = "none"
+"""Word for the inference when no method is legal."""
+REFERENCE: Final = (
+    "Cameron & Miller (2015), doi:10.3368/jhr.50.2.317; "
+    "MacKinnon & Webb (2018), doi:10.1111/ectj.12107"
+)
 
 
 def run(
@@ -25,19 +32,53 @@ def run(
     *,
     rng: np.random.Generator,
 ) -> Finding | None:
-    """Persons (or markets) of the smaller arm: a few treated decide, however many are compared."""
-    uncertainty = estimates[0].uncertainty
-    level = uncertainty.level if isinstance(uncertainty, Influence) else "person"
-    label = design.units[PERSON if level == "person" else MARKET]
-    treated = design.units[TREATED].to_numpy()
-    if Supply.SATURATION in design.supplies and level == "market":
-        treated = design.units[SATURATION].to_numpy() > 0
-    n = min(int(label[treated].nunique()), int(label[~treated].nunique()))
+    """Persons (or markets) of the smaller arm: a few treated decide, however many are compared.
+
+    The table holds the primary effect under every inference, which were legal and which is to be read.
+    """
+    primary = estimates[0]
+    found = _inference(design, primary, rng=rng)
+    counted = _counted(design, primary) if found is None else found.clusters
+    n = counted.smaller
     return Finding(
         check="clusters",
         verdict=at_least(n, holds=HOLDS_FROM, strained=FAILS_BELOW),
         statistic=float(n),
         threshold=float(HOLDS_FROM),
         reference=REFERENCE,
-        facts={"n": n},
+        facts={
+            "n": n,
+            "clusters": counted.n,
+            "treated_clusters": counted.treated,
+            "inference": NONE if found is None else found.used or NONE,
+        },
+        table=None if found is None else found.table,
+    )
+
+
+def _inference(
+    design: Design, primary: Estimate, *, rng: np.random.Generator
+) -> FewClusters | None:
+    """What the estimate brought, or what can be worked out; None for an effect never estimated."""
+    brought = primary.extras.get(FEW_CLUSTERS)
+    if isinstance(brought, FewClusters):
+        return brought
+    month = design.question.primary
+    if not primary.reads(month) or Supply.SATURATION in design.supplies:
+        return None
+    return few_clusters(design, primary, month=month, rng=rng)
+
+
+def _counted(design: Design, primary: Estimate) -> Clusters:
+    """Clusters of the design, whatever is read on them."""
+    held = primary.uncertainty
+    level = held.level if isinstance(held, Influence) else "person"
+    label = design.units[PERSON if level == "person" else MARKET]
+    treated = design.units[TREATED].to_numpy()
+    if Supply.SATURATION in design.supplies and level == "market":
+        treated = design.units[SATURATION].to_numpy() > 0
+    return Clusters(
+        n=int(label.nunique()),
+        treated=int(label[treated].nunique()),
+        comparison=int(label[~treated].nunique()),
     )

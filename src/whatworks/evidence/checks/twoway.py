@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from whatworks.design.record import Design
-from whatworks.errors import DesignRefused
-from whatworks.estimate.methods.two_way_fixed_effects import TwoWayFixedEffects
 from whatworks.estimate.record import Estimate
+from whatworks.estimate.rollouts import Rollout
+from whatworks.estimate.two_way import LaidOut, static
 from whatworks.evidence.record import Finding
 from whatworks.stats.did.bacon import Decomposition
 from whatworks.stats.did.negative_weights import TwoWayWeights
@@ -38,23 +38,17 @@ def run(
     if Supply.ROLLOUT not in design.supplies:
         return None
     robust = _after_the_start(estimates[0])
-    beside = _beside(design, estimates)
-    if beside is None or not np.isfinite(robust):
-        return Finding(
-            check="twoway",
-            verdict=Verdict.NOT_TESTABLE,
-            statistic=float("nan"),
-            threshold=HOLDS_BELOW,
-            reference=REFERENCE,
-        )
-    row = beside.at(0)
-    difference, error = float(row["estimate"]) - robust, float(row["std_error"])
+    by_market = estimates[0].options.get("cluster") == "market"
+    rollout = Rollout.of(design, cluster="market" if by_market else "person", gaps="keep")
+    laid = LaidOut.of(rollout)
+    coefficient, error = static(rollout, laid)
+    difference = coefficient - robust
     statistic = abs(difference) / error if error > 0 else float("nan")
     if np.isnan(statistic):
         verdict = Verdict.NOT_TESTABLE
     else:
         verdict = Verdict.HOLDS if statistic <= HOLDS_BELOW else Verdict.STRAINED
-    weights: TwoWayWeights = beside.extras["weights"]
+    weights = laid.weights(rollout)
     return Finding(
         check="twoway",
         verdict=verdict,
@@ -68,7 +62,7 @@ def run(
             "counted": weights.weight.size,
             "share": -weights.sum_negative,
         },
-        table=_table(beside),
+        table=_table(weights, laid.decomposition(rollout)),
     )
 
 
@@ -87,35 +81,18 @@ def _after_the_start(primary: Estimate) -> float:
     return float(np.average(after["estimate"], weights=after["n_treated"]))
 
 
-def _beside(design: Design, estimates: Sequence[Estimate]) -> Estimate | None:
-    """The two-way estimate: the one brought, else one with the clusters of the primary."""
-    for estimate in estimates:
-        if estimate.method == TwoWayFixedEffects.__name__ and estimate.options["by"] == "simple":
-            return estimate
-    by_market = estimates[0].options.get("cluster") == "market"
-    try:
-        return TwoWayFixedEffects(cluster="market" if by_market else "person").fit(design)
-    except DesignRefused:
-        return None
-
-
-def _table(beside: Estimate) -> pd.DataFrame:
-    """Comparisons of two groups with their weight, or the weights of cells."""
-    parts: Decomposition | None = beside.extras["decomposition"]
-    if parts is not None:
+def _table(weights: TwoWayWeights, parts: Decomposition | None) -> pd.DataFrame:
+    """Comparisons of two groups with their weight, or the weights of cohorts and periods."""
+    if parts is None:
         return pd.DataFrame(
-            {
-                "treated": parts.treated,
-                "comparison": parts.comparison,
-                "against": parts.against,
-                "estimate": parts.estimate,
-                "weight": parts.weight,
-            }
+            {"cohort": weights.cohort, "period": weights.period, "weight": weights.weight}
         )
     return pd.DataFrame(
         {
-            "cohort": beside.extras["weights_cohort"],
-            "period": beside.extras["weights_period"],
-            "weight": beside.extras["weights"].weight,
+            "treated": parts.treated,
+            "comparison": parts.comparison,
+            "against": parts.against,
+            "estimate": parts.estimate,
+            "weight": parts.weight,
         }
     )

@@ -77,7 +77,12 @@ class ClusterBlocks:
 
 
 def cluster_blocks(
-    X: Floats, y: Floats, cluster: NDArray[np.generic], *, weight: Floats | None = None
+    X: Floats,
+    y: Floats,
+    cluster: NDArray[np.generic],
+    *,
+    weight: Floats | None = None,
+    count: Ints | None = None,
 ) -> ClusterBlocks:
     """Blocks of the regression of ``y`` on ``X``.
 
@@ -90,6 +95,9 @@ def cluster_blocks(
         Labels.
     weight : ndarray of shape (n,), optional
         Sampling weights, positive; their scale does not matter.
+    count : ndarray of int, shape (n,), optional
+        How many rows of these regressors a row stands for, ``y`` being their mean: the blocks are those
+        of all of them. Not together with ``weight``.
 
     Raises
     ------
@@ -97,7 +105,8 @@ def cluster_blocks(
         When a column repeats what others say.
     """
     names, number = np.unique(cluster, return_inverse=True)
-    w = np.ones(y.size) if weight is None else np.asarray(weight, dtype=float) / np.mean(weight)
+    times = np.ones(y.size) if count is None else np.asarray(count, dtype=float)
+    w = times if weight is None else np.asarray(weight, dtype=float) / np.mean(weight)
     size = np.sqrt(w @ X**2)
     if (size > 0).all():
         X = X / size
@@ -116,22 +125,25 @@ def cluster_blocks(
     turned = (Z * w[:, None]).T @ y
     residual = y - Z @ turned
     columns = Z if weight is None else np.hstack([Z, Z * w[:, None]])
-    gram, score = _sums(columns, residual, number, n_clusters=names.size)
+    gram, score = _sums(columns, residual, times, number, n_clusters=names.size)
     if weight is None:  # residuals are orthogonal to columns, but for rounding
         score -= score.sum(axis=0) / names.size
     scaled = turn / size[:, None]
-    return ClusterBlocks(n=y.size, turn=scaled, gram=gram, score=score, beta=scaled @ turned)
+    return ClusterBlocks(
+        n=int(times.sum()), turn=scaled, gram=gram, score=score, beta=scaled @ turned
+    )
 
 
 def _sums(
-    Y: Floats, residual: Floats, number: NDArray[np.intp], *, n_clusters: int
+    Y: Floats, residual: Floats, times: Floats, number: NDArray[np.intp], *, n_clusters: int
 ) -> tuple[Floats, Floats]:
     """Products of columns summed by cluster, one pair of columns at a time."""
     m = Y.shape[1]
     gram, score = np.empty((n_clusters, m, m)), np.empty((n_clusters, m))
     for j in range(m):
-        score[:, j] = np.bincount(number, weights=Y[:, j] * residual, minlength=n_clusters)
+        mine = Y[:, j] * times
+        score[:, j] = np.bincount(number, weights=mine * residual, minlength=n_clusters)
         for i in range(j + 1):
-            gram[:, i, j] = np.bincount(number, weights=Y[:, i] * Y[:, j], minlength=n_clusters)
+            gram[:, i, j] = np.bincount(number, weights=Y[:, i] * mine, minlength=n_clusters)
             gram[:, j, i] = gram[:, i, j]
     return gram, score

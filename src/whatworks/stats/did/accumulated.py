@@ -84,7 +84,9 @@ def uncertainty_of_cells(influence: InfluenceOf, n_cells: int, sampled: Sampled)
     read = _With(influence, n_cells, sampled, sampled.share_influence())
     if _few(n_cells, sampled):
         return _held(read.sums(), sampled)
-    return Covariance(matrix=sampled.factor * (read.squares() if sampled.alone else read.by_cluster()))
+    return Covariance(
+        matrix=sampled.factor * (read.squares() if sampled.alone else read.by_cluster())
+    )
 
 
 def uncertainty_of_panel(fitted: PanelCells, sampled: Sampled) -> Uncertainty:
@@ -160,7 +162,7 @@ class _With:
 
     @property
     def n_terms(self) -> int:
-        return self.n_cells + self.shares.shape[1]
+        return self.n_cells + int(self.shares.shape[1])
 
     def sums(self) -> Floats:
         """Sums by cluster, shape (n_clusters, n_terms)."""

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 from scipy.optimize import brentq, minimize_scalar
 
 from whatworks.stats.did.event_study import EventStudy
@@ -106,13 +106,12 @@ def half_length(bias: float, error: float, *, size: float = 0.05) -> float:
     (1.96, 11.645)
     """
     ratio = bias / error
-    law = stats.norm
 
     def beyond(c: float) -> float:
-        return float(law.sf(c - ratio) + law.cdf(-c - ratio)) - size
+        return float(special.ndtr(ratio - c) + special.ndtr(-c - ratio)) - size
 
-    highest = ratio + float(law.isf(size / 2)) + 1e-8
-    lowest = max(ratio + float(law.isf(size)) - 1e-8, 0.0)
+    highest = ratio - float(special.ndtri(size / 2)) + 1e-8
+    lowest = max(ratio - float(special.ndtri(size)) - 1e-8, 0.0)
     return error * float(brentq(beyond, lowest, highest, xtol=1e-12))
 
 

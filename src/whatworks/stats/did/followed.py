@@ -120,7 +120,7 @@ class Followed:
     @property
     def width(self) -> int:
         """Columns of `regressors`."""
-        return self.covariates.shape[1] + 1
+        return int(self.covariates.shape[1]) + 1
 
     def regressors(self, rows: Ints, *, out: Floats | None = None) -> Floats:
         """One, then covariates, shape (n_rows, width)."""

@@ -154,7 +154,7 @@ InfluenceOf = Callable[[Ints], tuple[Ints, Floats]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellEffects:
-    """Effects of cells, and what each unit adds to their error.
+    r"""Effects of cells, and what each unit adds to their error.
 
     Parameters
     ----------
@@ -166,8 +166,8 @@ class CellEffects:
         Why a cell has no effect, in the words of this module; an empty text where it has one.
     influence : callable
         ``influence(rows)`` gives, for units by row, the cells they move and
-        :math:`\\psi_i` of each, shape (n_rows, n_moved), such that
-        :math:`\\hat\\theta-\\theta\\approx\\sum_i\\psi_i`. Asked block after block: it never needs all
+        :math:`\psi_i` of each, shape (n_rows, n_moved), such that
+        :math:`\hat\theta-\theta\approx\sum_i\psi_i`. Asked block after block: it never needs all
         units at once. Cells it does not name have no influence of these units; undefined cells are
         never named.
     """

@@ -29,7 +29,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.stats.did.two_way import Block, Swept, Units, apart, period_effects, solve, sweep
+from whatworks.stats.did.two_way import (
+    Block,
+    Regression,
+    Swept,
+    Units,
+    apart,
+    period_effects,
+    regress,
+    solve,
+    sweep,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,33 +56,29 @@ class Leads:
     ----------
     since : ndarray of int, shape (n_leads,)
         Periods since the start: negative.
-    effect : ndarray of shape (n_leads,)
-        NaN where the data do not tell them.
     n_treated, n_comparison : ndarray of int, shape (n_leads,)
         Observations of those about to start, and of the other untreated in the same periods.
-    effects : ndarray of shape (n_periods, p)
-        Period effects of the regression whose residuals make the influence.
-    shift : ndarray of shape (n_cohorts, n_periods)
-        What that regression adds to a cell.
+    fit : Regression
+        Its coefficients are the leads.
     subtracted : ndarray of shape (n_leads,)
-        Taken from residuals within the lead's own observations.
-    members : ndarray of bool, shape (n_leads, n_cohorts, n_periods)
-    mix : ndarray of shape (n_leads, n_leads)
-        From sums over each lead's observations to the leads.
-    loading : ndarray of shape (n_periods · p, n_leads)
-        From scores of the period effects to the leads.
+        Taken from residuals within the lead's own observations, where leads are means of residuals.
     """
 
     since: Ints
-    effect: Floats
     n_treated: Ints
     n_comparison: Ints
-    effects: Floats
-    shift: Floats
+    fit: Regression
     subtracted: Floats
-    members: Bools
-    mix: Floats
-    loading: Floats
+
+    @property
+    def effect(self) -> Floats:
+        """Leads, NaN where the data do not tell them; shape (n_leads,)."""
+        return self.fit.coefficient
+
+    def influence(self, g: int, block: Block) -> Floats:
+        """Influence of a block of units of one cohort, shape (b, n_leads)."""
+        own = block.fitted @ self.fit.members[:, g].astype(float).T
+        return np.asarray(self.fit.influence(g, block) - (own * self.subtracted) @ self.fit.mix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,16 +140,7 @@ class Imputed:
             weight = block.weight[:, column]
             on_effects[:, own] += weight / self.mass[own] * (left[:, column] - self.centre[own])
             on_shares[:, own] += weight / total
-            yield rows, on_effects, on_shares, self._on_leads(g, block)
-
-    def _on_leads(self, g: int, block: Block) -> Floats:
-        leads = self.leads
-        if not leads.effect.size:
-            return np.zeros((block.apart.shape[0], 0))
-        left = block.residual(leads.effects, leads.shift[g])
-        members = leads.members[:, g].astype(float)
-        sums = (block.fitted * left) @ members.T - (block.fitted @ members.T) * leads.subtracted
-        return np.asarray(sums @ leads.mix - block.spread(block.fitted * left) @ leads.loading)
+            yield rows, on_effects, on_shares, self.leads.influence(g, block)
 
 
 def impute(units: Units, *, since: Ints, n_leads: int, errors: Errors) -> Imputed:
@@ -194,30 +191,27 @@ def _leads(swept: Swept, used: Bools, since: Ints, *, n_leads: int, errors: Erro
     members = used & (since == wanted[:, None, None]) & (swept.weight > 0)
     there = members.any(axis=(1, 2))
     members = members[there]
-    left = apart(swept, members)
-    fitted = period_effects(swept)
-    shift, subtracted = np.zeros(used.shape), np.zeros(members.shape[0])
-    if errors == "two_stage":
-        mix = np.diag(1 / (members * swept.weight).sum(axis=(1, 2)))
-        effect = subtracted = mix @ left.outcome
-    else:
-        # Leads that cannot be told apart have no inverse; their residuals are told all the same.
-        mix = solve(left.product, np.eye(members.shape[0]))
-        chosen = solve(left.product, left.outcome[:, None])[:, 0]
-        effect = np.where(np.isfinite(mix).all(axis=0), chosen, np.nan)
-        fitted = fitted - left.loading @ chosen
-        shift = np.tensordot(chosen, members.astype(float), axes=1)
+    fit = regress(swept, members) if errors == "imputation" else _means(swept, members)
     counts = (members * swept.count).sum(axis=(1, 2))
     others = np.array([(swept.count * used)[:, m.any(axis=0)].sum() for m in members], dtype=int)
     return Leads(
         since=wanted[there],
-        effect=effect,
         n_treated=counts,
         n_comparison=others - counts,
-        effects=np.asarray(fitted.reshape(used.shape[1], -1)),
-        shift=np.asarray(shift),
-        subtracted=np.asarray(subtracted),
+        fit=fit,
+        subtracted=np.zeros(counts.size) if errors == "imputation" else fit.coefficient,
+    )
+
+
+def _means(swept: Swept, members: Bools) -> Regression:
+    """Means of residuals over each column, the period effects fitted without the columns."""
+    left = apart(swept, members)
+    mix = np.diag(1 / (members * swept.weight).sum(axis=(1, 2)))
+    return Regression(
+        coefficient=mix @ left.outcome,
         members=members,
+        effects=np.asarray(period_effects(swept).reshape(members.shape[2], -1)),
+        shift=np.zeros(members.shape[1:]),
         mix=mix,
         loading=left.loading @ mix,
     )

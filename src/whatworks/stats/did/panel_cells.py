@@ -222,7 +222,9 @@ def panel_cells(followed: Followed, cells: GroupTimes, *, method: str) -> PanelC
         undefined[contrast.cells] = why
         if why == DEFINED:
             usable.append(contrast)
-    fits = _fits(followed, sums, tuple(usable), cells, method if followed.width > 1 else "regression")
+    fits = _fits(
+        followed, sums, tuple(usable), cells, method if followed.width > 1 else "regression"
+    )
     effect = np.full(cells.cohort.size, np.nan)
     base = cells.at == cells.base
     effect[base] = 0.0
@@ -397,9 +399,7 @@ class _Influences:
     def _of_one_start(self, rows: Ints, place: int) -> tuple[Ints, Floats]:
         start = self.followed.by_start.starts[place]
         treated = [fit for fit in self.fits if fit.contrast.cohort == start]
-        compared = [
-            fit for fit in self.fits if fit.contrast.after < start != fit.contrast.cohort
-        ]
+        compared = [fit for fit in self.fits if fit.contrast.after < start != fit.contrast.cohort]
         moved = [fit.contrast.cells for fit in (*treated, *compared)]
         if not moved:
             return np.empty(0, dtype=np.int64), np.empty((rows.size, 0))

@@ -277,8 +277,8 @@ def apart(swept: Swept, members: Bools) -> Apart:
     loading = solve(swept.system, gaps.T)
     remainder = mine - np.einsum("gts,kgs->kgt", swept.together, members.astype(float))
     remainder -= weight * np.einsum("gtm,mk->kgt", gap, loading)
-    columns = members.reshape(members.shape[0], -1).astype(float)
-    product = remainder.reshape(members.shape[0], -1) @ columns.T
+    flat = (members.shape[0], swept.weight.size)
+    product = remainder.reshape(flat) @ members.reshape(flat).astype(float).T
     return Apart(
         remainder=remainder,
         product=(product + product.T) / 2,
@@ -290,3 +290,63 @@ def apart(swept: Swept, members: Bools) -> Apart:
 def period_effects(swept: Swept) -> Floats:
     """Period effects of the outcome, shape (m,)."""
     return np.asarray(solve(swept.system, swept.right[:, None])[:, 0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regression:
+    """Coefficients of columns of zeros and ones beside unit and period effects.
+
+    Parameters
+    ----------
+    coefficient : ndarray of shape (k,)
+        NaN where the others and the effects explain the column.
+    members : ndarray of bool, shape (k, n_cohorts, n_periods)
+    effects : ndarray of shape (n_periods, p)
+        Period effects of the fit.
+    shift : ndarray of shape (n_cohorts, n_periods)
+        What the columns add to a cell.
+    mix : ndarray of shape (k, k)
+        From sums of residuals over each column to the coefficients.
+    loading : ndarray of shape (n_periods · p, k)
+        From scores of the period effects to the coefficients.
+    """
+
+    coefficient: Floats
+    members: Bools
+    effects: Floats
+    shift: Floats
+    mix: Floats
+    loading: Floats
+
+    def influence(self, g: int, block: Block) -> Floats:
+        """Influence of a block of units of one cohort, shape (b, k)."""
+        scores = block.fitted * block.residual(self.effects, self.shift[g])
+        sums = scores @ self.members[:, g].astype(float).T
+        return np.asarray(sums @ self.mix - block.spread(scores) @ self.loading)
+
+
+def regress(swept: Swept, members: Bools) -> Regression:
+    """Regress the outcome on columns of zeros and ones, unit and period effects.
+
+    Parameters
+    ----------
+    swept : Swept
+    members : ndarray of bool, shape (k, n_cohorts, n_periods)
+
+    Returns
+    -------
+    Regression
+    """
+    left = apart(swept, members)
+    # Columns that cannot be told apart have no inverse; their residuals are told all the same.
+    mix = solve(left.product, np.eye(members.shape[0]))
+    chosen = solve(left.product, left.outcome[:, None])[:, 0]
+    fitted = period_effects(swept) - left.loading @ chosen
+    return Regression(
+        coefficient=np.where(np.isfinite(mix).all(axis=0), chosen, np.nan),
+        members=members,
+        effects=np.asarray(fitted.reshape(members.shape[2], -1)),
+        shift=np.asarray(np.tensordot(chosen, members.astype(float), axes=1)),
+        mix=mix,
+        loading=left.loading @ mix,
+    )
