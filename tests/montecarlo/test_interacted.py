@@ -28,7 +28,7 @@ from whatworks import (
 )
 from whatworks.vocabulary import DesignClass
 
-DRAWS = 500
+DRAWS = 400
 PERIODS = np.arange(1, 6)
 STARTS = np.array([0, 3, 4])
 SHARES = np.array([0.4, 0.35, 0.25])
@@ -47,7 +47,7 @@ def effect(start: NDArray[np.int64], x: Floats | float = 0.0) -> Floats:
 def truth(mean: Callable[[int], float] = lambda g: 0.0) -> float:
     """Average over cells by the cohorts' shares."""
     each = [effect(np.array([g]), mean(g))[0] for g in (3, 4)]
-    mass = SHARES[1:] * [(PERIODS >= g).sum() for g in (3, 4)]
+    mass = SHARES[1:] * [(g <= PERIODS).sum() for g in (3, 4)]
     return float(sum(p * e.sum() for p, e in zip(SHARES[1:], each, strict=True)) / mass.sum())
 
 
@@ -144,12 +144,12 @@ WORLDS: dict[str, tuple[Any, Callable[[np.random.Generator], Design], float]] = 
 def target(name: str) -> float:
     """What the average of a method is an estimate of."""
     if name == "StackedDiD":  # months 0 and 1 only, over the same cohorts
-        each = [effect(np.array([g]))[0][PERIODS >= g][:2].mean() for g in (3, 4)]
+        each = [effect(np.array([g]))[0][g <= PERIODS][:2].mean() for g in (3, 4)]
         return float(SHARES[1:] @ each / SHARES[1:].sum())
     if name == "TripleDifference":  # cohorts count by their eligible
         part = SHARES[1:] * [0.6, 0.4]
         each = [effect(np.array([g]), 0.5 * (g == 3))[0] for g in (3, 4)]
-        cells = part * [(PERIODS >= g).sum() for g in (3, 4)]
+        cells = part * [(g <= PERIODS).sum() for g in (3, 4)]
         return float(sum(p * e.sum() for p, e in zip(part, each, strict=True)) / cells.sum())
     return WORLDS[name][2]
 
@@ -190,7 +190,7 @@ def test_timing_drawn_again_and_again() -> None:
         drawn = design({**made, "start": start, "values": made["values"] + gain})
         drawn = replace(drawn, design_class=DesignClass.RANDOMISED)
         rows.append(RandomTiming().fit(drawn).at(0, term="average"))
-    cells = sizes[1:] * [(PERIODS >= g).sum() for g in (3, 4)]
+    cells = sizes[1:] * [(g <= PERIODS).sum() for g in (3, 4)]
     each = [effect(np.array([g]))[0].sum() for g in (3, 4)]
     wanted = float(sizes[1:] @ each / cells.sum() + own.mean())
     verdict("RandomTiming", pd.DataFrame(rows), wanted)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.oracles.reference import HERE
+from oracles.reference import HERE
 from whatworks.stats.did import conditional_test, sensitivity
 from whatworks.stats.did.event_study import EventStudy
 from whatworks.stats.did.pretest import detectable_slope, pretest

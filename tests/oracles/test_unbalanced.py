@@ -18,9 +18,8 @@ import pytest
 from scipy import stats
 
 from oracles.reference import data, reference
-from whatworks import Design, Estimate, aggregate
+from whatworks import CallawaySantAnna, Design, Estimate, aggregate
 from whatworks.estimate import record
-from whatworks.estimate.methods.callaway_santanna import CallawaySantAnna
 from whatworks.stats.did import repeated_cells as cells
 
 CASES = ("did_unbalanced_panel", "did_repeated_cs")

@@ -4,6 +4,8 @@ What comes in: a `Design`. What goes out: an `Estimate`, whose ``effects`` are t
 ``uncertainty`` can be combined over months, cohorts and types without estimating anything again.
 """
 
+from whatworks.estimate.assignment import Assignment
+from whatworks.estimate.few_clusters import FewClusters, few_clusters
 from whatworks.estimate.groups import by_group
 from whatworks.estimate.methods.augmented_synthetic_control import AugmentedSyntheticControl
 from whatworks.estimate.methods.callaway_santanna import CallawaySantAnna
@@ -27,6 +29,7 @@ from whatworks.estimate.methods.synthetic_did import SyntheticDiD
 from whatworks.estimate.methods.triple_difference import TripleDifference
 from whatworks.estimate.methods.two_way_fixed_effects import TwoWayFixedEffects
 from whatworks.estimate.methods.weighted_difference import WeightedDifference
+from whatworks.estimate.randomisation import RandomisationTest, randomisation
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.redrawn import bootstrap
 from whatworks.estimate.registry import ESTIMATORS
@@ -34,6 +37,7 @@ from whatworks.estimate.rollouts import aggregate
 
 __all__ = [
     "ESTIMATORS",
+    "Assignment",
     "AugmentedSyntheticControl",
     "CallawaySantAnna",
     "ContinuousDose",
@@ -41,12 +45,14 @@ __all__ = [
     "DoublyRobustDiD",
     "Estimate",
     "ExtendedTwoWay",
+    "FewClusters",
     "GroupRanking",
     "Imputation",
     "MatchedDiD",
     "MatchedDifference",
     "QuantileEffects",
     "RandomTiming",
+    "RandomisationTest",
     "RegressionAdjustment",
     "RollingDiD",
     "SaturationContrast",
@@ -60,4 +66,6 @@ __all__ = [
     "aggregate",
     "bootstrap",
     "by_group",
+    "few_clusters",
+    "randomisation",
 ]

@@ -107,7 +107,7 @@ class Rollout:
         """
         units, outcomes = design.units, design.outcomes
         start = units[ENTRY_MONTH].to_numpy()
-        holed = np.isnan(outcomes.values).any(axis=1) & (gaps == "drop")
+        holed = _holed(outcomes.values) & (gaps == "drop")
         early = start <= outcomes.months[0] + anticipation
         keep = ~(holed | early)
         treated = start <= outcomes.months[-1]
@@ -127,19 +127,21 @@ class Rollout:
                 found=f"none of {keep.size}",
                 remedy="choose gaps='keep': units count in the periods in which they are observed",
             )
-        labels = units[PERSON if cluster == "person" else MARKET].to_numpy()[keep]
-        names, number = np.unique(labels, return_inverse=True)
+        rows: slice | Bools = slice(None) if keep.all() else keep
+        number, n_clusters = _numbered(
+            units[PERSON if cluster == "person" else MARKET].to_numpy()[rows]
+        )
         return cls(
-            values=outcomes.values if keep.all() else outcomes.values[keep],
+            values=outcomes.values[rows],
             periods=np.array(outcomes.months, dtype=np.int64),
-            start=start[keep],
-            covariates=units[list(design.covariates)].to_numpy(dtype=float)[keep],
-            weight=units[SAMPLING].to_numpy()[keep],
-            cluster=number.astype(np.int64),
-            n_clusters=names.size,
+            start=start[rows],
+            covariates=units[list(design.covariates)].to_numpy(dtype=float)[rows],
+            weight=units[SAMPLING].to_numpy()[rows],
+            cluster=number,
+            n_clusters=n_clusters,
             level=cluster,
             ledger=ledger,
-            dose=units[DOSE].to_numpy()[keep] if DOSE in units else None,
+            dose=units[DOSE].to_numpy()[rows] if DOSE in units else None,
         )
 
     @property
@@ -182,6 +184,23 @@ class Leads:
     effect: Floats
     n_treated: Ints
     n_comparison: Ints
+
+
+def _holed(values: Floats) -> Bools:
+    """Units not observed in some period: a sum shows a gap, and only sums are held for all."""
+    with np.errstate(invalid="ignore"):
+        holed = np.isnan(values.sum(axis=1))
+    found = np.flatnonzero(holed)
+    holed[found] = np.isnan(values[found]).any(axis=1)
+    return holed
+
+
+def _numbered(labels: NDArray[np.generic]) -> tuple[Ints, int]:
+    """Numbers of labels in their order, and how many there are."""
+    if labels.dtype.kind == "i" and (np.diff(labels) > 0).all():
+        return np.arange(labels.size, dtype=np.int64), labels.size
+    names, number = np.unique(labels, return_inverse=True)
+    return number.astype(np.int64), names.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,11 @@ class Saturated:
         Coefficients of the same cohort and period on covariates; none where effects do not vary.
     centred : ndarray of shape (n, k)
         Covariates less the mean of the unit's cohort.
+    cohorts : ndarray of int, shape (n_cohorts,)
+    mass : ndarray of shape (n_cohorts,)
+        Weight of each.
+    total : float
+        Weight of all units.
     """
 
     rollout: Rollout
@@ -43,6 +48,9 @@ class Saturated:
     place: Ints
     slopes: Ints
     centred: Floats
+    cohorts: Ints
+    mass: Floats
+    total: float
 
     @property
     def effect(self) -> Floats:
@@ -53,17 +61,13 @@ class Saturated:
         """Influence of units on effects, then on cohorts' shares, shape (b, n_cells + n_cohorts)."""
         rollout = self.rollout
         effects = self.fit.influence(self.columns, rows)
-        total = rollout.weight.sum()
-        shares = np.empty((rows.size, rollout.cohorts.size))
-        for k, g in enumerate(rollout.cohorts):
-            mine = rollout.weight * (rollout.start == g)
-            shares[:, k] = (mine[rows] - rollout.weight[rows] * (mine.sum() / total)) / total
-            if self.slopes.size:
-                cells = np.flatnonzero(self.place == k)
-                slope = np.nan_to_num(self.fit.coefficient[self.slopes[cells]])
-                effects[:, cells] += (mine[rows] / mine.sum())[:, None] * (
-                    self.centred[rows] @ slope.T
-                )
+        weight = rollout.weight[rows, None]
+        mine = weight * (rollout.start[rows, None] == self.cohorts)
+        for k, mass in enumerate(self.mass if self.slopes.size else ()):
+            cells = np.flatnonzero(self.place == k)
+            slope = np.nan_to_num(self.fit.coefficient[self.slopes[cells]])
+            effects[:, cells] += (mine[:, [k]] / mass) * (self.centred[rows] @ slope.T)
+        shares = (mine - weight * (self.mass / self.total)) / self.total
         return np.hstack([effects, shares])
 
 
@@ -120,7 +124,15 @@ def fit_saturated(
     varies = k if moderated else 0
     slopes = number[first[:, None] + np.arange(varies), fit.period[columns][:, None]]
     return Saturated(
-        rollout=rollout, fit=fit, columns=columns, place=place, slopes=slopes, centred=centred
+        rollout=rollout,
+        fit=fit,
+        columns=columns,
+        place=place,
+        slopes=slopes,
+        centred=centred,
+        cohorts=cohorts,
+        mass=rollout.weight @ mine,
+        total=float(rollout.weight.sum()),
     )
 
 
@@ -158,7 +170,7 @@ def cells_of(
         First period in which a unit no longer tells what would have happened without treatment.
     """
     rollout, fit = saturated.rollout, saturated.fit
-    n_cells, cohorts = saturated.columns.size, rollout.cohorts
+    n_cells, cohorts = saturated.columns.size, saturated.cohorts
     seen = np.isfinite(rollout.values)
     where = fit.period[saturated.columns]
     cohort, period = cohorts[saturated.place], rollout.periods[where]
@@ -169,7 +181,6 @@ def cells_of(
         )
         for g, t, p in zip(cohort, where, period, strict=True)
     ]
-    share = np.array([rollout.weight[rollout.start == g].sum() for g in cohorts])
     uncertainty: Uncertainty = summed_by_cluster(
         saturated.influence,
         n_terms=n_cells + cohorts.size,
@@ -189,7 +200,7 @@ def cells_of(
         n_treated=np.array([told[k][0] for k in known], dtype=np.int64),
         n_comparison=np.array([told[k][1] for k in known], dtype=np.int64),
         cohorts=cohorts,
-        share=share / rollout.weight.sum(),
+        share=saturated.mass / saturated.total,
         uncertainty=uncertainty,
         last=int(rollout.periods[-1]),
         anticipation=anticipation,

@@ -36,7 +36,9 @@ def event_study(estimate: Estimate, month: int) -> EventStudy | None:
     rows, months = known(estimate)
     base = -1 - _anticipation(estimate)
     chained = estimate.options.get("base_period") == "varying"
-    if not chained and base in months:  # nothing is nil by construction: another way of looking back
+    if (
+        not chained and base in months
+    ):  # nothing is nil by construction: another way of looking back
         return None
     apart = np.diff(np.unique(np.append(months, base)))
     if not apart.size:
@@ -67,9 +69,7 @@ def event_study(estimate: Estimate, month: int) -> EventStudy | None:
 def known(estimate: Estimate) -> tuple[Ints, Ints]:
     """Rows of effects over all cohorts that are known with an error, and their months, in order."""
     effects = estimate.effects
-    rows = np.flatnonzero(
-        _overall(estimate) & effects["std_error"].notna().to_numpy()
-    )
+    rows = np.flatnonzero(_overall(estimate) & effects["std_error"].notna().to_numpy())
     months = effects["month"].to_numpy()[rows].astype(np.int64)
     order = np.argsort(months, kind="stable")
     return rows[order], months[order]

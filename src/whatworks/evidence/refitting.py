@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +23,12 @@ Ints = NDArray[np.int64]
 def method_of(estimate: Estimate) -> Estimator | None:
     """The estimator with the options it was fitted with; None when it is not one of ours."""
     kind = ESTIMATORS.get(estimate.method)
-    return None if kind is None else from_table(kind, dict(estimate.options))
+    if kind is None:
+        return None
+    return cast("Estimator", from_table(kind, dict(estimate.options)))
 
 
-def fitted(
-    estimator: Estimator, design: Design, rng: np.random.Generator
-) -> Estimate | None:
+def fitted(estimator: Estimator, design: Design, rng: np.random.Generator) -> Estimate | None:
     """Its estimate; None when the method refuses the design."""
     try:
         return estimator.fit(design, rng=rng)
@@ -52,8 +53,6 @@ def before(design: Design, period: int, *, start: Ints) -> Design:
     outcomes: Outcomes = design.outcomes
     columns = np.flatnonzero(np.array(outcomes.months) < period)
     months = tuple(int(outcomes.months[k]) for k in columns)
-    cut = replace(
-        outcomes, months=months, values=outcomes.values[:, columns], clock=Clock.CALENDAR
-    )
+    cut = replace(outcomes, months=months, values=outcomes.values[:, columns], clock=Clock.CALENDAR)
     units = design.units.assign(entry_month=start, **{TREATED: start <= months[-1]})
     return replace(design, units=units, outcomes=cut, seal=None)

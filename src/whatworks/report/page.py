@@ -100,6 +100,7 @@ class Page:
     calendar: Picture | None
     cells: Picture | None
     gaps: Picture | None
+    sensitivity: Picture | None
     pathway: Picture | None
     balance: Picture | None
     overlap: Picture | None
@@ -158,6 +159,11 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
             words,
             rollout.gaps_drawing(evidence.estimates[0], words, clock=clock),
             rollout.gaps_table(words, rollout.gaps(evidence.estimates[0], scale), scale),
+        ),
+        sensitivity=_picture(
+            words,
+            rollout.sensitivity_drawing(evidence, words),
+            rollout.sensitivity_table(words, rollout.sensitivity(evidence, scale), scale),
         ),
         pathway=_picture(
             words,

@@ -78,6 +78,7 @@ def bundle(evidence: Evidence, *, lang: str) -> dict[str, bytes]:
         rollout.calendar_drawing(evidence.design, speak),
         rollout.cells_drawing(evidence.estimates[0], speak, clock=clock),
         rollout.gaps_drawing(evidence.estimates[0], speak, clock=clock),
+        rollout.sensitivity_drawing(evidence, speak),
         pictures.flow_drawing(evidence, speak),
     )
     out = files.tables(speak, evidence)

@@ -1,4 +1,4 @@
-"""Pages of treatment that rolls out: who starts when, and effects by cohort and period."""
+"""Figures of treatment that rolls out: who starts when, effects by start and period, how sure of both."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pandas as pd
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
+from whatworks.evidence.record import Evidence
 from whatworks.report import frames, names
 from whatworks.report.figures import calendar as calendar_figure
 from whatworks.report.figures import cells as cells_figure
 from whatworks.report.figures import gaps as gaps_figure
+from whatworks.report.figures import sensitivity as sensitivity_figure
 from whatworks.report.figures import style
 from whatworks.report.figures.svg import Drawing, drawing
 from whatworks.report.language import Words
@@ -76,6 +78,19 @@ def gaps(estimate: Estimate, scale: Scale) -> pd.DataFrame:
     return rounded_columns(made[["territory", "month", "gap"]], scale.decimals, "gap")
 
 
+def sensitivity(evidence: Evidence, scale: Scale) -> pd.DataFrame:
+    """Intervals by how far trends may have departed from parallel: ``departure, conf_low, conf_high``.
+
+    Empty where the check was not run.
+    """
+    columns = ["departure", "conf_low", "conf_high"]
+    found = next((f for f in evidence.findings if f.check == "sensitivity"), None)
+    if found is None or found.table is None:
+        return pd.DataFrame(columns=columns)
+    own = found.table[found.table["set"] == "relative_magnitudes"]
+    return rounded_columns(own[columns].reset_index(drop=True), scale.decimals, *columns[1:])
+
+
 def calendar_drawing(design: Design, speak: Words) -> Drawing | None:
     """Who starts when, None when the design is no rollout."""
     table = calendar(design)
@@ -128,6 +143,42 @@ def gaps_drawing(estimate: Estimate, speak: Words, *, clock: str) -> Drawing | N
         description=_gaps_told(speak, table, scale),
         data=table,
     )
+
+
+def sensitivity_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
+    """Intervals under departures from parallel trends, None where none was looked at."""
+    scale = frames.common_scale(evidence)
+    table = sensitivity(evidence, scale)
+    if not np.isfinite(table["conf_low"].to_numpy(float)).any():
+        return None
+    with mpl.rc_context(style.look("sensitivity")):
+        figure, ax = style.blank()
+        sensitivity_figure.draw_sensitivity(table, ax, words=speak, unit=scale.unit)
+    return drawing(
+        figure,
+        name="sensitivity",
+        title=speak.text("figure.sensitivity"),
+        description=" ".join(
+            speak.text(
+                "told.sensitivity",
+                {
+                    "departure": speak.measure(row.departure),
+                    "interval": speak.bounds(row.conf_low, row.conf_high, scale),
+                },
+            )
+            for row in frames.rows_of(table)
+        ),
+        data=table,
+    )
+
+
+def sensitivity_table(words: Words, table: pd.DataFrame, scale: Scale) -> Table:
+    """Numbers of the sensitivity figure."""
+    rows = [
+        (words.measure(row.departure), words.bounds(row.conf_low, row.conf_high, scale))
+        for row in frames.rows_of(table)
+    ]
+    return table_of(words, "sensitivity", ["departure", "interval"], rows)
 
 
 def calendar_table(words: Words, table: pd.DataFrame, *, clock: str) -> Table:

@@ -1,4 +1,4 @@
-r"""Two-by-two differences in differences, their influence, and their average over cohorts."""
+r"""Two-by-two differences in differences, and their influence."""
 
 from __future__ import annotations
 
@@ -54,38 +54,3 @@ def two_by_two(change: Floats, treated: NDArray[np.bool_], *, weight: Floats) ->
         effect += sign * mean
         influence[arm] = sign * share[:, None] * (change[arm] - mean)
     return CellEffect(effect=effect, influence=influence)
-
-
-def average_over_cohorts(
-    effects: Floats, influence: Floats, *, indicator: Floats, known: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
-    r"""Average of cohorts' effects by their share of the treated, the shares being estimated.
-
-    .. math:: \hat\theta = \sum_g \hat p_g\hat\theta_g/\sum_g \hat p_g
-
-    whose influence adds, to the average of the cohorts' influences,
-    :math:`\sum_g \hat\theta_g\,\partial(p_g/\sum p)`: shares vary from sample to sample
-    (Callaway & Sant'Anna 2021, §4.2, doi:10.1016/j.jeconom.2020.12.001).
-
-    Parameters
-    ----------
-    effects : ndarray of shape (n_cohorts,)
-    influence : ndarray of shape (n_clusters, n_cohorts)
-    indicator : ndarray of shape (n_clusters, n_cohorts)
-        Weight of each cluster's treated units by cohort, over the total of all clusters.
-    known : ndarray of bool, shape (n_cohorts,)
-        Cohorts observed in the month.
-
-    Returns
-    -------
-    effect : ndarray of shape ()
-    influence : ndarray of shape (n_clusters,)
-    """
-    share = indicator.sum(axis=0)[known]
-    total = share.sum()
-    weights = share / total
-    theta = effects[known]
-    average = weights @ theta
-    # A cluster's part in the estimated shares: its own treated weight less its even share of it.
-    deviation = indicator[:, known] @ (theta - average) / total
-    return np.asarray(average), np.asarray(influence[:, known] @ weights + deviation)

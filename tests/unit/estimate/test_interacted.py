@@ -208,10 +208,12 @@ def test_stacked_leaves_out_cohorts_whose_window_is_cut() -> None:
 
 def test_stacked_by_hand() -> None:
     """Two cohorts of one and three units, one never treated: effects 2 and 4, so 3.5 over the treated."""
-    rows = []
-    for unit, start, gain in ((1, 2, 2), (2, 3, 4), (3, 3, 4), (4, 3, 4), (5, 0, 0), (6, 0, 0)):
-        for t in (1, 2, 3, 4):
-            rows.append((unit, t, start, unit + t + (gain if start and t >= start else 0)))
+    units = ((1, 2, 2), (2, 3, 4), (3, 3, 4), (4, 3, 4), (5, 0, 0), (6, 0, 0))
+    rows = [
+        (unit, t, start, unit + t + (gain if start and t >= start else 0))
+        for unit, start, gain in units
+        for t in (1, 2, 3, 4)
+    ]
     table = pd.DataFrame(rows, columns=["id", "t", "g", "y"])
     estimate = StackedDiD(before=1, after=1, control="never_treated").fit(design(table))
     assert estimate.at(0)["estimate"] == pytest.approx((1 * 2 + 3 * 4) / 4)

@@ -97,6 +97,7 @@ CODES = {
         *(estimand.lower() for estimand in Estimand),
         *("direct", "spillover", "total"),
         *("quantile", "share_above", "gates", "difference"),
+        *("average", "att_dose", "acrt", "acrt_dose"),
     ),
     "benchmark": ("truth", "experiment", "naive"),
     "unit": ("pp", "months", "eur_month", "usd", "none"),

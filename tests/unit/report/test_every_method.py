@@ -35,7 +35,7 @@ ESTIMANDS = {
     "GroupRanking": "ATT",
 }
 """Each estimator says one; between them they say all four."""
-OF_ANOTHER_DESIGN = {"MatchedDiD", "SaturationContrast"}
+OF_ANOTHER_DESIGN = {"ContinuousDose", "MatchedDiD", "SaturationContrast"}
 SAID = {
     "ATT": "que dans le groupe de comparaison",
     "ATC": "Pour les personnes qui ne sont pas entrées",

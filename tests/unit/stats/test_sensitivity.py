@@ -194,12 +194,8 @@ def test_the_path_of_the_lasso_meets_its_conditions() -> None:
 
 def test_an_event_study_that_cannot_be_read_says_why() -> None:
     with pytest.raises(OptionError, match="a period before the base"):
-        EventStudy(
-            estimate=np.ones(2), covariance=np.eye(2), n_pre=0, weights=np.ones(2)
-        )
+        EventStudy(estimate=np.ones(2), covariance=np.eye(2), n_pre=0, weights=np.ones(2))
     with pytest.raises(OptionError, match="variances above zero"):
-        EventStudy(
-            estimate=np.ones(2), covariance=np.zeros((2, 2)), n_pre=1, weights=np.ones(1)
-        )
+        EventStudy(estimate=np.ones(2), covariance=np.zeros((2, 2)), n_pre=1, weights=np.ones(1))
     with pytest.raises(OptionError, match="one that is not zero"):
         EventStudy(estimate=np.ones(2), covariance=np.eye(2), n_pre=1, weights=np.zeros(1))

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from whatworks.stats.did.bacon import EARLIER, LATER, UNTREATED, bacon
-from whatworks.stats.did.imputation import impute
+from whatworks.stats.did.imputation import Imputed, impute
 from whatworks.stats.did.negative_weights import two_way_weights
 from whatworks.stats.did.two_way import Units, apart, period_effects, solve, sweep
 
@@ -43,6 +43,15 @@ def dense(units: Units) -> tuple[Floats, Floats, Floats, NDArray[np.intp], NDArr
     return columns, units.values[unit, period], units.weight[unit], unit, period
 
 
+def influence_of(found: Imputed) -> Floats:
+    """Influence of every unit on effects, shares and leads."""
+    terms = 2 * found.effect.size + found.leads.effect.size
+    influence = np.zeros((found.units.weight.size, terms))
+    for g, rows, parts in found.parts(shares=True):
+        influence[rows] = parts @ found.turn(g, shares=True)
+    return influence
+
+
 @pytest.mark.parametrize("covariates", [0, 2])
 @pytest.mark.parametrize("errors", ["imputation", "two_stage"])
 def test_effects_and_influence_are_those_of_dense_least_squares(
@@ -55,9 +64,7 @@ def test_effects_and_influence_are_those_of_dense_least_squares(
     gram = np.linalg.pinv((columns[fitted].T * w[fitted]) @ columns[fitted])
     effect = y - columns @ (gram @ (columns[fitted].T @ (w * y)[fitted]))
     found = impute(units, since=SINCE, n_leads=0, errors=errors)  # type: ignore[arg-type]  # a word
-    influence = np.zeros((units.weight.size, found.effect.size))
-    for rows, on_effects, _, _ in found.influence():
-        influence[rows] += on_effects
+    influence = influence_of(found)
     for c in range(found.effect.size):
         mine = (units.cohort[unit] == found.cohort[c]) & (period == found.period[c])
         aim = np.where(mine, w, 0) / w[mine].sum()
@@ -70,6 +77,10 @@ def test_effects_and_influence_are_those_of_dense_least_squares(
             unit, v * (effect - np.where(mine, centre, 0)), minlength=units.weight.size
         )
         np.testing.assert_allclose(influence[:, c], by_unit, atol=1e-10)
+        own = units.weight * np.bincount(unit, mine, minlength=units.weight.size)
+        total = units.weight.sum()
+        on_share = (own - units.weight * own.sum() / total) / total
+        np.testing.assert_allclose(influence[:, found.effect.size + c], on_share, atol=1e-12)
 
 
 @pytest.mark.parametrize("covariates", [0, 1])
@@ -87,10 +98,7 @@ def test_leads_are_those_of_a_regression_on_untreated_observations(covariates: i
     np.add.at(expected, unit[kept], (scores @ bread)[:, :2])
     found = impute(units, since=SINCE, n_leads=2, errors="imputation")
     np.testing.assert_allclose(found.leads.effect, coefficient[:2], atol=1e-10)
-    influence = np.zeros_like(expected)
-    for rows, _, _, on_leads in found.influence():
-        influence[rows] += on_leads
-    np.testing.assert_allclose(influence, expected, atol=1e-10)
+    np.testing.assert_allclose(influence_of(found)[:, -2:], expected, atol=1e-10)
 
 
 def test_leads_that_periods_explain_are_not_told() -> None:

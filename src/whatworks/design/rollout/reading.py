@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,9 @@ from whatworks.vocabulary import NEVER, Clock
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+_BLOCK: Final = 2**15
+"""Units looked at together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,7 @@ class _Grid:
 
     n_units: int
     periods: Ints
-    first_row: Ints
+    first_row: Ints | slice
     unit: Ints | None
     column: Ints | None
 
@@ -80,12 +85,19 @@ def read_rollout(table: pd.DataFrame, columns: RolloutColumns, *, outcome_unit: 
     for name in constant:
         if name is not None:
             _constant(table[name], grid, name=name)
-    facts = table.iloc[grid.first_row]
-    start = _whole(facts, columns.first_treated, missing=True)
+    # Columns one by one: a choice of columns of a table would copy all of its rows.
+    facts = pd.DataFrame(
+        {
+            name: table[name].iloc[grid.first_row].array
+            for name in (*constant, columns.weight)
+            if name is not None
+        }
+    )
+    start = np.asarray(_whole(facts, columns.first_treated, missing=True), dtype=float)
     first = np.where(np.isfinite(start) & (start != 0), start, NEVER).astype(np.int64)
     covariates, names, complete = encode(facts, columns.covariates)
     always = first <= grid.periods[0]
-    seen = ~np.isnan(values).all(axis=1)
+    seen = _seen(values)
     keep = seen & complete & ~always
     treated = first <= grid.periods[-1]
     ledger = Ledger()
@@ -146,8 +158,19 @@ def _dose(facts: pd.DataFrame, name: str, *, ever: Bools) -> Floats:
     return np.where(ever, dose, np.nan)
 
 
-def _whole(table: pd.DataFrame, name: str, *, missing: bool) -> Floats:
-    """Column of whole numbers; missing ones only where allowed."""
+def _seen(values: Floats) -> Bools:
+    """Units observed in some period; most are in the first, and are not looked at further."""
+    seen = ~np.isnan(values[:, 0])
+    others = np.flatnonzero(~seen)
+    seen[others] = ~np.isnan(values[others]).all(axis=1)
+    return seen
+
+
+def _whole(table: pd.DataFrame, name: str, *, missing: bool) -> Floats | Ints:
+    """Column of whole numbers, as it stands where it is one; missing ones only where allowed."""
+    column = table[name]
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "i":
+        return column.to_numpy()
     values = numeric(table, name)
     usable = np.isfinite(values) | (missing & ~np.isfinite(values))
     wrong = int((~usable).sum() + (values[np.isfinite(values)] % 1 != 0).sum())
@@ -161,7 +184,7 @@ def _whole(table: pd.DataFrame, name: str, *, missing: bool) -> Floats:
     return values
 
 
-def _grid(table: pd.DataFrame, unit: str | None, period: Floats) -> _Grid:
+def _grid(table: pd.DataFrame, unit: str | None, period: Floats | Ints) -> _Grid:
     """Place of each row; without a unit, each row is a unit seen once."""
     n_rows = len(table)
     if unit is None:
@@ -172,9 +195,8 @@ def _grid(table: pd.DataFrame, unit: str | None, period: Floats) -> _Grid:
     told = table[unit].to_numpy()
     ordered = _in_order(told, period)
     if ordered is not None:
-        return _Grid(
-            n_rows // ordered.size, ordered, np.arange(0, n_rows, ordered.size), None, None
-        )
+        rows = slice(0, n_rows, ordered.size)
+        return _Grid(n_rows // ordered.size, ordered, rows, None, None)
     number, names = pd.factorize(table[unit], sort=True)
     periods = np.sort(pd.unique(period))
     column = np.searchsorted(periods, period)
@@ -198,20 +220,26 @@ def _grid(table: pd.DataFrame, unit: str | None, period: Floats) -> _Grid:
     return _Grid(len(names), periods.astype(np.int64), first_row, number.astype(np.int64), column)
 
 
-def _in_order(told: NDArray[np.generic], period: Floats) -> Ints | None:
+def _in_order(told: NDArray[np.generic], period: Floats | Ints) -> Ints | None:
     """Periods, when rows come unit after unit, each with all periods in order; None otherwise."""
     changes = np.flatnonzero(told[: min(told.size, 100_000)] != told[0])
     width = int(changes[0]) if changes.size else told.size
     if told.size % width:
         return None
     units, periods = told.reshape(-1, width), period.reshape(-1, width)
-    alike = (
-        (np.diff(periods[0]) > 0).all()
-        and (periods == periods[0]).all()
-        and (units == units[:, :1]).all()
-        and not pd.Series(units[:, 0]).duplicated().any()
-    )
-    return periods[0].astype(np.int64) if alike else None
+    if not (np.diff(periods[0]) > 0).all():
+        return None
+    for some in _some(len(units)):
+        if not ((periods[some] == periods[0]).all() and (units[some] == units[some, :1]).all()):
+            return None
+    if pd.Series(units[:, 0]).duplicated().any():
+        return None
+    return periods[0].astype(np.int64)
+
+
+def _some(n: int) -> Iterator[slice]:
+    """Units a few at a time."""
+    return (slice(begin, begin + _BLOCK) for begin in range(0, n, _BLOCK))
 
 
 def _spread(outcome: Floats, grid: _Grid) -> Floats:
@@ -225,18 +253,34 @@ def _spread(outcome: Floats, grid: _Grid) -> Floats:
 
 def _constant(column: pd.Series, grid: _Grid, *, name: str) -> None:
     """Refuse a fact that changes within a unit: treatment may have changed it."""
-    counted = pd.api.types.is_numeric_dtype(column)
-    values = column.to_numpy(dtype=float, na_value=np.nan) if counted else pd.factorize(column)[0]
-    if grid.unit is None:
-        told: NDArray[np.generic] = values.reshape(grid.n_units, -1)
-        first = told[:, :1]
+    plain = isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufb"
+    if plain:
+        values: NDArray[np.generic] = column.to_numpy()
+    elif pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy(dtype=float, na_value=np.nan)
     else:
-        told, first = values, values[grid.first_row][grid.unit]
-    same = (told == first) | (np.isnan(told) & np.isnan(first))
-    if not same.all():
+        values = pd.factorize(column)[0]
+    differ = 0
+    if grid.unit is None:
+        told = values.reshape(grid.n_units, -1)
+        for some in _some(grid.n_units):
+            differ += _differ(told[some], told[some, :1])
+    else:
+        differ = _differ(values, values[grid.first_row][grid.unit])
+    if differ:
         raise OptionError(
             what=f"column {name!r}",
             needed="one value per unit, the same in every period",
-            found=f"{int((~same).sum())} rows that differ from the unit's first",
+            found=f"{differ} rows that differ from the unit's first",
             remedy="hold it at a period before anyone is treated, under a new name",
         )
+
+
+def _differ(told: NDArray[np.generic], first: NDArray[np.generic]) -> int:
+    """Rows with another value than the unit's first; missing beside missing is the same."""
+    same = told == first
+    if same.all():
+        return 0
+    if told.dtype.kind == "f":
+        same |= np.isnan(told) & np.isnan(first)
+    return int((~same).sum())

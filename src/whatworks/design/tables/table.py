@@ -152,6 +152,8 @@ def one_part_each(
 def numeric(table: pd.DataFrame, name: str) -> Floats:
     """Column as floats; text that is not a number is refused, with its count only."""
     column = table[name]
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+        return np.asarray(column.to_numpy(), dtype=float)
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     lost = int((np.isnan(numbers) & column.notna().to_numpy()).sum())
     if lost:

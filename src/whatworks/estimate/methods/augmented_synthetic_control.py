@@ -26,7 +26,7 @@ Inference
 With one treated territory, ranks among donors taken for it one by one, without division by the error before
 the start, which the correction brings near zero; p-values are never under 1/(donors+1), and with fewer than
 nineteen donors there is no interval. With more, the jackknife over territories, weights kept, and Student's
-t with one degree of freedom less than treated territories. ``"placebo"`` with several treated: the variance
+t with Satterthwaite's degrees of freedom. ``"placebo"`` with several treated: the variance
 of effects of as many donors drawn at random.
 
 Edge cases
@@ -57,7 +57,7 @@ from whatworks.estimate.synthetic.answer import Reading, answer
 from whatworks.estimate.synthetic.fitting import Weighted
 from whatworks.estimate.synthetic.reading import CONTROLS, Controls, Territories, cohorts_of
 from whatworks.options import typed
-from whatworks.stats.synthetic.augmented import chosen_penalty, ridge_weights
+from whatworks.stats.synthetic.augmented import Penalties, chosen_penalty, ridge_weights
 from whatworks.stats.synthetic.simplex import simplex_weights
 from whatworks.vocabulary import Supply
 
@@ -170,10 +170,11 @@ class _Weighing:
     def __call__(self, treated: Ints, donors: Ints, *, mass: Floats, n_before: int) -> Weighted:
         columns, count = self.land.values[donors, :n_before].T, mass[donors]
         weights = np.empty((treated.size, donors.size))
+        among = Penalties.of(columns, mass=count) if self.ridge is None else None
         for k, target in enumerate(self.land.values[treated, :n_before]):
             plain = simplex_weights(columns, target, mass=count)
-            penalty = self.ridge
-            if penalty is None:
-                penalty = chosen_penalty(columns, target, mass=count)
+            penalty = self.ridge or np.inf
+            if among is not None:
+                penalty = chosen_penalty(columns, target, mass=count, among=among, start=plain)
             weights[k] = ridge_weights(columns, target, plain, penalty=penalty, mass=count)
         return Weighted(weights, np.zeros((treated.size, n_before)))

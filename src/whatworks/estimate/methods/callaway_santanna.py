@@ -47,8 +47,12 @@ the same end. A unit treated from the first period on has no period before, and 
 so are, with ``gaps="drop"``, units not observed in some period. A cohort of fewer units than covariates plus
 five is refused by name. A cell without comparison, whose comparison's covariates repeat each other, or
 in which somebody's probability reaches 0.999, has no effect (NaN): `extras["undefined"]` names it, the ledger
-counts it, and averages leave it out. Comparisons of high odds are not trimmed (DRDID drops those
-of a probability above 0.995). With a universal base the base cell is zero, without an error.
+counts it, and averages leave it out. With a universal base the base cell is zero, without an error.
+With ``gaps="keep"`` units may lack periods, or be seen once: a cell compares the levels of those seen in its
+two periods, rows of four arms, and holds only if who is seen does not depend on the outcome. There,
+comparisons of a probability of 0.995 or more carry no weight and are counted, as DRDID does; among units
+followed throughout they are kept, unlike there. Doubly robust errors on such units differ from DRDID's by
+a sign that its derivative does not have, in a term that vanishes where the odds are right.
 
 References
 ----------
@@ -343,7 +347,19 @@ def _counted(ledger: Ledger, effects: CellEffects, cells: GroupTimes, periods: I
         dropped={"no_comparison": beyond},
     )
     reasons = {why: effects.undefined.count(why) for why in sorted(set(effects.undefined)) if why}
-    return ledger.add("estimate", "cells", unit="cells", before=cells.cohort.size, dropped=reasons)
+    ledger = ledger.add(
+        "estimate", "cells", unit="cells", before=cells.cohort.size, dropped=reasons
+    )
+    if effects.trimmed is None or not effects.trimmed.any():
+        return ledger
+    # A unit counts once in every cell it is a comparison of.
+    return ledger.add(
+        "estimate",
+        "overlap",
+        unit="units",
+        before=int(effects.n_comparison.sum()),
+        dropped={"propensity_too_high": int(effects.trimmed.sum())},
+    )
 
 
 def _nothing_left(effects: CellEffects) -> DesignRefused:

@@ -32,8 +32,8 @@ Inference
 ---------
 Scores of the regression summed by person or by market. The means of covariates are estimated, and add
 :math:`\hat\rho_{g,t}'(x_i-\bar x_g)/n_g`; the shares of cohorts add their influence. ``small_sample``
-multiplies the covariance by :math:`\frac{G}{G-1}\frac{N-1}{N-K}`, :math:`K` counting every coefficient but unit
-effects. By market, Student's t with G−1 degrees of freedom.
+multiplies the covariance by :math:`\frac{G}{G-1}\frac{N-1}{N-K}`, :math:`K` counting every coefficient but
+unit effects. By market, Student's t with G−1 degrees of freedom.
 
 Edge cases
 ----------

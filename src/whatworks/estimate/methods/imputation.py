@@ -268,13 +268,13 @@ def _uncertainty(found: Imputed, rollout: Rollout, *, shares: bool, factor: floa
     apart = rollout.n_clusters == rollout.weight.size  # a cluster is one unit, and in one block
     summed = rollout.n_clusters * n_terms <= HELD or not apart
     sums = np.zeros((rollout.n_clusters, n_terms)) if summed else np.zeros((n_terms, n_terms))
-    for rows, on_effects, on_shares, on_leads in found.influence():
-        parts = np.hstack([on_effects, on_shares * shares, on_leads])
+    for g, rows, parts in found.parts(shares=shares):
+        turn = np.nan_to_num(found.turn(g, shares=shares))  # terms not told have no variance
         if summed:
             names, number = np.unique(rollout.cluster[rows], return_inverse=True)
-            sums[names] += sums_by_number(parts, number, n_clusters=names.size)
+            sums[names] += sums_by_number(parts, number, n_clusters=names.size) @ turn
         else:
-            sums += parts.T @ parts
+            sums += turn.T @ (parts.T @ parts) @ turn
     unknown = np.concatenate(
         [
             ~np.isfinite(found.effect),
@@ -282,7 +282,7 @@ def _uncertainty(found: Imputed, rollout: Rollout, *, shares: bool, factor: floa
             ~np.isfinite(found.leads.effect),
         ]
     )
-    sums[:, unknown] = 0.0  # no variance: its standard error is NaN, and no other term is touched
+    sums[:, unknown] = 0.0  # their standard error is NaN, and no other term is touched
     if summed:
         return Influence(
             values=sums,
@@ -291,4 +291,4 @@ def _uncertainty(found: Imputed, rollout: Rollout, *, shares: bool, factor: floa
             level=rollout.level,
         )
     sums[unknown] = 0.0
-    return Covariance(matrix=factor * sums)
+    return Covariance(matrix=factor * (sums + sums.T) / 2)

@@ -25,8 +25,8 @@ nobody reacts before the start; the treatment of some leaves the donors alone.
 
 Inference
 ---------
-``"jackknife"``: over territories, weights kept (their Algorithm 3), Student's t with one degree of
-freedom less than treated territories; with one treated territory it is not defined and NaN, and a cohort of
+``"jackknife"``: over territories, weights kept (their Algorithm 3), Student's t with degrees of
+freedom by Satterthwaite's rule from the parts of treated and donors; with one treated territory it is not defined and NaN, and a cohort of
 one has no interval of its own. ``"placebo"``: the variance of effects of as many never-treated territories
 drawn at random (Algorithm 4, which takes errors to vary alike in all territories); with one treated
 territory its standard error would rest on the donors alone: p-values are ranks, never under 1/(donors+1),

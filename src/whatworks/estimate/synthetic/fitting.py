@@ -119,6 +119,13 @@ def cell_columns(cohorts: Sequence[Cohort]) -> tuple[Ints, Ints]:
     return place.astype(np.int64), np.concatenate([c.read for c in cohorts]).astype(np.int64)
 
 
+def average_weights(land: Territories, cohorts: Sequence[Cohort]) -> Floats:
+    """Weights of cells in the mean effect after the start, by the cohorts' shares."""
+    place, _ = cell_columns(cohorts)
+    mass = land.shares[place]
+    return np.asarray(mass / mass.sum())
+
+
 def cells_of(
     land: Territories, fits: Fits, effects: Floats, uncertainty: Uncertainty, *, df: float
 ) -> Cells:

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.errors import DesignRefused
-from whatworks.estimate.synthetic.fitting import Fits, Fitter, cell_columns, paths_of
+from whatworks.estimate.synthetic.fitting import (
+    Fits,
+    Fitter,
+    average_weights,
+    cell_columns,
+    paths_of,
+)
 from whatworks.estimate.synthetic.reading import Cohort, Territories
 from whatworks.stats.synthetic.jackknife import (
     ALL,
@@ -51,7 +57,7 @@ class Inferred:
 
 
 def by_jackknife(land: Territories, fits: Fits, fitter: Fitter) -> Inferred:
-    """Jackknife over territories; one less degrees of freedom than there are treated."""
+    """Jackknife over territories, with degrees of freedom by Satterthwaite's rule."""
     paths = fits.paths(land.values)
     n, m = land.values.shape[0], fits.rows.size
     changes = []
@@ -85,9 +91,22 @@ def by_jackknife(land: Territories, fits: Fits, fitter: Fitter) -> Inferred:
             lone=np.concatenate([lone, np.full(land.shares.size, -1)]),
         ),
         how="jackknife",
-        df=float(max(m - 1, 1)),
+        df=_freedom(influence @ average_weights(land, fits.cohorts), fits.rows, land.untreated),
         without=without,
     )
+
+
+def _freedom(influence: Floats, treated: Ints, donors: Ints) -> float:
+    r"""Degrees of freedom of a sum of two variances, one over the treated and one over the donors.
+
+    .. math:: \nu=\frac{(v_1+v_0)^2}{v_1^2/(N_1-1)+v_0^2/(N_0-1)}
+
+    (Satterthwaite 1946, doi:10.2307/3002019), of the mean effect after the start.
+    """
+    parts = [float((influence[rows] ** 2).sum()) for rows in (treated, donors)]
+    sizes = [max(rows.size - 1, 1) for rows in (treated, donors)]
+    below = sum(v**2 / n for v, n in zip(parts, sizes, strict=True))
+    return sum(parts) ** 2 / below if below > 0 else float(sizes[0])
 
 
 def _weight_anew(

@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.estimate.synthetic.fitting import Fits, Fitter, cell_columns, paths_of
+from whatworks.estimate.synthetic.fitting import (
+    Fits,
+    Fitter,
+    average_weights,
+    cell_columns,
+    paths_of,
+)
 from whatworks.estimate.synthetic.inference import Inferred, rmspe
 from whatworks.estimate.synthetic.reading import Cohort, Territories
 from whatworks.stats.synthetic.placebos import Placebos, rank_p_value
@@ -115,19 +121,12 @@ def _fit(land: Territories, fits: Fits, paths: Floats, inferred: Inferred) -> pd
     return pd.concat([pd.DataFrame(_of_rows(land, fits)), table], axis=1)
 
 
-def _average(land: Territories, fits: Fits) -> Floats:
-    """Weights of cells in the mean effect after the start, by the cohorts' shares."""
-    place, _ = cell_columns(fits.cohorts)
-    mass = land.shares[place]
-    return np.asarray(mass / mass.sum())
-
-
 def _without(
     land: Territories, fits: Fits, inferred: Inferred, fitter: Fitter, paths: Floats
 ) -> pd.DataFrame:
     """Mean effect when one territory is left out: donors of an only treated one weighted anew."""
     place, column = cell_columns(fits.cohorts)
-    weights = _average(land, fits)
+    weights = average_weights(land, fits.cohorts)
     mean = float(weights @ fits.cohort_paths(paths)[place, column])
     if inferred.without is not None and fits.rows.size > 1:
         change = inferred.without @ weights

@@ -39,7 +39,9 @@ def run(
         seen = ~np.isnan(design.outcomes.values)
         if seen.shape[1] > 1 and (seen.sum(axis=1) == 1).all():
             return None
-        lost, total = _periods_lost(seen, design.units[TREATED].to_numpy(), estimates[0].ledger, lost)
+        lost, total = _periods_lost(
+            seen, design.units[TREATED].to_numpy(), estimates[0].ledger, lost
+        )
     elif design.design_class is not DesignClass.PANEL_DIFFERENCE:
         months = design.outcomes.months
         month = design.question.primary if design.question.primary in months else months[-1]

@@ -28,7 +28,9 @@ FAILS_BELOW: Final = 0.05
 STRAINED_BELOW: Final = 0.10
 MOST_DATES: Final = 3
 """False starts tried: each costs a fit."""
-REFERENCE: Final = "Imbens & Rubin (2015), ch. 21; Eggers, Tuñón & Dafoe (2024), doi:10.1111/ajps.12818"
+REFERENCE: Final = (
+    "Imbens & Rubin (2015), ch. 21; Eggers, Tuñón & Dafoe (2024), doi:10.1111/ajps.12818"
+)
 
 
 def run(
@@ -57,12 +59,10 @@ def run(
         )
     table = pd.DataFrame(rows, columns=["shift", "estimate", "std_error", "p_value"])
     table["p_adjusted"] = multipletests(table["p_value"], method="holm")[1]
-    worst = table.loc[table["p_adjusted"].idxmin()]
+    worst = table.iloc[int(table["p_adjusted"].to_numpy().argmin())]
     return Finding(
         check="placebo_dates",
-        verdict=at_least(
-            float(worst["p_adjusted"]), holds=STRAINED_BELOW, strained=FAILS_BELOW
-        ),
+        verdict=at_least(float(worst["p_adjusted"]), holds=STRAINED_BELOW, strained=FAILS_BELOW),
         statistic=float(worst["p_adjusted"]),
         threshold=FAILS_BELOW,
         table=table,

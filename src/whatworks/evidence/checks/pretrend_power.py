@@ -39,7 +39,9 @@ def run(
         return None
     month = design.question.primary
     study = event_study(estimates[0], month)
-    before = study.covariance[: study.n_pre, : study.n_pre] if study is not None else np.zeros((1, 1))
+    before = (
+        study.covariance[: study.n_pre, : study.n_pre] if study is not None else np.zeros((1, 1))
+    )
     if study is None or np.linalg.matrix_rank(before, hermitian=True) < study.n_pre:
         return Finding(
             check="pretrend_power",

@@ -48,7 +48,9 @@ def run(
         found = fitted(estimator, of_units(design, market != name), rng)
         if found is not None and found.reads(month):
             row = found.at(month)
-            rows.append((str(name), *(float(row[k]) for k in ("estimate", "conf_low", "conf_high"))))
+            rows.append(
+                (str(name), *(float(row[k]) for k in ("estimate", "conf_low", "conf_high")))
+            )
     table = pd.DataFrame(rows, columns=["market", "estimate", "conf_low", "conf_high"])
     whole = primary.at(month)
     if len(table) < FEWEST_TERRITORIES or np.isnan(float(whole["std_error"])):

@@ -124,6 +124,8 @@ def cluster_blocks(
     Z = X @ turn
     turned = (Z * w[:, None]).T @ y
     residual = y - Z @ turned
+    # What is left by rounding of outcomes that regressors explain is no variance.
+    residual[np.abs(residual) < 1e-12 * np.abs(y).max()] = 0.0
     columns = Z if weight is None else np.hstack([Z, Z * w[:, None]])
     gram, score = _sums(columns, residual, times, number, n_clusters=names.size)
     if weight is None:  # residuals are orthogonal to columns, but for rounding

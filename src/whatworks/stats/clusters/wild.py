@@ -162,8 +162,9 @@ def wild_interval(
     Returns
     -------
     ConfidenceSet
-        Exact given the draws. Not bounded where enough draws leave a restricted residual without
-        variance, as with one treated cluster; empty intervals where the form has no variance.
+        Exact given the draws. Not bounded where values however far are as far out as enough draws that
+        impose them, as happens with very few clusters or with Mammen's law; without any interval where
+        the form has no variance.
     """
     choice(ties, TIES, what="ties")
     form = np.asarray(contrast, dtype=float)
@@ -195,8 +196,8 @@ def _sigma(blocks: ClusterBlocks, form: Floats) -> tuple[float, bool]:
     c = form @ blocks.turn
     parts = blocks.scores @ c
     sigma = float(np.sqrt(parts @ parts))
-    scale = float(np.abs(form @ blocks.beta)) + float(np.abs(form * blocks.beta).max())
-    return sigma, sigma > 1e-12 * scale and sigma > 0 and blocks.n_clusters > 1
+    scale = float(np.linalg.norm(blocks.scores) * np.linalg.norm(c))
+    return sigma, sigma > 1e-12 * scale and blocks.n_clusters > 1
 
 
 def _drawn(

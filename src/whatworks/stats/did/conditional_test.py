@@ -44,16 +44,16 @@ NEARLY: Final = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moments:
-    """Vertices of the dual, as combinations of the estimates.
+    r"""Vertices of the dual, as combinations of the estimates.
 
     Parameters
     ----------
     read : ndarray of shape (n_vertices, n_effects)
-        What each vertex reads of the estimates, :math:`\\gamma'A`.
+        What each vertex reads of the estimates, :math:`\gamma'A`.
     bound : ndarray of shape (n_vertices,)
-        :math:`\\gamma'd`.
+        :math:`\gamma'd`.
     slope : ndarray of shape (n_vertices,)
-        :math:`\\kappa_\\gamma`.
+        :math:`\kappa_\gamma`.
     """
 
     read: Floats
@@ -145,7 +145,7 @@ def compatible(
         largest / deviation, below / deviation, np.minimum(above, critical) / deviation
     )
     rejected = (largest > critical) | (noisy & (largest > 0) & (tail < second))
-    return np.where(noisy, ~rejected, largest <= NEARLY)
+    return np.asarray(np.where(noisy, ~rejected, largest <= NEARLY))
 
 
 def _upper_tail(x: Floats, low: Floats, high: Floats) -> Floats:
@@ -155,7 +155,7 @@ def _upper_tail(x: Floats, low: Floats, high: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         above, all_of = np.expm1(c - a), np.expm1(c - b)
         tail = np.exp(a - b) * above / all_of
-    return np.where(np.isfinite(tail), tail, 1.0)
+    return np.asarray(np.where(np.isfinite(tail), tail, 1.0))
 
 
 def _positive(matrix: Floats) -> Floats:

@@ -55,9 +55,7 @@ class Frontier:
         among = study.covariance
         knots = lasso_path(basis.T @ among @ basis, basis.T @ among @ start)
         ahead = np.arange(1.0, study.n_post + 1)
-        fixed = sum(
-            abs(float(study.weights[c:] @ (ahead[c:] - c))) for c in range(study.n_post)
-        )
+        fixed = sum(abs(float(study.weights[c:] @ (ahead[c:] - c))) for c in range(study.n_post))
         return cls(
             weights=start + knots @ basis.T,
             bias=fixed + np.abs(knots).sum(axis=1),

@@ -170,6 +170,9 @@ class CellEffects:
         :math:`\hat\theta-\theta\approx\sum_i\psi_i`. Asked block after block: it never needs all
         units at once. Cells it does not name have no influence of these units; undefined cells are
         never named.
+    trimmed : ndarray of int, shape (n_cells,), or None
+        Comparisons left without weight because their probability is 0.995 or more; None where nobody is
+        for that reason.
     """
 
     effect: Floats
@@ -177,3 +180,4 @@ class CellEffects:
     n_comparison: Ints
     undefined: tuple[str, ...]
     influence: InfluenceOf
+    trimmed: Ints | None = None

@@ -75,10 +75,19 @@ class Leads:
         """Leads, NaN where the data do not tell them; shape (n_leads,)."""
         return self.fit.coefficient
 
-    def influence(self, g: int, block: Block) -> Floats:
-        """Influence of a block of units of one cohort, shape (b, n_leads)."""
-        own = block.fitted @ self.fit.members[:, g].astype(float).T
-        return np.asarray(self.fit.influence(g, block) - (own * self.subtracted) @ self.fit.mix)
+    def parts(self, g: int, block: Block) -> Floats:
+        """What the influence of a block of one cohort is linear in; see `turn`."""
+        scores = block.fitted * block.residual(self.fit.effects, self.fit.shift[g])
+        members = self.fit.members[:, g]
+        here = members.any(axis=0)
+        own = scores[:, here] - block.fitted[:, here] * (self.subtracted @ members)[here]
+        return np.hstack([own, block.spread(scores)])
+
+    def turn(self, g: int) -> Floats:
+        """From the columns of `parts` to the leads, shape (d, n_leads)."""
+        members = self.fit.members[:, g]
+        own = members[:, members.any(axis=0)].T.astype(float) @ self.fit.mix
+        return np.vstack([own, -self.fit.loading])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,31 +125,66 @@ class Imputed:
     leads: Leads
     units: Units
 
-    def influence(self) -> Iterator[tuple[Ints, Floats, Floats, Floats]]:
-        """Rows of a block of units, their influence on effects, on cells' masses, and on the leads.
+    def parts(self, *, shares: bool) -> Iterator[tuple[int, Ints, Floats]]:
+        """What the influence of units is linear in, block by block.
+
+        A cohort's influence on all cells moves in as many directions as it has periods: sums of squares
+        of these, turned once by cohort, are those of the influence.
 
         Yields
         ------
+        g : int
         rows : ndarray of shape (b,)
-        on_effects : ndarray of shape (b, n_cells)
-        on_shares : ndarray of shape (b, n_cells)
-            Of the mass of each cell over the weight of all units.
-        on_leads : ndarray of shape (b, n_leads)
+        parts : ndarray of shape (b, d)
+            ``parts @ turn(g)`` is the influence of these units.
         """
-        total = self.units.weight.sum()
-        share = self.mass / total
         for g, rows in self.units.blocks():
             block = self.units.read(g, rows)
             left = block.residual(self.effects)
-            scores = block.spread(block.fitted * left)
-            on_effects = -scores @ self.loading
-            on_shares = np.outer(self.units.weight[rows], -share / total)
-            own = np.flatnonzero(self.cohort == g)
-            column = self.period[own]
+            mine = self.cohort == g
+            column = self.period[mine]
             weight = block.weight[:, column]
-            on_effects[:, own] += weight / self.mass[own] * (left[:, column] - self.centre[own])
-            on_shares[:, own] += weight / total
-            yield rows, on_effects, on_shares, self.leads.influence(g, block)
+            columns = [
+                block.spread(block.fitted * left),
+                weight * (left[:, column] - self.centre[mine]),
+                self.leads.parts(g, block),
+            ]
+            if shares:
+                columns += [weight, self.units.weight[rows, None]]
+            yield g, rows, np.hstack(columns)
+
+    def turn(self, g: int, *, shares: bool) -> Floats:
+        """From the columns of `parts` to effects, shares of cells and leads.
+
+        Parameters
+        ----------
+        g : int
+        shares : bool
+            Whether the weight of each cell over that of all units is estimated; else it is held.
+
+        Returns
+        -------
+        ndarray of shape (d, 2 · n_cells + n_leads)
+        """
+        own = np.eye(self.effect.size)[self.cohort == g]
+        total = self.units.weight.sum()
+        none, no_leads = np.zeros_like(own), np.zeros((own.shape[0], self.leads.since.size))
+        before = self.leads.turn(g)
+        blank = np.zeros((before.shape[0], 2 * self.effect.size))
+        rows = [
+            np.hstack(
+                [-self.loading, np.zeros((self.loading.shape[0], own.shape[1] + no_leads.shape[1]))]
+            ),
+            np.hstack([own / self.mass, none, no_leads]),
+            np.hstack([blank, before]),
+        ]
+        if shares:
+            even = np.concatenate([np.zeros(own.shape[1]), -self.mass / total**2])
+            rows += [
+                np.hstack([none, own / total, no_leads]),
+                np.pad(even, (0, no_leads.shape[1]))[None, :],
+            ]
+        return np.vstack(rows)
 
 
 def impute(units: Units, *, since: Ints, n_leads: int, errors: Errors) -> Imputed:

@@ -1,8 +1,9 @@
 r"""Effects when the time of treatment was drawn at random, adjusted for outcomes before it.
 
 With :math:`\bar Y_g` the mean path of cohort :math:`g`, :math:`S_g` its covariance and :math:`N_g` its size,
-an estimand is :math:`\theta=\sum_g A_{\theta,g}\bar Y_g` and a difference that the draw makes nil on average is
-:math:`\hat X=\sum_g A_{0,g}\bar Y_g`. Of the estimators :math:`\hat\theta_\beta=\hat\theta-\beta\hat X`,
+an estimand is :math:`\theta=\sum_g A_{\theta,g}\bar Y_g` and a difference that the draw makes nil on
+average is :math:`\hat X=\sum_g A_{0,g}\bar Y_g`. Of the estimators
+:math:`\hat\theta_\beta=\hat\theta-\beta\hat X`,
 
 .. math:: \beta^* = \frac{\sum_g A_{0,g}S_gA_{\theta,g}'/N_g}{\sum_g A_{0,g}S_gA_{0,g}'/N_g}
 

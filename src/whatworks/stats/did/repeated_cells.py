@@ -75,7 +75,8 @@ def repeated_cells(
     -------
     CellEffects
         A cell is undefined where one of its four arms is empty, its covariates are collinear in an arm, or
-        some unit is all but certain to be treated. Comparisons of propensity 0.995 or more carry no weight.
+        some unit is all but certain to be treated. Comparisons of propensity 0.995 or more carry no weight,
+        and are counted.
     """
     units = _sorted(values, start, covariates, weight)
     table = _Table.of(units)
@@ -100,6 +101,7 @@ def repeated_cells(
         influence=RowInfluence(
             units=units, cells=cells, fits=fits, usable=usable & (cells.at != cells.base)
         ),
+        trimmed=fits.trimmed,
     )
 
 

@@ -53,7 +53,7 @@ def rolled(values: Floats, periods: Ints, *, before: Bools, detrend: bool) -> Fl
         slope = (past - level) @ (told / (told @ told))
         left -= np.outer(slope, periods[~before] - periods[before].mean())
     left[np.abs(left) < ROUNDING * np.abs(values).max(initial=0.0)] = 0.0
-    return left
+    return np.asarray(left)
 
 
 def weighted_regression(

@@ -51,12 +51,12 @@ _WIDENINGS: Final = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Robust:
-    """Intervals by how far trends may depart from parallel.
+    r"""Intervals by how far trends may depart from parallel.
 
     Parameters
     ----------
     departure : ndarray of shape (n,)
-        :math:`\\bar M` or :math:`M`.
+        :math:`\bar M` or :math:`M`.
     low, high : ndarray of shape (n,)
         The smallest and the largest effect compatible; NaN when none is.
     """
@@ -79,12 +79,12 @@ def relative_magnitudes(study: EventStudy, mbar: Floats, *, size: float = 0.05) 
     size : float
         One less coverage.
     """
-    return _intervals(study, mbar, lambda m: _by_magnitude(study, m, size=size), _reach_of_moves)
+    return _intervals(study, mbar, lambda m: by_magnitude(study, m, size=size), _reach_of_moves)
 
 
 def smooth_conditional(study: EventStudy, m: Floats, *, size: float = 0.05) -> Robust:
     r"""Hybrid intervals under :math:`\Delta^{SD}(M)`; parameters as in `relative_magnitudes`."""
-    return _intervals(study, m, lambda v: _by_smoothness(study, v, size=size), _reach_of_bends)
+    return _intervals(study, m, lambda v: by_smoothness(study, v, size=size), _reach_of_bends)
 
 
 def smooth_fixed_length(study: EventStudy, m: Floats, *, size: float = 0.05) -> Robust:
@@ -102,7 +102,7 @@ def breakdown_magnitude(study: EventStudy, *, most: float = 8.0, size: float = 0
     """
 
     def excluded(mbar: float) -> bool:
-        return not bool(_by_magnitude(study, mbar, size=size)(np.zeros(1))[0])
+        return not bool(by_magnitude(study, mbar, size=size)(np.zeros(1))[0])
 
     return _breakdown(excluded, most)
 
@@ -136,9 +136,8 @@ def _breakdown(excluded: Callable[[float], bool], most: float) -> float:
     return float("inf")
 
 
-def _by_magnitude(
-    study: EventStudy, mbar: float, *, size: float
-) -> Callable[[Floats], Bools]:
+def by_magnitude(study: EventStudy, mbar: float, *, size: float = 0.05) -> Callable[[Floats], Bools]:
+    r"""Test of each effect under :math:`\Delta^{RM}(\bar M)`, true where it is kept."""
     moves = _differences(study)
     before, after = moves[: study.n_pre], moves[study.n_pre :]
     tests: list[tuple[Moments, float]] = []
@@ -148,14 +147,13 @@ def _by_magnitude(
             rows = np.stack([after, -after]) - sign * mbar * largest
             tested = moments(rows, _spread(rows, study), 0.0, study.weights)
             if np.isnan(critical):  # the law of the other sign is this one's, mirrored
-                critical = least_favourable(
-                    tested.read, study.covariance, size=FIRST_STAGE * size
-                )
+                critical = least_favourable(tested.read, study.covariance, size=FIRST_STAGE * size)
             tests.append((tested, critical))
     return _kept_by_any(study, tests, size)
 
 
-def _by_smoothness(study: EventStudy, m: float, *, size: float) -> Callable[[Floats], Bools]:
+def by_smoothness(study: EventStudy, m: float, *, size: float = 0.05) -> Callable[[Floats], Bools]:
+    r"""Hybrid test of each effect under :math:`\Delta^{SD}(M)`, true where it is kept."""
     bends = np.diff(_differences(study), axis=0)[study.n_pre - 1 :]
     rows = np.stack([bends, -bends])
     tested = moments(rows, _spread(rows, study), m, study.weights)
@@ -224,7 +222,7 @@ def _differences(study: EventStudy) -> Floats:
 
 def _spread(rows: Floats, study: EventStudy) -> Floats:
     variance = np.einsum("ijk,kl,ijl->ij", rows, study.covariance, rows)
-    return np.sqrt(np.maximum(variance, 0.0))
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
 def _reach_of_moves(study: EventStudy, mbar: float) -> float:

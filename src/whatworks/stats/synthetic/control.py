@@ -18,6 +18,8 @@ from whatworks.stats.synthetic.simplex import simplex_weights
 Floats = NDArray[np.float64]
 
 NEGLIGIBLE: Final = 1e-12
+SEARCH: Final = {"xatol": 1e-2, "fatol": 1e-6}
+"""When a search of importance ends: in logarithms, and in shares of the donors' distance."""
 
 
 def standardised(before: Floats, covariates: Floats, mass: Floats) -> Floats:
@@ -67,11 +69,12 @@ def fitted_importance(donors: Floats, target: Floats, *, past: Floats, own: Floa
         Of sum one.
     """
     k = target.size
+    size = float(((own[:, None] - past) ** 2).mean(axis=1).sum()) or 1.0
 
     def apart(log_v: Floats) -> float:
         root = np.exp((log_v - log_v.max()) / 2)
         w = simplex_weights(donors * root[:, None], target * root)
-        return float(((own - past @ w) ** 2).sum())
+        return float(((own - past @ w) ** 2).sum()) / size
 
     slope = np.linalg.lstsq(
         np.column_stack([np.ones(donors.shape[1]), donors.T]), past.T, rcond=None
@@ -79,7 +82,7 @@ def fitted_importance(donors: Floats, target: Floats, *, past: Floats, own: Floa
     told = np.log(np.maximum((slope**2).sum(axis=1), NEGLIGIBLE))
     starts = [np.zeros(k), told - told.mean(), (told - told.mean()) / 2]
     found = [
-        minimize(apart, x, method="Nelder-Mead", options={"maxfev": 200 * k, "xatol": 1e-3})
+        minimize(apart, x, method="Nelder-Mead", options=SEARCH | {"maxfev": 150 * k})
         for x in starts
     ]
     best = min(found, key=lambda one: float(one.fun)).x

@@ -6,8 +6,9 @@ As weights sum to one, :math:`b-Aw=-Pw` with :math:`P=A-b1'`: the problem is the
 nearest to the origin. With :math:`H=P'P+\zeta M^{-1}` its solution is :math:`u/1'u`, where
 :math:`u\ge0` minimises :math:`u'Hu/2-1'u` (Wolfe 1976, doi:10.1007/BF01580381), a linear complementarity
 problem solved by block principal pivoting (Portugal, Júdice & Vicente 1994,
-doi:10.1090/S0025-5718-1994-1250776-4): all weights of the wrong sign change side at once. Where that
-cycles, the same problem is solved one weight at a time, as least squares that are not negative.
+doi:10.1090/S0025-5718-1994-1250776-4) under a penalty that spreads weights: all of the wrong sign change
+side at once. Without one few donors have a weight, and they are sought one at a time by the active set of
+Lawson & Hanson (1974, ch. 23, doi:10.1137/1.9781611971217), which always ends.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import nnls
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -30,10 +30,8 @@ REFINEMENTS: Final = 5
 """Times donors may be let go once the nudge is taken back."""
 ROUNDING: Final = 1e-10
 """Breach of optimality that rounding explains, on the scale of the columns."""
-EASING: Final = 0.1
-"""Step by which the penalty falls on the way to a small one."""
 EXCHANGES: Final = 30
-"""Blocks exchanged before weights are taken one at a time."""
+"""Blocks exchanged before donors are sought one at a time."""
 
 
 def simplex_weights(
@@ -42,7 +40,7 @@ def simplex_weights(
     *,
     penalty: float = 0.0,
     mass: Floats | None = None,
-    start: Bools | None = None,
+    start: Floats | None = None,
 ) -> Floats:
     r"""Weights of the donors' mean nearest to a target.
 
@@ -56,8 +54,8 @@ def simplex_weights(
     mass : ndarray of shape (n,), optional
         :math:`m`, what each donor stands for; by default one. A donor of mass two is a donor written
         twice.
-    start : ndarray of bool, shape (n,), optional
-        Donors believed to have a weight, from a problem nearby; changes the time taken only.
+    start : ndarray of shape (n,), optional
+        Weights of a problem nearby; changes the time taken only.
 
     Returns
     -------
@@ -84,10 +82,13 @@ def simplex_weights(
         return np.asarray(m / m.sum())
     least = NUDGE * scale * float(m.mean())
     system = _System(P, max(penalty, least), m, scale)
-    w = system.optimum(start)
-    if penalty > 0:
-        return w if penalty >= least else _System(P, penalty, m, scale).optimum(w > 0)
-    return _System(P, 0.0, m, scale).refined(w)
+    w = system.pivoted() if penalty >= least else None
+    if w is None:
+        w = system.grown(start)
+    if penalty >= least:
+        return w
+    bare = _System(P, penalty, m, scale)  # the nudge is taken back
+    return bare.grown(w) if penalty > 0 else bare.refined(w)
 
 
 def optimality_gap(
@@ -119,15 +120,9 @@ class _System:
     def __init__(self, P: Floats, penalty: float, mass: Floats, scale: float) -> None:
         self.P, self.penalty, self.mass, self.scale = P, penalty, mass, scale
 
-    def optimum(self, start: Bools | None) -> Floats:
-        """Weights at the optimum, sought from a set of donors, then under penalties that fall."""
-        w = None if start is None or not start.any() else self.pivoted(start)
-        if w is None:
-            w = self.pivoted(self._approached())
-        return self._one_at_a_time() if w is None else w
-
-    def pivoted(self, held: Bools) -> Floats | None:
-        """Weights by exchanges of blocks; None where they cycle."""
+    def pivoted(self) -> Floats | None:
+        """Weights by exchanges of blocks from all donors on; None where they cycle."""
+        held = np.ones(self.mass.size, dtype=bool)
         for _ in range(EXCHANGES):
             w = self._on(held)
             wrong = np.where(held, w < -SLACK, self._slack(w) < -SLACK)
@@ -138,15 +133,39 @@ class _System:
                 break
         return None
 
-    def _approached(self) -> Bools:
-        """Donors to begin from: those of the same problem under penalties that fall step by step."""
-        held = np.ones(self.mass.size, dtype=bool)
-        penalty = self.scale * float(self.mass.mean())
-        while penalty > self.penalty / EASING:
-            eased = _System(self.P, penalty, self.mass, self.scale).pivoted(held)
-            held = held if eased is None else eased > 0
-            penalty *= EASING
-        return held
+    def grown(self, start: Floats | None) -> Floats:
+        """Weights by donors taken in one at a time, each the one that brings the target nearest."""
+        w = np.zeros(self.mass.size)
+        if start is None:
+            w[np.argmin((self.P**2).sum(axis=0) + self.penalty / self.mass)] = 1.0
+        else:
+            w[:] = start
+        held = w > 0
+        tried = np.zeros(w.size, dtype=bool)  # let go at once: their slack was rounding
+        for _ in range(3 * w.size + EXCHANGES):
+            w, held = self._feasible(w, held)
+            slack = np.where(held | tried, 0.0, self._slack(w))
+            nearest = int(np.argmin(slack))
+            if slack[nearest] >= -SLACK:
+                return _normal(w)
+            tried[nearest] = True
+            held[nearest] = True
+        raise ArithmeticError("weights on a simplex: no optimum reached")
+
+    def _feasible(self, w: Floats, held: Bools) -> tuple[Floats, Bools]:
+        """Optimum over the donors held, those whose weight falls to zero on the way let go."""
+        while True:
+            aim = self._on(held)
+            below = held & (aim <= 0)
+            if not below.any():
+                return aim, held
+            part = w[below] / (w[below] - aim[below])
+            reach = float(part.min())
+            w = np.maximum(w + reach * (aim - w), 0.0)
+            gone = np.flatnonzero(below)[part <= reach]
+            held = held.copy()
+            held[gone] = False
+            w[~held] = 0.0
 
     def refined(self, w: Floats) -> Floats:
         """Weights without penalty over the donors held; as they were where that breaks optimality."""
@@ -189,14 +208,6 @@ class _System:
         """Gradient less its level over the donors held, on the scale of the columns."""
         g = self.P.T @ (self.P @ w) + self.penalty * w / self.mass
         return np.asarray((g - w @ g) / (self.scale + self.penalty / float(self.mass.mean())))
-
-    def _one_at_a_time(self) -> Floats:
-        r"""The same weights, as :math:`\min_{u\ge0} u'Hu+(1'u-1)^2` up to their sum."""
-        n = self.mass.size
-        ridge = np.diag(np.sqrt(self.penalty / self.mass / self.scale))
-        rows = np.vstack([self.P / np.sqrt(self.scale), ridge, np.ones((1, n))])
-        u, _ = nnls(rows, np.concatenate([np.zeros(len(rows) - 1), [1.0]]))
-        return _normal(u)
 
 
 def _normal(w: Floats) -> Floats:
