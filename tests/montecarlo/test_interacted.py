@@ -154,7 +154,7 @@ def target(name: str) -> float:
     return WORLDS[name][2]
 
 
-def verdict(name: str, rows: pd.DataFrame, wanted: float) -> None:
+def verdict(name: str, rows: pd.DataFrame, wanted: float, *, most: float = 0.97) -> None:
     """Print and hold bias, ratio of standard errors, and coverage."""
     points, spread = rows["estimate"], rows["estimate"].std(ddof=1)
     bias = (points.mean() - wanted) / spread
@@ -165,7 +165,7 @@ def verdict(name: str, rows: pd.DataFrame, wanted: float) -> None:
         f"mean se / sd {rows['std_error'].mean() / spread:.2f}, coverage {share:.3f} of {len(rows)}"
     )
     assert abs(bias) < 3 * noise
-    assert 0.93 <= share <= 0.97
+    assert 0.93 <= share <= most
 
 
 @pytest.mark.parametrize("name", list(WORLDS))
@@ -178,10 +178,15 @@ def test_average_effect(name: str) -> None:
     verdict(name, pd.DataFrame(rows), target(name))
 
 
-def test_timing_drawn_again_and_again() -> None:
-    """One population, each of whose units has its own effect; only who starts when is drawn."""
+@pytest.mark.parametrize(("differing", "most"), [(0.0, 0.97), (1.0, 1.0)])
+def test_timing_drawn_again_and_again(differing: float, most: float) -> None:
+    """One population; only who starts when is drawn.
+
+    When each unit has its own effect, no error that can be estimated is small enough: intervals may
+    hold more often than they say, never less.
+    """
     made = world(np.random.default_rng(11))
-    own = np.random.default_rng(12).normal(size=(300, 1))
+    own = differing * np.random.default_rng(12).normal(size=(300, 1))
     sizes = np.array([120, 105, 75])
     rows = []
     for seed in range(DRAWS):
@@ -193,4 +198,6 @@ def test_timing_drawn_again_and_again() -> None:
     cells = sizes[1:] * [(g <= PERIODS).sum() for g in (3, 4)]
     each = [effect(np.array([g]))[0].sum() for g in (3, 4)]
     wanted = float(sizes[1:] @ each / cells.sum() + own.mean())
-    verdict("RandomTiming", pd.DataFrame(rows), wanted)
+    verdict(
+        f"RandomTiming, effects {differing:.0f} sd apart", pd.DataFrame(rows), wanted, most=most
+    )

@@ -25,7 +25,7 @@ def world(seed: int, *, n: int, starts: tuple[int, ...], n_periods: int = 24) ->
     for t in range(1, n_periods):
         noise[:, t] = 0.3 * noise[:, t - 1] + noise[:, t] * np.sqrt(1 - 0.09)
     values = rng.normal(size=(n, 1)) + rng.normal(size=n_periods) + loading @ factor + noise
-    pull = loading[:, 0] * 0.5 + rng.gumbel(size=n) if len(starts) > 1 else rng.random(n)
+    pull = loading[:, 0] * 0.25 + rng.gumbel(size=n) if len(starts) > 1 else rng.random(n)
     start = np.zeros(n, dtype=int)
     start[np.argsort(-pull)[: len(starts)]] = starts
     period = np.arange(1, n_periods + 1)

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from oracles.reference import data, reference
 from whatworks import Design, Estimate, Imputation, aggregate
@@ -114,15 +115,17 @@ def weighted_twice(case: str) -> float:
     table = data(case)
     treated = ((table["g"] > 0) & (table["t"] >= table["g"])).to_numpy()
     w, y = table["w"].to_numpy(), table["y"].to_numpy()
-    Z = pd.get_dummies(table["id"], dtype=float).to_numpy()  # noqa: N806
-    Z = np.hstack([Z, pd.get_dummies(table["t"], dtype=float).to_numpy()[:, 1:]])  # noqa: N806
-    fit = (Z[~treated].T * w[~treated]) @ Z[~treated]
+    n, unit = len(table), np.unique(table["id"], return_inverse=True)[1]
+    period = table["t"].to_numpy() - 2  # the first period is the reference
+    late = np.flatnonzero(period >= 0)
+    at = (np.append(np.arange(n), late), np.append(unit, unit.max() + 1 + period[late]))
+    Z = sparse.csr_array((np.ones(at[0].size), at))  # noqa: N806 - the paper's letter
+    fit = (Z[~treated].T @ Z[~treated].multiply(w[~treated, None])).toarray()
     effect = y - Z @ np.linalg.solve(fit, Z[~treated].T @ (w * y)[~treated])
     aim = np.where(treated, w, 0.0) / w[treated].sum()
-    heavy = Z * w[:, None]
-    v = -heavy @ np.linalg.solve(
-        heavy[~treated].T @ heavy[~treated], heavy[treated].T @ aim[treated]
-    )
+    heavy = sparse.csr_array(Z.multiply(w[:, None]))
+    twice = (heavy[~treated].T @ heavy[~treated]).toarray()
+    v = -(heavy @ np.linalg.solve(twice, heavy[treated].T @ aim[treated]))
     v[treated] = aim[treated]
     assert abs(v @ y - aim @ effect) > 1e-3
     cells = table.assign(top=v**2 * effect, low=v**2).groupby(["g", "t"])[["top", "low"]]

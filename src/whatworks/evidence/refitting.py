@@ -15,7 +15,7 @@ from whatworks.estimate.protocol import Estimator
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.registry import ESTIMATORS
 from whatworks.options import from_table
-from whatworks.vocabulary import TREATED, UNIT, Clock
+from whatworks.vocabulary import ENTRY_MONTH, TREATED, UNIT, Clock
 
 Ints = NDArray[np.int64]
 
@@ -54,5 +54,5 @@ def before(design: Design, period: int, *, start: Ints) -> Design:
     columns = np.flatnonzero(np.array(outcomes.months) < period)
     months = tuple(int(outcomes.months[k]) for k in columns)
     cut = replace(outcomes, months=months, values=outcomes.values[:, columns], clock=Clock.CALENDAR)
-    units = design.units.assign(entry_month=start, **{TREATED: start <= months[-1]})
+    units = design.units.assign(**{ENTRY_MONTH: start, TREATED: start <= months[-1]})
     return replace(design, units=units, outcomes=cut, seal=None)

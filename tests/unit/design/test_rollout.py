@@ -115,7 +115,11 @@ def test_zero_and_missing_starts_are_never(never: float) -> None:
 @pytest.mark.parametrize(
     ("change", "roles", "words"),
     [
-        ({"age": lambda t: t["age"] + t["period"]}, {"covariates": ["age"]}, "'age'.*same in every"),
+        (
+            {"age": lambda t: t["age"] + t["period"]},
+            {"covariates": ["age"]},
+            "'age'.*same in every",
+        ),
         ({"start": lambda t: t["start"] + (t["period"] == 2)}, {}, "'start'.*same in every"),
         ({"zone": lambda t: "z" + t["period"].astype(str)}, {"market": "zone"}, "'zone'"),
         ({"unit": lambda t: t["unit"] // 2}, {}, "one row per unit and period"),
@@ -157,7 +161,12 @@ def test_cohorts_stand_beside_the_never_treated() -> None:
     first = design.outcomes.values[0]
     assert np.isnan(first[0])
     assert first[1:].tolist() == [1, 2, 3, 4, 5]
-    assert {Supply.COHORTS, Supply.NEVER_TREATED, Supply.MARKETS, Supply.COVARIATES} <= design.supplies
+    assert {
+        Supply.COHORTS,
+        Supply.NEVER_TREATED,
+        Supply.MARKETS,
+        Supply.COVARIATES,
+    } <= design.supplies
     assert Supply.INDEPENDENT_UNITS not in design.supplies
     assert Supply.ROLLOUT not in design.supplies
 
@@ -177,7 +186,12 @@ def test_not_yet_treated_are_untreated_in_the_whole_window() -> None:
     assert sorted(first) == [4, 5, 6, 7, 8, 9]  # those who start at 4 are untreated at 3
     assert Supply.NEVER_TREATED not in design.supplies
     later = stack(read(table()), controls="not_yet_treated", after=1)
-    assert sorted(later.units.query("entry_month == 3 and not treated")["person_id"]) == [6, 7, 8, 9]
+    assert sorted(later.units.query("entry_month == 3 and not treated")["person_id"]) == [
+        6,
+        7,
+        8,
+        9,
+    ]
     assert later.outcomes.months == (-3, -2, -1, 0, 1)
 
 
@@ -222,7 +236,11 @@ def test_nobody_is_lost_unsaid_in_stacking() -> None:
         (table(), {"after": 1.5}, "after"),
         (table(), {"after": True}, "after"),
         (table().query("start in (3, 4)"), {}, "never treated"),
-        (table().query("start == 3 or (start == 0 and period < 5)"), {}, "none for any of 1 cohorts"),
+        (
+            table().query("start == 3 or (start == 0 and period < 5)"),
+            {},
+            "none for any of 1 cohorts",
+        ),
     ],
 )
 def test_a_stack_that_cannot_be_is_refused(

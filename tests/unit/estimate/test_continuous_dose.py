@@ -130,7 +130,9 @@ def test_two_periods_are_least_squares_of_statsmodels(degree: int, n_knots: int)
     at = levels.index.astype(float).to_numpy()
     rows = truncated_powers(at, degree, knots)
     variance = np.einsum("ij,jk,ik->i", rows, theirs.cov_params(), rows)
-    np.testing.assert_allclose(levels["estimate"], rows @ theirs.params - others.params[0], rtol=1e-7)
+    np.testing.assert_allclose(
+        levels["estimate"], rows @ theirs.params - others.params[0], rtol=1e-7
+    )
     np.testing.assert_allclose(
         levels["std_error"], np.sqrt(variance + others.bse[0] ** 2), rtol=1e-6
     )

@@ -25,6 +25,7 @@ from whatworks import (
 )
 from whatworks.errors import DesignRefused, OptionError
 from whatworks.estimate.few_clusters import FEW_CLUSTERS
+from whatworks.stats.uncertainty import Covariance
 from whatworks.vocabulary import Supply
 
 STARTS = (4, 4, 4, 6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -179,10 +180,15 @@ class MeanGap:
         parts = [y[treated], y[~treated]]
         gap = parts[0].mean() - parts[1].mean()
         error = np.sqrt(sum(p.var(ddof=1) / p.size for p in parts))
-        blank = MatchedDiD().fit(stack(rollout(table())))
         row = {"term": "att", "cohort": -1, "month": 0, "group": "all"}
         effects = pd.DataFrame([{**row, "estimate": gap, "std_error": error}])
-        return replace(blank, effects=effects)
+        return Estimate(
+            method="MeanGap",
+            options={},
+            effects=effects,
+            uncertainty=Covariance(matrix=np.array([[error**2]])),
+            ledger=design.ledger,
+        )
 
 
 def cross_section() -> tuple[Design, np.ndarray, np.ndarray]:

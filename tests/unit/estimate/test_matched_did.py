@@ -262,5 +262,7 @@ def test_those_censored_leave_their_place_to_others() -> None:
     ours = MatchedDiD().fit(censored)
     one = changed(design, 2)
     theirs = replace(one, outcomes=replace(one.outcomes, weights=weights[:, [month]]))
-    assert ours.at(2)["estimate"] == pytest.approx(MatchedDifference().fit(theirs).at(2)["estimate"])
+    assert ours.at(2)["estimate"] == pytest.approx(
+        MatchedDifference().fit(theirs).at(2)["estimate"]
+    )
     assert ours.at(1)["estimate"] == pytest.approx(MatchedDiD().fit(design).at(1)["estimate"])

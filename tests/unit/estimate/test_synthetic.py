@@ -192,8 +192,8 @@ def test_adjustment_takes_what_covariates_foretell(method: type) -> None:
 def test_fitted_importance_fits_the_past_better_than_even_importance() -> None:
     """One covariate carries the factor, another is noise."""
     rng = np.random.default_rng(11)
-    rows = table([9] + [0] * 15)
-    loading, noise = rng.normal(size=16), rng.normal(size=16)
+    rows = table([9] + [0] * 8)
+    loading, noise = rng.normal(size=9), rng.normal(size=9)
     factor = rng.normal(size=12).cumsum()
     rows["y"] = np.outer(loading, factor).ravel() + 0.1 * rng.normal(size=len(rows))
     rows = rows.assign(f=np.repeat(loading, 12), z=np.repeat(noise, 12))
@@ -214,7 +214,7 @@ def test_what_is_refused(method: type) -> None:
         method().fit(design(holed))
     with pytest.raises(WhatworksError, match="2 periods before the start"):
         method().fit(design(rows.assign(start=np.where(rows["start"] > 0, 2, 0))))
-    with pytest.raises(WhatworksError, match="more territories never treated|placebo"):
+    with pytest.raises(WhatworksError, match="more territories never treated"):
         method(inference="placebo").fit(design(table([8] * 6 + [0] * 5)))
 
 

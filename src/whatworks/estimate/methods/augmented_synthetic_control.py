@@ -23,10 +23,10 @@ as a ridge regression of outcomes on past outcomes foretells it.
 
 Inference
 ---------
-With one treated territory, ranks among donors taken for it one by one, without division by the error before
-the start, which the correction brings near zero; p-values are never under 1/(donors+1), and with fewer than
-nineteen donors there is no interval. With more, the jackknife over territories, weights kept, and Student's
-t with Satterthwaite's degrees of freedom. ``"placebo"`` with several treated: the variance
+With one treated territory, ranks among donors taken for it one by one, without division by the error
+before the start, which the correction brings near zero; p-values are never under 1/(donors+1), and with
+fewer than nineteen donors there is no interval. With more, the jackknife over territories, weights kept,
+and Student's t with Satterthwaite's degrees of freedom. ``"placebo"`` with several treated: the variance
 of effects of as many donors drawn at random.
 
 Edge cases

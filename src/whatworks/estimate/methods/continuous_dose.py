@@ -225,7 +225,8 @@ def _read(
 ) -> tuple[pd.DataFrame, Influence]:
     """Rows of one term: linear readings of the coefficients of each average."""
     n_averages = dosed.coefficients.shape[0]
-    influence = dosed.uncertainty.combine(np.kron(np.eye(n_averages), weights))
+    every = np.kron(np.eye(n_averages), weights).astype(np.float64)
+    influence = dosed.uncertainty.combine(every)
     rows: list[dict[str, Any]] = [
         {
             "term": term,

@@ -24,7 +24,8 @@ assert it. Nobody reacts before the start; the treatment of some leaves the outc
 Inference
 ---------
 Over the draw, units being given: covariances within cohorts (Neyman), from which ``refined`` takes away
-what outcomes before anyone is treated tell of how effects differ between units. Estimating :math:`\beta^*`
+what outcomes before anyone is treated tell of how effects differ between units. Where these differ in
+other ways both are too large rather than too small. Estimating :math:`\beta^*`
 changes nothing to first order. The normal law.
 
 Edge cases
@@ -191,11 +192,11 @@ class RandomTiming:
 
 def _used(paths: Paths, cells: Floats, *, last_only: bool) -> tuple[Bools, Bools]:
     """Cohorts whose effect is read, and cohorts compared with."""
-    treated = (cells > 0).any(axis=1)
-    if last_only:
-        return treated, np.arange(paths.start.size) == paths.start.size - 1
-    earliest = paths.periods[(cells > 0).any(axis=0)].min()
-    return treated, np.asarray(paths.start > earliest)
+    read = cells > 0
+    others = np.arange(paths.start.size) == paths.start.size - 1
+    if not last_only:
+        others = paths.start > paths.periods[np.logical_or.reduce(read, axis=0)].min()
+    return np.asarray(np.logical_or.reduce(read, axis=1)), np.asarray(others)
 
 
 def _ledger(rollout: Rollout, kept: Bools) -> Ledger:

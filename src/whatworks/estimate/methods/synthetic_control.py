@@ -24,12 +24,12 @@ nobody reacts before the start; the treatment of some leaves the donors alone.
 
 Inference
 ---------
-With one treated territory no standard error can be told and none is given: each donor in turn is taken for
-the treated, effects are divided by the error before the start, and p-values are ranks, never under
+With one treated territory no standard error can be told and none is given: each donor in turn is taken
+for the treated, effects are divided by the error before the start, and p-values are ranks, never under
 1/(donors+1); intervals hold the effects not rejected, and with fewer than nineteen donors there is none.
-With more, the jackknife over territories, donors' weights kept, and Student's t with degrees of freedom by
-Satterthwaite's rule from the parts of treated and donors; a cohort of one has no interval of its own. ``"placebo"`` with several treated:
-the variance of effects of as many donors drawn at random.
+With more, the jackknife over territories, donors' weights kept, and Student's t with degrees of freedom
+by Satterthwaite's rule from the parts of treated and donors; a cohort of one has no interval of its own.
+``"placebo"`` with several treated: the variance of effects of as many donors drawn at random.
 
 Edge cases
 ----------

@@ -25,21 +25,22 @@ nobody reacts before the start; the treatment of some leaves the donors alone.
 
 Inference
 ---------
-``"jackknife"``: over territories, weights kept (their Algorithm 3), Student's t with degrees of
-freedom by Satterthwaite's rule from the parts of treated and donors; with one treated territory it is not defined and NaN, and a cohort of
-one has no interval of its own. ``"placebo"``: the variance of effects of as many never-treated territories
-drawn at random (Algorithm 4, which takes errors to vary alike in all territories); with one treated
-territory its standard error would rest on the donors alone: p-values are ranks, never under 1/(donors+1),
-intervals hold the effects not rejected (none with fewer than nineteen donors), and that error is in
-``extras["inference"]``. ``"bootstrap"``: territories drawn again and weighted again (Algorithm 2); refused
-for a cohort of one. ``"auto"``: ranks with one treated territory, the jackknife with more.
+``"jackknife"``: over territories, weights kept (their Algorithm 3), Student's t with degrees of freedom
+by Satterthwaite's rule from the parts of treated and donors; with one treated territory it is not defined
+and NaN, and a cohort of one has no interval of its own. ``"placebo"``: the variance of effects of as many
+never-treated territories drawn at random (Algorithm 4, which takes errors to vary alike in all
+territories); with one treated territory its standard error would rest on the donors alone: p-values are
+ranks, never under 1/(donors+1), intervals hold the effects not rejected (none with fewer than nineteen
+donors), and that error is in ``extras["inference"]``. ``"bootstrap"``: territories drawn again and
+weighted again (Algorithm 2); refused for a cohort of one. ``"auto"``: ranks with one treated territory,
+the jackknife with more.
 
 Edge cases
 ----------
 ``solver="frank_wolfe"`` stops where the R package ``synthdid`` 0.0.9 stops, near the optimum. ``adjust``
-first frees outcomes of what covariates foretell among the never treated, period by period. A sampling weight of two
-is a territory written twice. Gaps in the panel, fewer than two periods before a start, and designs without
-never-treated territories are refused.
+first frees outcomes of what covariates foretell among the never treated, period by period. A sampling
+weight of two is a territory written twice. Gaps in the panel, fewer than two periods before a start, and
+designs without never-treated territories are refused.
 
 References
 ----------

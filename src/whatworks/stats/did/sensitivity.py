@@ -136,7 +136,9 @@ def _breakdown(excluded: Callable[[float], bool], most: float) -> float:
     return float("inf")
 
 
-def by_magnitude(study: EventStudy, mbar: float, *, size: float = 0.05) -> Callable[[Floats], Bools]:
+def by_magnitude(
+    study: EventStudy, mbar: float, *, size: float = 0.05
+) -> Callable[[Floats], Bools]:
     r"""Test of each effect under :math:`\Delta^{RM}(\bar M)`, true where it is kept."""
     moves = _differences(study)
     before, after = moves[: study.n_pre], moves[study.n_pre :]

@@ -88,8 +88,8 @@ def chosen_penalty(
     r"""Penalty that best foretells each past period from the others.
 
     With :math:`d=x_1-X'w^{sc}_{(-s)}` the shortfall of the synthetic control fitted without period
-    :math:`s`, the corrected error in that period is :math:`G_{\lambda,s\cdot}d/G_{\lambda,ss}`, by the inverse
-    of a matrix bordered by a row: no ridge is fitted again. The largest penalty is taken whose mean
+    :math:`s`, the corrected error in that period is :math:`G_{\lambda,s\cdot}d/G_{\lambda,ss}`, by the
+    inverse of a matrix bordered by a row: no ridge is fitted again. The largest penalty is taken whose mean
     squared error lies within a standard error of the least.
 
     Parameters

@@ -18,7 +18,7 @@ from whatworks.stats.synthetic.simplex import simplex_weights
 Floats = NDArray[np.float64]
 
 NEGLIGIBLE: Final = 1e-12
-SEARCH: Final = {"xatol": 1e-2, "fatol": 1e-6}
+CLOSE: Final = (1e-2, 1e-6)
 """When a search of importance ends: in logarithms, and in shares of the donors' distance."""
 
 
@@ -82,7 +82,12 @@ def fitted_importance(donors: Floats, target: Floats, *, past: Floats, own: Floa
     told = np.log(np.maximum((slope**2).sum(axis=1), NEGLIGIBLE))
     starts = [np.zeros(k), told - told.mean(), (told - told.mean()) / 2]
     found = [
-        minimize(apart, x, method="Nelder-Mead", options=SEARCH | {"maxfev": 150 * k})
+        minimize(
+            apart,
+            x,
+            method="Nelder-Mead",
+            options={"maxfev": 150 * k, "xatol": CLOSE[0], "fatol": CLOSE[1]},
+        )
         for x in starts
     ]
     best = min(found, key=lambda one: float(one.fun)).x

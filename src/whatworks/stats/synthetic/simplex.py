@@ -141,15 +141,19 @@ class _System:
         else:
             w[:] = start
         held = w > 0
-        tried = np.zeros(w.size, dtype=bool)  # let go at once: their slack was rounding
-        for _ in range(3 * w.size + EXCHANGES):
+        barred = np.zeros(w.size, dtype=bool)  # let go as soon as taken in: their slack is rounding
+        taken = -1
+        for _ in range(10 * w.size + EXCHANGES):
             w, held = self._feasible(w, held)
-            slack = np.where(held | tried, 0.0, self._slack(w))
-            nearest = int(np.argmin(slack))
-            if slack[nearest] >= -SLACK:
+            if taken >= 0 and not held[taken]:
+                barred[taken] = True
+            else:
+                barred[:] = False
+            slack = np.where(held | barred, 0.0, self._slack(w))
+            taken = int(np.argmin(slack))
+            if slack[taken] >= -SLACK:
                 return _normal(w)
-            tried[nearest] = True
-            held[nearest] = True
+            held[taken] = True
         raise ArithmeticError("weights on a simplex: no optimum reached")
 
     def _feasible(self, w: Floats, held: Bools) -> tuple[Floats, Bools]:
