@@ -91,7 +91,6 @@ def whatworks(table: Any, names: list[str], control: str) -> Act:
 def redrawn(table: Any, names: list[str], control: str) -> Act:
     """The same, then a thousand draws of the multiplier bootstrap."""
     ww = import_module("whatworks")
-    fit, again = whatworks(table, names, control), ww.bootstrap
 
     def act() -> float:
         design = ww.Design.from_panel(
@@ -99,11 +98,10 @@ def redrawn(table: Any, names: list[str], control: str) -> Act:
         )
         estimate = ww.CallawaySantAnna(control=control).fit(design)
         held = hasattr(estimate.uncertainty, "cluster")
-        effects = again(estimate, multipliers="rademacher" if held else "normal").effects
+        effects = ww.bootstrap(estimate, multipliers="rademacher" if held else "normal").effects
         mine = effects[effects["cohort"] == effects["cohort"].where(effects["cohort"] > 0).min()]
         return float(mine["estimate"].iloc[-1])
 
-    del fit
     return act
 
 
@@ -136,7 +134,7 @@ def csdid(table: Any, names: list[str], control: str) -> Act:
             idname="id",
             gname="g",
             data=table,
-            control_group=[control.replace("_", "").replace("yettreated", "yettreated")],
+            control_group=[control.replace("_", "")],
             xformla="y~" + ("+".join(names) or "1"),
         ).fit(est_method="dr", bstrap=False)
         found.aggte("dynamic", bstrap=False, cband=False)
@@ -183,7 +181,8 @@ def differences(table: Any, names: list[str], control: str) -> Act:
         )
         found.aggregate("event")
         cells = found.results(to_dataframe=True) if callable(found.results) else found.results
-        return float(np.asarray(cells)[0, 0])
+        effect = cells.xs(cells.index.get_level_values(0).min(), level=0).iloc[-1]
+        return float(effect.to_numpy(dtype=float)[0])
 
     return act
 
@@ -264,13 +263,13 @@ def told(options: list[str], pythons: dict[str, str], asked: argparse.Namespace)
 
 
 def run(case: str, size: str, covariates: str, control: str, *, compact: bool) -> None:
-    """One case, timed by itself, once what it needs is loaded."""
+    """One case, timed by itself, once it ran on a thousand units and so has all it needs loaded."""
     warnings.simplefilter("ignore")
     n, n_periods = (int(part) for part in size.split("x"))
     some = table_of(1_000, n_periods, covariates=int(covariates), compact=False)
     names = NAMES[: int(covariates)]
     act = CASES[case][1]
-    act(some, names, control)  # modules are read in here
+    act(some, names, control)()  # modules are read in here, and what they load when first used
     modules = peak()
     table = table_of(n, n_periods, covariates=int(covariates), compact=compact)
     timed = act(table, names, control)

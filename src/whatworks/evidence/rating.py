@@ -35,6 +35,7 @@ _DEDUCTIONS: Final = {
     "balance": ("imbalance", 1, ("smd",)),
     "overlap": ("weak_overlap", 1, ("matched_share",)),
     "placebo": ("placebo_failed", 2, ()),
+    "sensitivity": ("fragile_trends", 1, ("breakdown",)),
     "attrition": ("attrition", 1, ("share",)),
     "precision": ("low_power", 1, ("mde",)),
     "clusters": ("few_clusters", 1, ("n",)),

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 DIRECTIONS: Final = 2**15
 """Directions of the normal law over which the exact law of the radius is averaged."""
-_POINTS: Final = 4_096
+_POINTS: Final = 2_048
 FEW_CLUSTERS: Final = 40
 """Below, the law of cluster sums is drawn from the clusters themselves as well."""
 MOST_ENUMERATED: Final = 14

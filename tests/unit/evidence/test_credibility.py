@@ -132,7 +132,9 @@ def test_an_effect_many_times_the_moves_before_holds_and_a_small_one_does_not() 
     weak = design(simulate_pilots(replace(SMALL, effect=(1.0,))).frame)
     found = sensitivity.run(weak, [METHOD.fit(weak)], rng=RNG)
     assert found is not None
-    assert found.verdict is Verdict.STRAINED
+    assert found.verdict is Verdict.FAILS
+    assert found.statistic < sensitivity.FAILS_BELOW
+    assert "fragile_trends" in [d.code for d in rate(weak, [found], None).deductions]
     assert found.table is not None
     one = found.table.query("set == 'relative_magnitudes' and departure == 1").iloc[0]
     assert one["conf_low"] < 0 < one["conf_high"]

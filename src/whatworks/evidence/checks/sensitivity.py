@@ -10,6 +10,7 @@ import pandas as pd
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
+from whatworks.evidence.grading import at_least
 from whatworks.evidence.leads import event_study
 from whatworks.evidence.record import Finding
 from whatworks.stats.did.event_study import EventStudy
@@ -24,6 +25,8 @@ from whatworks.vocabulary import DesignClass, Verdict
 
 HOLDS_FROM: Final = 1.0
 """Trends that move after the start as much as they did at most before: the benchmark of the paper."""
+FAILS_BELOW: Final = 0.5
+"""Half of it: an effect that so little undoes rests on parallel trends alone. Our convention."""
 MAGNITUDES: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 MOST: Final = 8.0
 """Breakdown beyond which no more is looked for: it is at least that."""
@@ -62,7 +65,7 @@ def run(
     one = table[(table["set"] == "relative_magnitudes") & (table["departure"] == 1.0)].iloc[0]
     return Finding(
         check="sensitivity",
-        verdict=Verdict.HOLDS if breakdown >= HOLDS_FROM else Verdict.STRAINED,
+        verdict=at_least(breakdown, holds=HOLDS_FROM, strained=FAILS_BELOW),
         statistic=breakdown,
         threshold=HOLDS_FROM,
         table=table,
