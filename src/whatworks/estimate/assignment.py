@@ -23,6 +23,7 @@ from whatworks.stats.assignments import (
 from whatworks.vocabulary import (
     ENTRY_MONTH,
     MARKET,
+    PERSON,
     SAMPLING,
     STRATUM,
     TREATED,
@@ -33,6 +34,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LEVELS: Final = ("market", "person")
+COPIES: Final = 6
+"""Units that stand for a place when it is read as one: methods refuse cohorts of a handful of units."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,13 +164,13 @@ class Places:
         return np.asarray(under, dtype=np.float64)
 
     def together(self) -> Places | None:
-        """One unit per place, with mean outcomes and the weight of all; None where some are missing.
+        """A few units alike per place, with its mean outcomes and its weight; None where some are missing.
 
         A method that reads no more than sums of places says the same on it, much faster.
         """
         design, n = self.design, self.start.size
         values = design.outcomes.values
-        if np.isnan(values).any() or n == values.shape[0]:
+        if np.isnan(values).any() or n * COPIES >= values.shape[0]:
             return None
         weight = design.units[SAMPLING].to_numpy(dtype=float)
         total = np.bincount(self.place, weights=weight, minlength=n)
@@ -178,26 +181,28 @@ class Places:
             sums = [np.bincount(self.place, weights=weight * c, minlength=n) for c in columns.T]
             return np.asarray(np.array(sums).reshape(columns.shape[1], n).T / total[:, None])
 
+        again = np.repeat(np.arange(n), COPIES)
+        covariates = mean(design.units[list(design.covariates)].to_numpy(dtype=float))
         candidates = Candidates(
-            treated=design.units[TREATED].to_numpy()[first],
-            cell=design.units[ENTRY_MONTH].to_numpy()[first],
-            covariates=mean(design.units[list(design.covariates)].to_numpy(dtype=float)),
+            treated=design.units[TREATED].to_numpy()[first][again],
+            cell=design.units[ENTRY_MONTH].to_numpy()[first][again],
+            covariates=covariates[again],
             names=design.covariates,
-            weight=total.astype(float),
+            weight=total.astype(float)[again] / COPIES,
         )
         units = frame_of_units(
             candidates,
-            person=np.arange(n, dtype=np.int64),
-            market=design.units[MARKET].to_numpy(dtype=object)[first],
+            person=np.arange(again.size, dtype=np.int64),
+            market=design.units[MARKET].to_numpy(dtype=object)[first][again],
         )
         whole = replace(
             design,
             units=units,
-            outcomes=replace(design.outcomes, values=mean(values)),
+            outcomes=replace(design.outcomes, values=mean(values)[again]),
             fitted=(),
             seal=None,
         )
-        return replace(self, design=whole, place=np.arange(n, dtype=np.int64))
+        return replace(self, design=whole, place=again)
 
 
 def _accept(design: Design, assignment: Assignment) -> None:
@@ -207,6 +212,13 @@ def _accept(design: Design, assignment: Assignment) -> None:
             needed="the design before its comparisons were chosen",
             found="a matched or weighted one",
             remedy="start from the unmatched design, and match each with prepare=",
+        )
+    if design.units[PERSON].duplicated().any():
+        raise DesignRefused(
+            what="randomisation",
+            needed="each person once",
+            found="persons who serve several cohorts",
+            remedy="start from the rollout itself, and lay each out with prepare=whatworks.stack",
         )
     if Supply.SATURATION in design.supplies:
         raise DesignRefused(

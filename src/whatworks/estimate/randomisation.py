@@ -195,10 +195,19 @@ def _wanted(estimate: Estimate, months: Sequence[int] | None) -> pd.DataFrame:
 
 def _read(estimate: Estimate, wanted: pd.DataFrame) -> tuple[Floats, Floats]:
     """Effects and squared errors of the rows wanted, NaN where a fit lacks one."""
-    keys = ["term", "cohort", "month", "group"]
-    found = estimate.effects.set_index(keys)[["estimate", "std_error"]]
-    found = found.reindex(pd.MultiIndex.from_frame(wanted[keys]))
-    return found["estimate"].to_numpy(dtype=float), found["std_error"].to_numpy(dtype=float) ** 2
+    rows, term = estimate.effects, wanted["term"].iloc[0]
+    columns = (rows["cohort"], rows["group"], rows["term"], rows["month"])
+    there = {
+        month: k
+        for k, (cohort, group, name, month) in enumerate(zip(*columns, strict=True))
+        if cohort == -1 and group == "all" and name == term
+    }
+    at = np.array([there.get(month, -1) for month in wanted["month"]])
+    found = [
+        np.where(at < 0, np.nan, rows[column].to_numpy(dtype=float)[at])
+        for column in ("estimate", "std_error")
+    ]
+    return found[0], found[1] ** 2
 
 
 def _smallest(
@@ -208,7 +217,7 @@ def _smallest(
     wanted: pd.DataFrame,
     seen: tuple[Floats, Floats],
 ) -> Places:
-    """One unit per place, where the method finds the same on it to the ninth digit; else as they are."""
+    """Few units per place, where the method finds the same on it to the ninth digit; else as they are."""
     together = places.together()
     if together is None:
         return places

@@ -189,7 +189,7 @@ class Leads:
 def _holed(values: Floats) -> Bools:
     """Units not observed in some period: a sum shows a gap, and only sums are held for all."""
     with np.errstate(invalid="ignore"):
-        holed = np.isnan(values.sum(axis=1))
+        holed = np.asarray(np.isnan(values.sum(axis=1)))
     found = np.flatnonzero(holed)
     holed[found] = np.isnan(values[found]).any(axis=1)
     return holed

@@ -104,7 +104,8 @@ def _directions(k: int) -> tuple[Floats, Floats]:
     """Normal vectors, the columns of the first array, and their lengths; always the same."""
     width = max(16, 1 << (k - 1).bit_length())
     drawn, square = _table(width)
-    return drawn[:k], np.sqrt(square[k - 1])
+    length: Floats = np.sqrt(square[k - 1])
+    return drawn[:k], length
 
 
 @lru_cache(maxsize=2)

@@ -195,8 +195,8 @@ def _grid(table: pd.DataFrame, unit: str | None, period: Floats | Ints) -> _Grid
     told = table[unit].to_numpy()
     ordered = _in_order(told, period)
     if ordered is not None:
-        rows = slice(0, n_rows, ordered.size)
-        return _Grid(n_rows // ordered.size, ordered, rows, None, None)
+        first = slice(0, n_rows, ordered.size)
+        return _Grid(n_rows // ordered.size, ordered, first, None, None)
     number, names = pd.factorize(table[unit], sort=True)
     periods = np.sort(pd.unique(period))
     column = np.searchsorted(periods, period)
@@ -234,7 +234,7 @@ def _in_order(told: NDArray[np.generic], period: Floats | Ints) -> Ints | None:
             return None
     if pd.Series(units[:, 0]).duplicated().any():
         return None
-    return periods[0].astype(np.int64)
+    return np.asarray(periods[0], dtype=np.int64)
 
 
 def _some(n: int) -> Iterator[slice]:

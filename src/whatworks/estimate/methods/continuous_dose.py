@@ -125,7 +125,6 @@ class ContinuousDose:
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.DOSE, Supply.ROLLOUT})
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "grid", tuple(self.grid))
         typed(self)
         choice(self.by, BY, what="by")
         choice(self.controls, CONTROLS, what="controls")
@@ -137,7 +136,7 @@ class ContinuousDose:
                 found=f"{self.degree} and {self.knots}",
                 remedy="choose degree=1, 2 or 3",
             )
-        inside = all(0 < q < 1 for q in self.grid)
+        inside = not isinstance(self.grid, str) and all(0 < q < 1 for q in self.grid)
         if not self.grid or not inside or sorted(set(self.grid)) != list(self.grid):
             raise OptionError(
                 what="grid",
