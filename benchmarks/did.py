@@ -173,16 +173,15 @@ def differences(table: Any, names: list[str], control: str) -> Act:
 
     def act() -> float:
         found = estimator(data=indexed, cohort_column="g")
-        found.fit(
+        cells = found.fit(
             "y" + (" ~ " + " + ".join(names) if names else ""),
             est_method="dr",
             control_group=control,
             progress_bar=False,
         )
         found.aggregate("event")
-        cells = found.results(to_dataframe=True) if callable(found.results) else found.results
-        effect = cells.xs(cells.index.get_level_values(0).min(), level=0).iloc[-1]
-        return float(effect.to_numpy(dtype=float)[0])
+        cohort = cells.index.get_level_values(0)
+        return float(cells[cohort == cohort.min()].iloc[-1, 0])
 
     return act
 

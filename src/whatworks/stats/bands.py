@@ -93,19 +93,19 @@ def _gathered(values: Floats) -> tuple[Floats, Floats]:
     place = (values - low) * ((_POINTS - 2) / (high - low))
     before = place.astype(np.int64)
     place -= before
-    mass = np.bincount(before, minlength=_POINTS) + 0.0
+    mass = np.bincount(before, minlength=_POINTS).astype(np.float64)
     after = np.bincount(before, weights=place, minlength=_POINTS)
     mass -= after
     mass[1:] += after[:-1]
-    return np.asarray(low + np.arange(_POINTS) * ((high - low) / (_POINTS - 2))), mass
+    points = low + np.arange(_POINTS) * ((high - low) / (_POINTS - 2))
+    return np.asarray(points), np.asarray(mass)
 
 
 def _directions(k: int) -> tuple[Floats, Floats]:
     """Normal vectors, the columns of the first array, and their lengths; always the same."""
     width = max(16, 1 << (k - 1).bit_length())
     drawn, square = _table(width)
-    length: Floats = np.sqrt(square[k - 1])
-    return drawn[:k], length
+    return drawn[:k], np.asarray(square[k - 1] ** 0.5)
 
 
 @lru_cache(maxsize=2)

@@ -136,7 +136,7 @@ class ContinuousDose:
                 found=f"{self.degree} and {self.knots}",
                 remedy="choose degree=1, 2 or 3",
             )
-        inside = not isinstance(self.grid, str) and all(0 < q < 1 for q in self.grid)
+        inside = all(isinstance(q, int | float) and 0 < q < 1 for q in self.grid)
         if not self.grid or not inside or sorted(set(self.grid)) != list(self.grid):
             raise OptionError(
                 what="grid",

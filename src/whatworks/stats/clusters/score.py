@@ -62,9 +62,10 @@ def score_bootstrap(
         top = v @ part
         under = (v**2) @ (part**2) - top**2 / n
         flat = under <= 1e-20 * spread**2
-        drawn = top / np.sqrt(np.where(flat, 1.0, under))
-        found.append(np.where(flat, np.inf * np.sign(top), drawn))
-    drawn = np.nan_to_num(np.concatenate(found), nan=0.0, posinf=np.inf, neginf=-np.inf)
+        # All scores alike in size and sign: as far out as can be.
+        far = np.where(np.abs(top) > 1e-10 * spread, np.copysign(np.inf, top), 0.0)
+        found.append(np.where(flat, far, top / np.sqrt(np.where(flat, 1.0, under))))
+    drawn = np.concatenate(found)
     close = 1e-9 * max(1.0, abs(t))
     least = int((np.abs(drawn) >= abs(t) - close).sum())
     factor = np.sqrt(n / (n - 1))
