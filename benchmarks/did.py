@@ -178,7 +178,7 @@ def differences(table: Any, names: list[str], control: str) -> Act:
             est_method="dr",
             control_group=control,
             progress_bar=False,
-        )
+        ).to_pandas()
         found.aggregate("event")
         cohort = cells.index.get_level_values(0)
         return float(cells[cohort == cohort.min()].iloc[-1, 0])

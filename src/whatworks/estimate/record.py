@@ -169,7 +169,7 @@ def effects_table(
         Degrees of freedom of the interval.
     influence : Influence or Draws, optional
         Where the covariance comes from; with fewer than 40 clusters the band is also read off their
-        signs, and the wider one kept; of draws, it is read off them.
+        signs, and of draws off them, and the wider one kept.
     along : str
         What a band is joint over: ``"month"``, or ``"group"`` for a curve of quantiles.
     placebos : Placebos, optional
@@ -215,12 +215,12 @@ def _critical(
 ) -> float:
     """Standard errors on each side of the band of one curve."""
     among = covariance[np.ix_(curve, curve)]
-    if isinstance(influence, Draws):
-        of_one = critical_value(among[:1, :1], df=df)
-        return max(of_one, Draws(values=influence.values[:, curve]).critical_value())
     if not np.isfinite(among).all():  # months of which some covariance is not known
         return float("nan")
     normal = critical_value(among, df=df)
+    if isinstance(influence, Draws):
+        # Draws know the shape of the tails; the law, how little few clusters say of their own spread.
+        return max(normal, Draws(values=influence.values[:, curve]).critical_value())
     if influence is None or not 1 < influence.cluster.size < FEW_CLUSTERS:
         return normal
     return max(normal, multiplier_critical_value(influence.values[:, curve]))

@@ -75,7 +75,7 @@ class QuestionText(Asked):
 class RolloutText(_Strict):
     """How treatment rolls out; keys are those of `whatworks.roll_out`."""
 
-    level: str = "departement"
+    level: Literal["commune", "zone", "departement", "market"] = "departement"
     starts: dict[str, str] | None = None
 
 

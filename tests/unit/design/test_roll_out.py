@@ -186,3 +186,10 @@ def test_a_month_that_nobody_sees_is_not_in(panel: Panel) -> None:
     blind = replace(panel, table=panel.table.mutate(**hidden))
     design = roll_out(blind, question(), starts={"08": "2020-11"})
     assert design.outcomes.months[-1] == JAN + 20
+
+
+def test_a_market_told_of_persons_may_start(panel: Panel) -> None:
+    design = roll_out(panel, question(), starts={"ZE1": "2020-11"}, level="market")
+    n = design.units["person_id"].to_numpy()
+    assert (design.units["treated"] == (n % 3 == 0)).all()
+    assert design.units["market"].unique().tolist() == ["ZE1", "ZE2", "ZE3"]

@@ -27,6 +27,7 @@ from whatworks.ledger import Ledger
 from whatworks.months import to_index, to_label
 from whatworks.panel.record import Panel
 from whatworks.vocabulary import (
+    MARKET,
     MONTH,
     NEVER,
     PERSON,
@@ -73,7 +74,7 @@ def roll_out(
         the first in which accompaniments are seen; who started by then is left out and counted.
     level : str
         What the names of ``starts`` are, and the market of persons: ``"commune"``, ``"zone"`` or
-        ``"departement"``.
+        ``"departement"`` of the base month, or ``"market"``, an attribute of persons.
     gate, measured
         As `whatworks.assess` takes them.
 
@@ -92,14 +93,14 @@ def roll_out(
         When nobody is eligible, all start together with nobody to compare them with, or the outcome
         accumulates since entry.
     """
-    choice(level, LEVELS, what="level")
+    choice(level, (*LEVELS, MARKET), what="level")
     indicator = lookup(question.outcome)
     _of_the_month(indicator)
     assess(panel, question.outcome, gate=gate, measured=measured).raise_if_refused()
     if starts is not None:
         began = _told_starts(starts)
         base = min(began.values()) - 1
-        people, ledger = _residents(panel, question, base=base, level=level)
+        people, ledger = _residents(panel, question, base=base, level=level, starts=True)
         places = sorted(people["place"].dropna().unique())
         unknown = sorted(set(began) - set(places))
         if unknown:
@@ -113,7 +114,7 @@ def roll_out(
         people["start"] = people["place"].map(began).fillna(NEVER).astype(np.int64)
     else:
         base = _base_of_persons(panel, question)
-        people, ledger = _residents(panel, question, base=base, level=level)
+        people, ledger = _residents(panel, question, base=base, level=level, starts=False)
         people["start"] = _own_starts(panel, question, people[PERSON].to_numpy())
     return _designed(panel, question, indicator, people, ledger, base=base)
 
@@ -157,19 +158,22 @@ def _base_of_persons(panel: Panel, question: Question) -> int:
 
 
 def _residents(
-    panel: Panel, question: Question, *, base: int, level: str
+    panel: Panel, question: Question, *, base: int, level: str, starts: bool
 ) -> tuple[pd.DataFrame, Ledger]:
     """Persons who take part, ``person_id, place``, and the ledger of the others."""
-    _inside(panel, question, base=base, level=level)
+    _inside(panel, question, base=base, level=level, starts=starts)
     table = panel.table.filter(_[MONTH] == base)
-    placed = level in table.columns
+    of_months = level in table.columns
     fits = ibis.literal(True)  # noqa: FBT003 - a neutral element
     for state in question.eligible:
         fits &= ibis.coalesce(table[state] > 0, False)
     for text in question.territories:
         fits &= _in_places(table, question, text.partition("=")[0])
-    columns = {"place": table[level] if placed else ibis.null("string"), "fits": fits}
+    columns = {"place": table[level] if of_months else ibis.null("string"), "fits": fits}
     people: pd.DataFrame = table.select(PERSON, **columns).order_by(PERSON).execute()
+    if level in panel.attributes:
+        people["place"] = attributes_of(panel, people[PERSON].to_numpy())[level].to_numpy()
+    placed = of_months or level in panel.attributes
     eligible = people["fits"].to_numpy(dtype=bool) & _of_age(panel, question, people, base=base)
     lost = np.zeros(len(people), dtype=bool) if not placed else people["place"].isna().to_numpy()
     ledger = Ledger().add(
@@ -193,7 +197,7 @@ def _residents(
     return kept, ledger
 
 
-def _inside(panel: Panel, question: Question, *, base: int, level: str) -> None:
+def _inside(panel: Panel, question: Question, *, base: int, level: str, starts: bool) -> None:
     """Refuse a base month outside the panel, and names it does not hold."""
     if not panel.first < base < panel.last:
         raise DesignRefused(
@@ -211,15 +215,16 @@ def _inside(panel: Panel, question: Question, *, base: int, level: str) -> None:
                 found=repr(state),
                 remedy=suggestion(state, states) or "map it in the sources file",
             )
-    levels = {level, *(text.partition("=")[0] for text in question.territories)}
-    for wanted in sorted(levels - set(panel.table.columns)):
-        if wanted != level or question.territories:
-            raise OptionError(
-                what="territories",
-                needed="a level of territory that the panel holds",
-                found=repr(wanted),
-                remedy="map where persons live, with a table of communes",
-            )
+    known = {*panel.table.columns, *({MARKET} & set(panel.attributes))}
+    levels = {text.partition("=")[0] for text in question.territories}
+    levels |= {level} if starts else set()
+    for wanted in sorted(levels - known):
+        raise OptionError(
+            what="level" if wanted == level else "territories",
+            needed="a level of territory that the panel holds",
+            found=repr(wanted),
+            remedy="map where persons live, with a table of communes",
+        )
 
 
 def _in_places(table: ibis.Table, question: Question, level: str) -> ibis.BooleanValue:
