@@ -7,7 +7,7 @@ typo is an ``AttributeError`` here and not an empty column three rooms further.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 # --- columns shared by several products -------------------------------------------------
 PERSON: Final = "person_id"
@@ -90,6 +90,10 @@ class Clock(StrEnum):
 
 NEVER: Final = 2**31 - 1
 """Entry month of a unit that is never treated."""
+
+Control = Literal["not_yet_treated", "never_treated"]
+CONTROLS: Final = ("not_yet_treated", "never_treated")
+"""Whom units that start are compared with: those that start later count until they do, or not at all."""
 
 
 class LaterStarts(StrEnum):

@@ -99,8 +99,8 @@ def test_sun_abraham(case: str, kind: str, args: str, value: float, se: float) -
 def test_random_timing(case: str, kind: str, args: str, value: float, se: float) -> None:
     asked = args.removeprefix("estimand=")
     method = RandomTiming(
-        average={"calendar": "period"}.get(asked, asked),  # type: ignore[arg-type]  # one of three
-        adjust="efficient" if "efficient" in kind else "change",
+        by={"calendar": "period"}.get(asked, asked),  # type: ignore[arg-type]  # one of three
+        adjustment="efficient" if "efficient" in kind else "change",
         control="last_treated" if kind == "staggered_sa" else "not_yet_treated",
         refined="neyman" not in kind,
         drawn=True,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from whatworks.estimate.rollouts import Cells, Rollout
 from whatworks.stats.did.summed import summed_by_cluster
+from whatworks.stats.uncertainty import factor_of_clusters
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -127,7 +128,7 @@ def cells_of_cohorts(
         n_terms=sum(sizes) + len(parts),
         cluster=rollout.cluster,
         n_clusters=n,
-        factor=(n / (n - 1) if n > 1 else float("nan")) if small_sample else 1.0,
+        factor=factor_of_clusters(n, small_sample=small_sample),
         level=rollout.level,
     )
     cohorts = np.array([part.cohort for part in parts], dtype=np.int64)

@@ -180,7 +180,7 @@ def _places(rollout: Rollout, *, later: bool) -> list[_Place]:
             what="ContinuousDose",
             needed="units not treated in some period in which others are",
             found="none",
-            remedy="choose controls='not_yet_treated', or bring units never treated",
+            remedy="choose control='not_yet_treated', or bring units never treated",
         )
     return places
 

@@ -300,7 +300,9 @@ def _level(design: Design, estimate: Estimate) -> tuple[str, Ints]:
     told = getattr(estimate.uncertainty, "level", None)
     told = told or estimate.options.get("cluster", "person")
     level = MARKET if told == "market" or given_by_market(design) else "person"
-    label = design.units[MARKET if level == "market" else PERSON]
+    # Territories that are units themselves need no market of their own.
+    named = level == "market" and Supply.MARKETS in design.supplies
+    label = design.units[MARKET if named else PERSON]
     return level, pd.factorize(label)[0].astype(np.int64)
 
 

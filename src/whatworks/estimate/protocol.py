@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -37,8 +38,16 @@ _LIFTED_BY = {
 }
 
 
-def require(design: Design, needs: frozenset[Supply], *, method: str) -> None:
+def require(design: Design, needs: Set[Supply], *, method: str, cluster: str = "person") -> None:
     """Raise when a design lacks what a method needs, naming it and what would bring it.
+
+    Parameters
+    ----------
+    design : Design
+    needs : set of Supply
+    method : str
+    cluster : str
+        What errors are summed over: ``"market"`` needs markets as well.
 
     Raises
     ------
@@ -52,7 +61,8 @@ def require(design: Design, needs: frozenset[Supply], *, method: str) -> None:
             found="one whose outcomes nobody has read",
             remedy="look at the design, then open it on its panel with design.open(panel)",
         )
-    missing = sorted(needs - design.supplies)
+    markets = {Supply.MARKETS} if cluster == "market" else set()
+    missing = sorted((needs | markets) - design.supplies)
     if missing:
         raise DesignRefused(
             what=method,

@@ -12,7 +12,7 @@ from whatworks.estimate.rollouts import Cells, Rollout
 from whatworks.ledger import Ledger
 from whatworks.stats.did.by_period import ByPeriod, fit_by_period
 from whatworks.stats.did.summed import summed_by_cluster
-from whatworks.stats.uncertainty import Uncertainty
+from whatworks.stats.uncertainty import Uncertainty, factor_of_clusters
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -186,7 +186,7 @@ def cells_of(
         n_terms=n_cells + cohorts.size,
         cluster=rollout.cluster,
         n_clusters=rollout.n_clusters,
-        factor=small_sample_factor(rollout.n_clusters, fit) if small_sample else 1.0,
+        factor=_factor(rollout.n_clusters, fit, small_sample=small_sample),
         level=rollout.level,
     )
     known = np.flatnonzero(np.isfinite(saturated.effect) & (np.array(told).min(axis=1) > 0))
@@ -219,9 +219,10 @@ def ledger_of_cells(saturated: Saturated, cells: Cells) -> Ledger:
     )
 
 
-def small_sample_factor(n_clusters: int, fit: ByPeriod) -> float:
-    r""":math:`\frac{G}{G-1}\,\frac{N-1}{N-K}`; NaN where it is not defined."""
+def _factor(n_clusters: int, fit: ByPeriod, *, small_sample: bool) -> float:
+    r""":math:`\frac{G}{G-1}\,\frac{N-1}{N-K}`, or 1 without; NaN where it is not defined."""
+    factor = factor_of_clusters(n_clusters, small_sample=small_sample)
+    if not small_sample:
+        return factor
     spare = fit.n_observations - fit.rank - 1
-    if n_clusters < 2 or spare <= 0:
-        return float("nan")
-    return n_clusters / (n_clusters - 1) * (fit.n_observations - 1) / spare
+    return factor * (fit.n_observations - 1) / spare if spare > 0 else float("nan")

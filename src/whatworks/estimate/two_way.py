@@ -18,6 +18,7 @@ from whatworks.estimate.rollouts import Rollout
 from whatworks.stats.did.bacon import Decomposition, bacon
 from whatworks.stats.did.negative_weights import TwoWayWeights, two_way_weights
 from whatworks.stats.did.two_way import Swept, Units, regress, sweep
+from whatworks.stats.uncertainty import factor_of_clusters
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -98,7 +99,9 @@ def two_way(
         group_debias=False,
         low_memory=n * n_periods > DUMMIES,
     )
-    factor = _factor(n, regressors.shape[1] + n_periods, n_clusters) if small_sample else 1.0
+    factor = factor_of_clusters(n_clusters, small_sample=False)
+    if small_sample:
+        factor = _factor(n, regressors.shape[1] + n_periods, n_clusters)
     return TwoWay(
         coefficient=fit.params.to_numpy(),
         covariance=factor * fit.cov.to_numpy(),
@@ -109,9 +112,7 @@ def two_way(
 
 def _factor(n: int, counted: int, n_clusters: int) -> float:
     """What the bare sum over clusters is multiplied by; NaN with one cluster."""
-    if n_clusters < 2:
-        return float("nan")
-    return (n - 1) / (n - counted) * n_clusters / (n_clusters - 1)
+    return (n - 1) / (n - counted) * factor_of_clusters(n_clusters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,7 +146,9 @@ def _row(speak: Words, entry: Entry) -> Row:
             "effect.interval",
             {"interval": speak.span(row["conf_low"], row["conf_high"], found.scale)},
         ),
-        horizon=names.at(speak, month, clock=frames.clock(evidence.design)),
+        horizon=names.at(
+            speak, month, clock=frames.clock(evidence.design), timed=frames.timed(evidence)
+        ),
         benchmarks=_known(speak, evidence, month),
         strength=strength(speak, evidence),
         conclusion=speak.text(f"conclusion.{evidence.conclusion}.label"),

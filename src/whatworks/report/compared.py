@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 
 from whatworks.design.record import Design
 from whatworks.evidence.record import Evidence
@@ -11,6 +12,8 @@ from whatworks.report.language import Words
 from whatworks.vocabulary import Versus
 
 Pair = tuple[str, str]
+NEVER_TREATED: Final = "never_treated"
+"""Option of estimators of a rollout: only those that never start are compared with."""
 
 
 def compared(words: Words, evidence: Evidence) -> tuple[Pair, ...]:
@@ -21,15 +24,16 @@ def compared(words: Words, evidence: Evidence) -> tuple[Pair, ...]:
     explained = words.text(f"design_class.{design.design_class}.explanation", history)
     rows = [
         (words.text("compared.design"), f"{label}. {explained}"),
-        (words.text("compared.versus"), versus(words, design)),
+        (words.text("compared.versus"), _versus(words, evidence)),
         (
             words.text("compared.estimand"),
             words.text(f"estimand.{design.question.estimand.lower()}"),
         ),
         (words.text("compared.who"), who(words, design)),
-        (words.text("compared.effective"), effective(words, design)),
-        (words.text("compared.seal"), seal(words, design)),
     ]
+    if not frames.rolls_out(design):  # whose weights are of a cohort and a period, not of a unit
+        rows.append((words.text("compared.effective"), effective(words, design)))
+    rows.append((words.text("compared.seal"), seal(words, design)))
     if design.history_months:
         rows.append((words.text("compared.history"), words.text("compared.history_text", history)))
     if design.question.first_entry and design.question.last_entry:
@@ -42,6 +46,20 @@ def compared(words: Words, evidence: Evidence) -> tuple[Pair, ...]:
         listed = words.series([names.covariate(words, c) for c in design.covariates])
         rows.append((words.text("compared.covariates"), listed))
     return tuple(rows)
+
+
+def _versus(words: Words, evidence: Evidence) -> str:
+    """Who the comparison is; in a rollout, by what the primary estimate was told to read."""
+    if not frames.rolls_out(evidence.design):
+        return versus(words, evidence.design)
+    options = evidence.estimates[0].options
+    control = options.get("control", options.get("controls"))
+    said = [words.text("versus.rollout")]
+    if control == NEVER_TREATED:
+        said.append(words.text("versus.rollout_never"))
+    else:
+        said.append(words.text("versus.rollout_later"))
+    return " ".join(said)
 
 
 def versus(words: Words, design: Design) -> str:
@@ -64,6 +82,8 @@ def who(words: Words, design: Design) -> str:
         "pool_treated": words.count(design.population.n_treated),
         "pool_comparison": words.count(design.population.n_comparison),
     }
+    if frames.rolls_out(design):
+        return words.text("compared.rollout", said)
     arms = design.arms().set_index("arm")
     kept = {arm: int(arms.loc[arm, "n_units"]) for arm in arms.index}
     if design.matches is not None:

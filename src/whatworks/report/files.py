@@ -12,10 +12,11 @@ import pandas as pd
 
 from whatworks.design.record import Design
 from whatworks.evidence.record import Evidence
-from whatworks.report import facts, frames, wording
+from whatworks.report import facts, frames, names, wording
 from whatworks.report.figures.svg import Drawing
 from whatworks.report.language import Words
 from whatworks.report.page import refused
+from whatworks.report.workings import table_of_finding
 
 SCHEMA: Final = 1
 _CSV: Final = {
@@ -56,14 +57,24 @@ def _defined(value: Any) -> Any:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table as plain Python values."""
-    rows: list[dict[str, Any]] = frame.astype(object).to_dict("records")  # type: ignore[assignment] # names are text
+    plain = frame.astype(object).where(frame.notna(), None)
+    rows: list[dict[str, Any]] = plain.to_dict("records")  # type: ignore[assignment] # names are text
     return rows
+
+
+def labelled(words: Words, evidence: Evidence) -> pd.DataFrame:
+    """Effects with their terms and groups in words, beside their codes."""
+    frame, clock = frames.effects(evidence), frames.clock(evidence.design)
+    of = zip(frame["term"], frame["group"], strict=True)
+    groups = [names.group_of(words, str(term), str(name), clock=clock) for term, name in of]
+    terms = [words.text(f"term.{term}.short") for term in frame["term"]]
+    return frame.assign(term_label=terms, group_label=groups)
 
 
 def tables(words: Words, evidence: Evidence) -> dict[str, bytes]:
     """Effects, findings, flow and refusals, by file name."""
     scale = frames.common_scale(evidence)
-    effects = frames.effects(evidence)
+    effects = labelled(words, evidence)
     findings = frames.findings(evidence).assign(
         sentence=[facts.finding(words, scale, f) for f in evidence.findings]
     )
@@ -82,6 +93,10 @@ def tables(words: Words, evidence: Evidence) -> dict[str, bytes]:
         "flow.csv": csv(frames.ledger(evidence).frame(), words.lang),
         "refusals.json": as_json(refusals),
     }
+    for found in evidence.findings:
+        table = table_of_finding(found, scale)
+        if table is not None:
+            out[f"findings/{found.check}.csv"] = csv(table, words.lang)
     if evidence.benchmarks:
         out["benchmarks.csv"] = csv(frames.benchmarks(evidence), words.lang)
     return out

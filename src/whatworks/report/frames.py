@@ -25,10 +25,30 @@ from whatworks.report.numbers import (
     rounded_effects,
     scale_of,
 )
+from whatworks.vocabulary import Supply
 
 ALL_COHORTS: Final = -1
 EVERYONE: Final = "all"
 NO_CLOCK: Final = (0,)
+MOST_READ: Final = 6
+"""Horizons read in tables and sentences: those of a long table of periods are spread over it."""
+FEWEST: Final = 11
+"""Units below which a number would speak of somebody."""
+HIDDEN: Final = (
+    "estimate",
+    "std_error",
+    "conf_low",
+    "conf_high",
+    "band_low",
+    "band_high",
+    "p_value",
+)
+COUNTS: Final = ("n_treated", "n_comparison")
+AVERAGES: Final = ("average", "acrt")
+"""Terms that are over all periods since the start: their month says nothing."""
+_OVER: Final = ("cohort", "period")
+MINUS: Final = " - "
+"""Between the two groups of a difference."""
 BALANCE: Final = ("smd_before", "smd_after", "variance_ratio_after", "ks_before", "ks_after")
 """Measures of balance that are printed; `Design.balance` has them all."""
 
@@ -108,19 +128,62 @@ class Curve:
 
 
 def effects(evidence: Evidence) -> pd.DataFrame:
-    """Effects of every estimate, rounded; ``result`` 1 is the primary one."""
-    scale = common_scale(evidence)
+    """Effects of every estimate, rounded; ``result`` 1 is the primary one.
+
+    Numbers of groups and cohorts of fewer than eleven persons are missing.
+    """
     parts = [
-        rounded_effects(estimate.effects, scale).assign(result=number, method=estimate.method)
+        shown(_rounded(estimate, evidence), evidence.design).assign(
+            result=number, method=estimate.method
+        )
         for number, estimate in enumerate(evidence.estimates, start=1)
     ]
     frame = pd.concat(parts, ignore_index=True)
     return frame[["result", "method", *evidence.estimates[0].effects.columns]]
 
 
+def _rounded(estimate: Estimate, evidence: Evidence) -> pd.DataFrame:
+    """Effects of one estimate, each rounded on the scale of its own unit."""
+    common, rows = common_scale(evidence), estimate.effects
+    out = rounded_effects(rows, common)
+    for unit in rows["unit"].unique():
+        if unit != common.unit:
+            here = rows["unit"] == unit
+            out.loc[here] = rounded_effects(rows[here], scale_in(evidence, str(unit)))
+    return out
+
+
+def shown(effects: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """Effects without the numbers of groups, or of cohorts of persons, of fewer than eleven.
+
+    Nor of differences with such a group, which would tell it.
+    """
+    small = (effects[list(COUNTS)] < FEWEST).any(axis=1)
+    named = effects["group"] != EVERYONE
+    if of_persons(design):
+        named |= effects["cohort"] != ALL_COHORTS
+    hidden = small & named
+    few = set(effects.loc[hidden, "group"]) - {EVERYONE}
+    hidden |= effects["group"].map(lambda group: bool(few & set(group.split(MINUS))))
+    if not hidden.any():
+        return effects
+    blank = {name: effects[name].mask(hidden) for name in HIDDEN}
+    counts = {name: effects[name].astype("Int64").mask(hidden) for name in COUNTS}
+    return effects.assign(**blank, **counts)
+
+
 def common_scale(evidence: Evidence) -> Scale:
     """Unit and decimals shared by every effect of one evidence."""
     return effect_scale(evidence.estimates[0])
+
+
+def scale_in(evidence: Evidence, unit: str) -> Scale:
+    """Scale of effects in one unit: a share above a threshold is in points whatever the outcome."""
+    common = common_scale(evidence)
+    if unit == common.unit:
+        return common
+    rows = [e.effects.loc[e.effects["unit"] == unit, "std_error"] for e in evidence.estimates]
+    return scale_of(unit, pd.concat(rows))
 
 
 def effect_scale(estimate: Estimate) -> Scale:
@@ -145,9 +208,45 @@ def from_table(design: Design) -> bool:
     )
 
 
+def rolls_out(design: Design) -> bool:
+    """Whether treatment starts at different dates, and is compared over calendar periods."""
+    return Supply.ROLLOUT in design.supplies
+
+
+def of_persons(design: Design) -> bool:
+    """Whether units are persons: those of a table are whatever its owner made them."""
+    grouped = any(step.unit == "territories" for step in design.ledger.steps)
+    return not grouped and not from_table(design)
+
+
 def clock(design: Design) -> str:
     """What time since entry is counted in: ``month``, or the ``period`` of a table."""
     return "period" if from_table(design) else "month"
+
+
+def timed(evidence: Evidence) -> bool:
+    """Whether effects are read at several times since entry, and so 0 is the first of them."""
+    return curve(evidence.estimates[0]).months != NO_CLOCK
+
+
+def read_effects(evidence: Evidence) -> pd.DataFrame:
+    """Effects over everyone at the question's months, then averages over all of them.
+
+    ``averaged`` says over what: ``cohort``, ``period``, or ``all`` that come after the start; empty for one month.
+    """
+    frame = effects(evidence)
+    frame = frame[(frame["cohort"] == ALL_COHORTS) & (frame["group"] == EVERYONE)]
+    terms = [set(estimate.effects["term"]) for estimate in evidence.estimates]
+    over = [next((t for t in _OVER if t in found), "all") for found in terms]
+    average = frame["term"].isin(AVERAGES)
+    kept = frame[average | frame["month"].isin(reading_months(evidence))]
+    told = [
+        over[result - 1] if term in AVERAGES else ""
+        for result, term in zip(kept["result"], kept["term"], strict=True)
+    ]
+    kept = kept.assign(averaged=told)
+    # An estimate averaged otherwise brings its months again: they are read once.
+    return kept.drop_duplicates(["method", "term", "month", "averaged", "estimate", "std_error"])
 
 
 def primary_month(evidence: Evidence) -> int:
@@ -161,7 +260,10 @@ def reading_months(evidence: Evidence) -> tuple[int, ...]:
     """Horizons of the question at which the primary estimate has an effect."""
     months = curve(evidence.estimates[0]).months
     asked = tuple(m for m in evidence.design.question.months if m in months)
-    return asked or (primary_month(evidence),)
+    if len(asked) <= MOST_READ:
+        return asked or (primary_month(evidence),)
+    spread = {asked[k] for k in np.linspace(0, len(asked) - 1, MOST_READ).round().astype(int)}
+    return tuple(sorted(spread | {primary_month(evidence)}))
 
 
 def covered(evidence: Evidence, benchmark: Benchmark) -> str:

@@ -37,6 +37,14 @@ HOUSEHOLD_SIZE: Final = "household.size"
 _LINK: Final = re.compile(r"link_")
 _READING_ROOM: Final = "sources"
 _POOLED: Final = "other"
+_GROUPS: Final = {
+    "quantile": re.compile(r"q(?P<share>\d*\.?\d+)"),
+    "above": re.compile(r">(?P<value>-?\d*\.?\d+(?:e[+-]?\d+)?)"),
+    "gates": re.compile(r"gates_(?P<n>\d+)"),
+}
+"""Groups that a method makes of its own, by the key of their words."""
+_BETWEEN: Final = " - "
+_DOSES: Final = ("att_dose", "acrt_dose")
 
 
 def outcome(words: Words, identifier: str, part: str) -> str:
@@ -55,10 +63,10 @@ def horizon(words: Words, identifier: str, month: int, *, clock: str) -> str:
     return " " + words.text(key, {"duration": words.duration(month, clock)})
 
 
-def at(words: Words, month: int, *, clock: str) -> str:
-    """Horizon in words, ``month`` or ``period``; a cross-section has a single measure."""
+def at(words: Words, month: int, *, clock: str, timed: bool = False) -> str:
+    """Horizon in words, ``month`` or ``period``; 0 is a cross-section's only measure unless timed."""
     if month == 0:
-        return words.text("month.none")
+        return words.text("month.start" if timed else "month.none")
     return words.text("text.at", {"duration": words.duration(month, clock)})
 
 
@@ -138,6 +146,33 @@ def group(words: Words, name: str) -> str:
         return name
     saturation = float(name)
     return words.text("group.saturation", {"share": words.percent(saturation)})
+
+
+def group_of(words: Words, term: str, name: str, *, clock: str) -> str:
+    """Group of an effect, read by what the effect is: a dose, a period, a quantile, a level."""
+    if _BETWEEN in name:
+        first, second = name.split(_BETWEEN, 1)
+        parts = {
+            "first": group_of(words, term, first, clock=clock),
+            "second": group_of(words, term, second, clock=clock),
+        }
+        return words.text("group.difference", parts)
+    if term in _DOSES:
+        return words.text("group.dose", {"value": words.measure(float(name))})
+    if term == "period":
+        return period(words, int(name), clock=clock)
+    for key, pattern in _GROUPS.items():
+        match = pattern.fullmatch(name)
+        if match is not None:
+            said = {k: _number_of(words, k, v) for k, v in match.groupdict().items() if v}
+            return words.text(f"group.{key}", said)
+    return covariate(words, name) if _LEVEL.fullmatch(name) else group(words, name)
+
+
+def _number_of(words: Words, part: str, text: str) -> str:
+    if part == "share":
+        return words.percent(float(text))
+    return words.measure(float(text)) if part == "value" else text
 
 
 def period(words: Words, value: int, *, clock: str) -> str:

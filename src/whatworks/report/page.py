@@ -12,9 +12,11 @@ from whatworks.report import facts, frames, names, pictures, rollout, tables, wo
 from whatworks.report.compared import compared
 from whatworks.report.figures.svg import Drawing
 from whatworks.report.frames import Curve
+from whatworks.report.further import characteristics, followed, further
 from whatworks.report.language import Words
 from whatworks.report.numbers import Scale
 from whatworks.report.tables import Table
+from whatworks.report.workings import workings
 from whatworks.vocabulary import Conclusion, Impact
 
 MOST_STRENGTH: Final = 5
@@ -95,6 +97,8 @@ class Page:
     effect: Picture
     lock_in: str
     effects: Table
+    further: tuple[Table, ...]
+    characteristics: Table | None
     benchmarks: Table | None
     compared: tuple[tuple[str, str], ...]
     calendar: Picture | None
@@ -106,7 +110,9 @@ class Page:
     overlap: Picture | None
     history: Picture | None
     left_out: Table | None
+    followed: Table | None
     findings: Table | None
+    workings: tuple[Table, ...]
     flow: Picture | None
     refusals: tuple[Refused, ...]
     definitions: tuple[tuple[str, str], ...]
@@ -141,6 +147,8 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
         if found.months != frames.NO_CLOCK
         else "",
         effects=tables.effects(words, evidence),
+        further=further(words, evidence),
+        characteristics=characteristics(words, evidence),
         benchmarks=tables.benchmarks(words, evidence),
         compared=compared(words, evidence),
         calendar=_picture(
@@ -150,9 +158,12 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
         ),
         cells=_picture(
             words,
-            rollout.cells_drawing(evidence.estimates[0], words, clock=clock),
+            rollout.cells_drawing(evidence, words),
             rollout.cells_table(
-                words, rollout.cells(evidence.estimates[0], scale), scale, clock=clock
+                words,
+                rollout.cells(evidence.estimates[0], evidence.design),
+                scale,
+                clock=clock,
             ),
         ),
         gaps=_picture(
@@ -184,7 +195,9 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
             tables.history(words, frames.history(evidence.design)),
         ),
         left_out=tables.left_out(words, frames.left_out(evidence.design)),
+        followed=followed(words, evidence),
         findings=tables.findings(words, evidence) if evidence.findings else None,
+        workings=workings(words, evidence),
         flow=_picture(
             words,
             pictures.flow_drawing(evidence, words),
@@ -272,11 +285,13 @@ def _effect(words: Words, evidence: Evidence) -> Picture:
         if by_month
         else tables.effect_rows(words, drawn.data, found)
     )
-    caption = _caption(words, found) if by_month else words.text("caption.effects_rows")
+    caption = words.text("caption.effects_rows")
+    if by_month:
+        caption = _caption(words, found, marked=frames.rolls_out(evidence.design))
     return Picture(key=drawn.name, svg=Markup(drawn.svg), caption=caption, table=table)  # noqa: S704 drawn by us, text escaped by ElementTree
 
 
-def _caption(words: Words, found: Curve) -> str:
+def _caption(words: Words, found: Curve, *, marked: bool) -> str:
     """Caption of a curve: what its months before entry show, where it has any."""
     said = [words.text("caption.effects")]
     if frames.has_bands(found):
@@ -284,7 +299,7 @@ def _caption(words: Words, found: Curve) -> str:
     if (found.drawn["month"] < 0).any():
         said.append(words.text("caption.effects_before"))
     if found.built.any():
-        said.append(words.text("caption.effects_built"))
+        said.append(words.text(f"caption.effects_{'base' if marked else 'built'}"))
     return " ".join(said)
 
 

@@ -173,6 +173,7 @@ def effects_drawing(evidence: Evidence, speak: Words) -> Drawing:
             words=speak,
             clock=frames.clock(evidence.design),
             benchmarks=evidence.benchmarks,
+            base=frames.rolls_out(evidence.design),
         )
     return drawing(
         figure,

@@ -76,7 +76,7 @@ def bundle(evidence: Evidence, *, lang: str) -> dict[str, bytes]:
         pictures.overlap_drawing(evidence.design, speak),
         pictures.history_drawing(evidence.design, speak),
         rollout.calendar_drawing(evidence.design, speak),
-        rollout.cells_drawing(evidence.estimates[0], speak, clock=clock),
+        rollout.cells_drawing(evidence, speak),
         rollout.gaps_drawing(evidence.estimates[0], speak, clock=clock),
         rollout.sensitivity_drawing(evidence, speak),
         pictures.flow_drawing(evidence, speak),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -22,9 +20,6 @@ from whatworks.report.language import Words
 from whatworks.report.numbers import Scale, rounded_columns, rounded_effects
 from whatworks.report.tables import Table, table_of
 from whatworks.vocabulary import ENTRY_MONTH, MARKET, Supply
-
-FEWEST: Final = 11
-"""Units below which a count would point at somebody."""
 
 
 def calendar(design: Design) -> pd.DataFrame:
@@ -47,18 +42,19 @@ def calendar(design: Design) -> pd.DataFrame:
         start=made["start"].astype(float),
         first=periods[0],
         last=periods[-1],
-        units=made["units"].where(made["units"] >= FEWEST),
+        units=made["units"].where(made["units"] >= frames.FEWEST),
         markets=made["markets"].where(made["markets"] > 0),
     )
     return made[columns].reset_index(drop=True)
 
 
-def cells(estimate: Estimate, scale: Scale) -> pd.DataFrame:
+def cells(estimate: Estimate, design: Design) -> pd.DataFrame:
     """Effects by cohort and period, rounded; empty where the estimate has none.
 
-    Columns ``cohort, period, month, estimate, conf_low, conf_high``.
+    Columns ``cohort, period, month, estimate, conf_low, conf_high``; the last three are missing for
+    cohorts of fewer than eleven persons.
     """
-    rows = estimate.effects
+    scale, rows = frames.effect_scale(estimate), frames.shown(estimate.effects, design)
     own = rows[(rows["cohort"] != frames.ALL_COHORTS) & (rows["term"] == "att")]
     own = own[own["group"] == frames.EVERYONE]
     told = rounded_effects(own, scale).assign(period=own["cohort"] + own["month"])
@@ -109,11 +105,11 @@ def calendar_drawing(design: Design, speak: Words) -> Drawing | None:
     )
 
 
-def cells_drawing(estimate: Estimate, speak: Words, *, clock: str) -> Drawing | None:
-    """Effects by cohort and period, None where there is one cohort or none."""
-    scale = frames.effect_scale(estimate)
-    table = cells(estimate, scale)
-    if table["cohort"].nunique() < 2:
+def cells_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
+    """Effects of the first estimate by cohort and period, None where fewer than two cohorts show."""
+    scale, clock = frames.common_scale(evidence), frames.clock(evidence.design)
+    table = cells(evidence.estimates[0], evidence.design)
+    if table.loc[table["estimate"].notna(), "cohort"].nunique() < 2:
         return None
     with mpl.rc_context(style.look("cells")):
         figure, ax = style.blank(cells_figure.height(table))

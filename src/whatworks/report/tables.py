@@ -49,7 +49,7 @@ MEASURES: Final = {
 }
 """What each check measures, and so the unit and the sense of its bound; another's is a number."""
 IN_UNIT: Final = ("effect", "value")
-_COUNTS: Final = {
+COUNTED: Final = {
     "month": ("n_treated", "n_comparison"),
     "period": ("n_treated_rows", "n_comparison_rows"),
 }
@@ -77,6 +77,11 @@ class Table:
     head: tuple[str, ...]
     numeric: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def name(self) -> str:
+        """Its key without the prefix that makes it an id of its own."""
+        return self.key.removeprefix("table-")
 
 
 def table_of(
@@ -112,9 +117,8 @@ def table_of(
 def effects(words: Words, evidence: Evidence) -> Table:
     """Effects of every estimate at the question's months, over everyone."""
     scale, clock = frames.common_scale(evidence), frames.clock(evidence.design)
-    frame = frames.effects(evidence)
-    frame = frame[(frame["cohort"] == frames.ALL_COHORTS) & (frame["group"] == frames.EVERYONE)]
-    frame = frame[frame["month"].isin(frames.reading_months(evidence))]
+    timed = frames.timed(evidence)
+    frame = frames.read_effects(evidence)
     several = {
         "method": frame["method"].nunique() > 1,
         "term": frame["term"].nunique() > 1,
@@ -122,7 +126,9 @@ def effects(words: Words, evidence: Evidence) -> Table:
     columns = ["month", *(c for c in several if several[c])]
     rows = [
         (
-            names.at(words, int(row.month), clock=clock),
+            words.text(f"average.{row.averaged}")
+            if row.averaged
+            else names.at(words, int(row.month), clock=clock, timed=timed),
             *((names.method(words, str(row.method)),) if several["method"] else ()),
             *((words.text(f"term.{row.term}.short"),) if several["term"] else ()),
             words.number(row.estimate, scale.decimals, signed=True),
@@ -132,7 +138,7 @@ def effects(words: Words, evidence: Evidence) -> Table:
         )
         for row in frames.rows_of(frame)
     ]
-    columns += ["effect", "interval", *_COUNTS[clock]]
+    columns += ["effect", "interval", *COUNTED[clock]]
     return table_of(words, "effects", columns, rows, text=("method", "term"), unit=scale.unit)
 
 
@@ -150,7 +156,7 @@ def curve(words: Words, found: Curve, *, clock: str) -> Table:
         )
         for row, built in zip(frames.rows_of(found.rows), found.built, strict=True)
     ]
-    columns = ["since", "effect", "interval", *_COUNTS[clock]]
+    columns = ["since", "effect", "interval", *COUNTED[clock]]
     return table_of(words, "curve", columns, rows, unit=found.scale.unit)
 
 
@@ -196,7 +202,7 @@ def benchmarks(words: Words, evidence: Evidence) -> Table | None:
     rows = [
         (
             words.text(f"benchmark.{row.benchmark}.label"),
-            names.at(words, int(row.month), clock=clock),
+            names.at(words, int(row.month), clock=clock, timed=frames.timed(evidence)),
             words.number(row.value, scale.decimals, signed=True),
             _error(words, row, scale),
             words.number(row.estimate, scale.decimals, signed=True),

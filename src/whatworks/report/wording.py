@@ -22,6 +22,7 @@ from whatworks.report.frames import (
     from_table,
     primary_month,
     reading_months,
+    rolls_out,
     rows_of,
 )
 from whatworks.report.language import Words
@@ -39,6 +40,9 @@ def question(words: Words, evidence: Evidence) -> str:
         "start": names.treatment(words, asked.treatment, "start"),
         "object": names.outcome(words, asked.outcome, "object"),
     }
+    if rolls_out(evidence.design):
+        told = "table" if from_table(evidence.design) else "persons"
+        return words.text(f"question.rollout_{told}", facts)
     if from_table(evidence.design):
         return words.text("question.table", facts)
     if asked.other_type is not None:
@@ -89,7 +93,8 @@ def _whom(words: Words, evidence: Evidence, term: str) -> dict[str, str]:
     if words.knows(f"persons_of.{term}"):
         return {"persons": words.text(f"persons_of.{term}"), "than": words.text("than.if_none")}
     entered = names.treatment(words, evidence.design.question.treatment, "persons")
-    return {"persons": entered, "than": words.text("than.comparison")}
+    against = "as_comparison" if rolls_out(evidence.design) else "comparison"
+    return {"persons": entered, "than": words.text(f"than.{against}")}
 
 
 def displacement(words: Words, evidence: Evidence) -> tuple[str, ...]:
@@ -168,7 +173,7 @@ def effects_told(words: Words, evidence: Evidence) -> str:
         words.text(
             "told.at",
             {
-                "month": names.at(words, month, clock=counted),
+                "month": names.at(words, month, clock=counted, timed=found.months != NO_CLOCK),
                 "effect": effect(words, found.at(month), found.scale),
             },
         )
@@ -179,7 +184,9 @@ def effects_told(words: Words, evidence: Evidence) -> str:
             "told.benchmark",
             {
                 "name": words.text(f"benchmark.{known.code}.label"),
-                "month": names.at(words, known.month, clock=counted),
+                "month": names.at(
+                    words, known.month, clock=counted, timed=found.months != NO_CLOCK
+                ),
                 "value": words.amount(known.value, found.scale, signed=True),
             },
         )

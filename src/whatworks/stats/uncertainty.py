@@ -93,6 +93,17 @@ class Covariance:
         return self.matrix
 
 
+def factor_of_clusters(n_clusters: int, *, small_sample: bool = True) -> float:
+    """:math:`G/(G-1)`, or 1 without; NaN with one cluster, which tells nothing of a variance.
+
+    >>> factor_of_clusters(5), factor_of_clusters(5, small_sample=False), factor_of_clusters(1)
+    (1.25, 1.0, nan)
+    """
+    if n_clusters < 2:
+        return float("nan")
+    return n_clusters / (n_clusters - 1) if small_sample else 1.0
+
+
 def cluster_sums(values: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Ints]:
     """Sum rows of ``values`` (n, k) by label; returns sums (n_clusters, k) and sorted labels.
 

@@ -181,11 +181,11 @@ def test_each_comparison_weighs_as_much_as_its_cohort() -> None:
 
 
 def test_not_yet_treated_are_untreated_in_the_whole_window() -> None:
-    design = stack(read(table()), controls="not_yet_treated", after=0)
+    design = stack(read(table()), control="not_yet_treated", after=0)
     first = design.units.query("entry_month == 3 and not treated")["person_id"]
     assert sorted(first) == [4, 5, 6, 7, 8, 9]  # those who start at 4 are untreated at 3
     assert Supply.NEVER_TREATED not in design.supplies
-    later = stack(read(table()), controls="not_yet_treated", after=1)
+    later = stack(read(table()), control="not_yet_treated", after=1)
     assert sorted(later.units.query("entry_month == 3 and not treated")["person_id"]) == [
         6,
         7,
@@ -220,7 +220,7 @@ def test_nobody_is_lost_unsaid_in_stacking() -> None:
     assert dropped(design, "stacked_comparison") == {"incomplete_panel": 1}
     assert sorted(set(design.units["person_id"])) == [1, 2, 3, 4, 5, 6, 7, 9]
     only = read(table().query("start in (3, 4)"))
-    alone = stack(only, controls="not_yet_treated", after=0)
+    alone = stack(only, control="not_yet_treated", after=0)
     # The last cohort has no comparison, and serves the first while it waits: nobody is left out.
     assert dropped(alone, "stacked_treated") == {}
     assert alone.units["entry_month"].unique().tolist() == [3]
@@ -230,8 +230,8 @@ def test_nobody_is_lost_unsaid_in_stacking() -> None:
 @pytest.mark.parametrize(
     ("data", "options", "words"),
     [
-        (table(), {"controls": "others"}, "controls"),
-        (table(), {"controls": "not_yet_treated"}, "after="),
+        (table(), {"control": "others"}, "control"),
+        (table(), {"control": "not_yet_treated"}, "after="),
         (table(), {"before": -1}, "before"),
         (table(), {"after": 1.5}, "after"),
         (table(), {"after": True}, "after"),

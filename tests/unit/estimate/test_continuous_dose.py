@@ -168,7 +168,7 @@ def test_every_cell_is_that_of_its_two_periods_and_averages_are_theirs() -> None
 
 def test_the_mean_of_the_curve_over_doses_is_the_effect_whatever_the_dose() -> None:
     table = staggered()
-    estimate = ContinuousDose(by="month", controls="not_yet_treated").fit(rollout(table))
+    estimate = ContinuousDose(by="dynamic", control="not_yet_treated").fit(rollout(table))
     months = set(estimate.effects.query("term == 'acrt'")["month"])
     assert months == set(estimate.effects.query("term == 'att' and cohort == -1")["month"])
     assert -1 not in months
@@ -180,7 +180,7 @@ def test_later_starters_are_controls_until_they_start() -> None:
     table = staggered().query("start > 0")
     with pytest.raises(WhatworksError, match="not_yet_treated"):
         ContinuousDose().fit(rollout(table))
-    effects = ContinuousDose(controls="not_yet_treated", degree=1).fit(rollout(table)).effects
+    effects = ContinuousDose(control="not_yet_treated", degree=1).fit(rollout(table)).effects
     first = effects.query("term == 'att' and cohort == 3")
     assert first["month"].tolist() == [-2, 0, 1]  # cohort 5 is untreated until 4
     assert effects.query("term == 'att' and cohort == 5").empty
@@ -241,7 +241,7 @@ def test_a_rollout_without_dose_is_refused_and_named() -> None:
         {"grid": (0.5, 0.2)},
         {"grid": (0.0, 0.5)},
         {"by": "period"},
-        {"controls": "all"},
+        {"control": "all"},
         {"cluster": "matched_set"},
     ],
 )

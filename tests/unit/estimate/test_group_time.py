@@ -329,3 +329,14 @@ def test_units_by_start() -> None:
     assert [rows.tolist() for rows in found.blocks(1)] == [[0, 4]]
     far = ByStart.of(np.array([2**30, 1, NEVER]), last=2**30)
     assert far.starts.tolist() == [1, 2**30, 2**30 + 1]
+
+
+def test_markets_that_start_whole_lose_a_degree_of_freedom_per_start() -> None:
+    """The variance of a mean of markets is that of a sample: G/(G−1) within each start alone."""
+    table = panel()
+    table["start"] = np.array([0, 3, 5, 0])[table["market"] % 4]
+    fit = CallawaySantAnna(cluster="market").fit(design(table, market="market"))
+    cells = cells_of(fit)
+    assert isinstance(cells.uncertainty, Influence)
+    assert cells.uncertainty.factor == pytest.approx(12 / (12 - 3))
+    assert cells.df == 9

@@ -53,12 +53,12 @@ def test_one_cohort_by_hand() -> None:
     assert estimate.at(0)["std_error"] == pytest.approx(np.sqrt(variance))
 
 
-@pytest.mark.parametrize(("adjust", "beta"), [("change", 1.0), ("none", 0.0)])
-def test_fixed_adjustments_are_differences_of_means(adjust: Any, beta: float) -> None:
+@pytest.mark.parametrize(("adjustment", "beta"), [("change", 1.0), ("none", 0.0)])
+def test_fixed_adjustments_are_differences_of_means(adjustment: Any, beta: float) -> None:
     wide = TWO.pivot(index="id", columns="t", values="y").to_numpy()
     treated = (TWO.drop_duplicates("id")["g"] == 4).to_numpy()
     left = wide[:, 3] - beta * wide[:, 2]
-    row = RandomTiming(drawn=True, adjust=adjust, refined=False).fit(design(TWO)).at(0)
+    row = RandomTiming(drawn=True, adjustment=adjustment, refined=False).fit(design(TWO)).at(0)
     arms = left[treated], left[~treated]
     assert row["estimate"] == pytest.approx(arms[0].mean() - arms[1].mean())
     error = np.sqrt(sum(arm.var(ddof=1) / arm.size for arm in arms))
@@ -68,11 +68,11 @@ def test_fixed_adjustments_are_differences_of_means(adjust: Any, beta: float) ->
 def test_the_adjustment_of_least_variance_has_least_variance() -> None:
     made = design(panel())
     errors = [
-        RandomTiming(drawn=True, adjust=adjust, refined=False)  # type: ignore[arg-type]  # of three
+        RandomTiming(drawn=True, adjustment=adjustment, refined=False)  # type: ignore[arg-type]  # of three
         .fit(made)
         .effects["std_error"]
         .to_numpy()
-        for adjust in ("efficient", "change", "none")
+        for adjustment in ("efficient", "change", "none")
     ]
     assert (errors[0] <= errors[1]).all()
     assert (errors[0] <= errors[2]).all()

@@ -166,16 +166,16 @@ def test_draws_follow_the_generator_given(inference: str) -> None:
 
 def test_not_yet_treated_serve_while_they_wait() -> None:
     made = design(table([5] * 3 + [11] * 4))
-    fitted = SyntheticControl(controls="not_yet_treated", after=2).fit(
+    fitted = SyntheticControl(control="not_yet_treated", after=2).fit(
         design(table([5] * 3 + [11] * 4 + [0] * 2))
     )
     first = fitted.extras["donors"].query("cohort == 5")["donor"]
     assert {f"zone {k:02d}" for k in range(3, 7)} & set(first)
     assert fitted.effects["month"].max() <= 2
     with pytest.raises(WhatworksError, match="for the one of 11"):
-        SyntheticControl(controls="not_yet_treated", after=2).fit(made)
+        SyntheticControl(control="not_yet_treated", after=2).fit(made)
     with pytest.raises(WhatworksError, match="after="):
-        SyntheticControl(controls="not_yet_treated").fit(made)
+        SyntheticControl(control="not_yet_treated").fit(made)
 
 
 @pytest.mark.parametrize("method", [AugmentedSyntheticControl, SyntheticDiD])

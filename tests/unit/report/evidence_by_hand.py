@@ -250,7 +250,14 @@ def panel_findings() -> tuple[Finding, ...]:
             statistic=0.0004,
             threshold=0.05,
             reference="Imbens & Rubin (2015), ch. 21",
-            facts={"first": -24, "last": -19, "estimate": -3.24, "p_value": 0.0004, "unit": "pp"},
+            facts={
+                "first": -24,
+                "last": -19,
+                "n": 6,
+                "estimate": -3.24,
+                "p_value": 0.0004,
+                "unit": "pp",
+            },
         ),
         Finding(
             check="precision",

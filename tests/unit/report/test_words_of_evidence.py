@@ -247,7 +247,14 @@ def test_facts_are_formatted_by_what_they_mean() -> None:
         verdict=Verdict.HOLDS,
         statistic=0.4,
         threshold=0.05,
-        facts={"first": -24, "last": -19, "estimate": -0.34, "p_value": 0.4123, "unit": "pp"},
+        facts={
+            "first": -24,
+            "last": -19,
+            "n": 6,
+            "estimate": -0.34,
+            "p_value": 0.4123,
+            "unit": "pp",
+        },
     )
     said = facts.finding(FR, PP, found)
 

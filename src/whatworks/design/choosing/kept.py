@@ -42,7 +42,8 @@ def frame_of_units(
     """Units table of all candidates, in their order; no outcome column."""
     n = candidates.treated.size
     absent = np.full(n, None, dtype=object)
-    frame = pd.DataFrame(
+    # Columns stay the arrays they are: joining them into one block would hold all of them twice.
+    return pd.DataFrame(
         {
             UNIT: np.arange(n),
             PERSON: person,
@@ -55,10 +56,10 @@ def frame_of_units(
             STRATUM: pd.Series(absent if stratum is None else stratum, dtype=object),
             MARKET: pd.Series(absent if market is None else market, dtype=object),
             SATURATION: np.nan if saturation is None else saturation,
-        }
+            **dict(zip(candidates.names, candidates.covariates.T, strict=True)),
+        },
+        copy=False,
     )
-    values = pd.DataFrame(candidates.covariates, columns=list(candidates.names))
-    return pd.concat([frame, values], axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

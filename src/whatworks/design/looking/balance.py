@@ -84,11 +84,14 @@ def population(candidates: Candidates, chosen: Chosen | None) -> Population:
 def _balance(candidates: Candidates, weights: Mapping[str, Floats]) -> pd.DataFrame:
     """One row per covariate and sample, in the order of the covariates."""
     values = candidates.covariates
-    raw, *others = compared(values, treated=candidates.treated, weights=tuple(weights.values()))
-    scale = spread(raw.var_treated, raw.var_comparison, estimand=candidates.estimand)
+    # Where nothing was chosen both samples are one, and columns are sorted for it once.
+    told = {id(weight): weight for weight in weights.values()}
+    found = compared(values, treated=candidates.treated, weights=tuple(told.values()))
+    by_weight = dict(zip(told, found, strict=True))
+    scale = spread(found[0].var_treated, found[0].var_comparison, estimand=candidates.estimand)
     parts = [
-        _rows(found, candidates.names, scale).assign(sample=sample)
-        for sample, found in zip(weights, (raw, *others), strict=True)
+        _rows(by_weight[id(weight)], candidates.names, scale).assign(sample=sample)
+        for sample, weight in weights.items()
     ]
     table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
     return table[["covariate", "sample", *table.columns.drop(["covariate", "sample"])]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +14,26 @@ from whatworks.design.question import Question
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, choice
 from whatworks.ledger import Ledger
-from whatworks.vocabulary import ENTRY_MONTH, MARKET, PERSON, SAMPLING, Clock, Supply
+from whatworks.vocabulary import (
+    CONTROLS,
+    ENTRY_MONTH,
+    MARKET,
+    PERSON,
+    SAMPLING,
+    Clock,
+    Control,
+    Supply,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-CONTROLS: Final = ("never_treated", "not_yet_treated")
-
 
 def stack(
     design: Design,
     *,
-    controls: str = "never_treated",
+    control: Control = "never_treated",
     before: int | None = None,
     after: int | None = None,
 ) -> Design:
@@ -37,7 +43,7 @@ def stack(
     ----------
     design : Design
         A rollout. Units that lack some period are left out and counted.
-    controls : str
+    control : str
         ``"never_treated"``: units not treated in any period observed; ``"not_yet_treated"``: units whose
         start comes more than ``after`` periods after the cohort's, so that none is treated within the
         window (Cengiz et al. 2019, doi:10.1093/qje/qjz014).
@@ -55,13 +61,13 @@ def stack(
     Raises
     ------
     OptionError
-        On unknown controls or a window that is not of whole periods.
+        On unknown ``control`` or a window that is not of whole periods.
     DesignRefused
         When the design is no rollout, nobody is observed in every period, no cohort has a
         comparison, or the window holds no period from the start on.
     """
-    choice(controls, CONTROLS, what="controls")
-    _check(design, controls=controls, before=before, after=after)
+    choice(control, CONTROLS, what="control")
+    _check(design, control=control, before=before, after=after)
     start = design.units[ENTRY_MONTH].to_numpy()
     values = design.outcomes.values
     periods = np.array(design.outcomes.months, dtype=np.int64)
@@ -69,7 +75,7 @@ def stack(
     cohorts = np.unique(start[whole & (start <= periods[-1])])
     # Who starts after these periods is untreated in the whole window of each cohort.
     until = cohorts + (after or 0)
-    if controls == "never_treated":
+    if control == "never_treated":
         until = np.full(cohorts.size, periods[-1])
     parts = [
         _Part(
@@ -83,9 +89,9 @@ def stack(
     if not parts:
         raise DesignRefused(
             what="stack",
-            needed=f"units observed in every period that can stand as {controls.replace('_', ' ')}",
+            needed=f"units observed in every period that can stand as {control.replace('_', ' ')}",
             found=f"none for any of {cohorts.size} cohorts, among {int(whole.sum())} such units",
-            remedy="shorten after, choose other controls, or use a method that keeps gaps",
+            remedy="shorten after, choose another control, or use a method that keeps gaps",
         )
     since = _window(periods, parts, before=before, after=after)
     laid = [_since(values[part.rows], periods - part.cohort, since) for part in parts]
@@ -105,7 +111,7 @@ class _Part:
         return np.concatenate([self.treated, self.comparison])
 
 
-def _check(design: Design, *, controls: str, before: int | None, after: int | None) -> None:
+def _check(design: Design, *, control: str, before: int | None, after: int | None) -> None:
     if Supply.ROLLOUT not in design.supplies:
         raise DesignRefused(
             what="stack",
@@ -121,10 +127,10 @@ def _check(design: Design, *, controls: str, before: int | None, after: int | No
                 found=repr(value),
                 remedy="count periods on that side of the start, without a sign",
             )
-    if controls == "not_yet_treated" and after is None:
+    if control == "not_yet_treated" and after is None:
         raise DesignRefused(
             what="stack",
-            needed="the number of periods after the start, with controls='not_yet_treated'",
+            needed="the number of periods after the start, with control='not_yet_treated'",
             found="none",
             remedy="say after=, so that no comparison is treated within the window",
         )

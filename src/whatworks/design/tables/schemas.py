@@ -41,7 +41,8 @@ def check_units(units: pd.DataFrame, *, covariates: tuple[str, ...], n_outcomes:
     """Raise when units carry anything but their roles and covariates known before entry."""
     expected = {**ROLES, **{name: pa.Column("float64") for name in covariates}}
     try:
-        pa.DataFrameSchema(expected, strict=True).validate(units)
+        # Nothing is coerced, so that nothing is written: in place spares a copy of all units.
+        pa.DataFrameSchema(expected, strict=True).validate(units, inplace=True)
     except pa.errors.SchemaError as error:
         # The library's message shows data; ours says which column broke which rule.
         column = getattr(error.schema, "name", None)

@@ -55,11 +55,11 @@ from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.synthetic.answer import Reading, answer
 from whatworks.estimate.synthetic.fitting import Weighted
-from whatworks.estimate.synthetic.reading import CONTROLS, Controls, Territories, cohorts_of
+from whatworks.estimate.synthetic.reading import Territories, cohorts_of
 from whatworks.options import typed
 from whatworks.stats.synthetic.augmented import Penalties, chosen_penalty, ridge_weights
 from whatworks.stats.synthetic.simplex import simplex_weights
-from whatworks.vocabulary import Supply
+from whatworks.vocabulary import CONTROLS, Control, Supply
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -77,7 +77,7 @@ class AugmentedSyntheticControl:
         Penalty λ; by default chosen for each territory. Infinite: the synthetic control.
     adjust : bool
         Free outcomes of what covariates foretell among the never treated.
-    controls : str
+    control : str
         ``"never_treated"``, or ``"not_yet_treated"``: also territories that start more than ``after``
         periods later.
     after : int, optional
@@ -94,7 +94,7 @@ class AugmentedSyntheticControl:
 
     ridge: float | None = None
     adjust: bool = False
-    controls: Controls = "never_treated"
+    control: Control = "never_treated"
     after: int | None = None
     inference: Literal["auto", "jackknife", "placebo"] = "auto"
 
@@ -102,7 +102,7 @@ class AugmentedSyntheticControl:
 
     def __post_init__(self) -> None:
         typed(self)
-        choice(self.controls, CONTROLS, what="controls")
+        choice(self.control, CONTROLS, what="control")
         choice(self.inference, ("auto", "jackknife", "placebo"), what="inference")
         if self.ridge is not None and self.ridge <= 0:
             raise OptionError(
@@ -138,7 +138,7 @@ class AugmentedSyntheticControl:
         land = Territories.of(design, method=name)
         if self.adjust:
             land = land.adjusted(method=name)
-        cohorts = cohorts_of(land, controls=self.controls, after=self.after, method=name)
+        cohorts = cohorts_of(land, control=self.control, after=self.after, method=name)
         if self.ridge is None and min(c.n_before for c in cohorts) < 3:
             raise DesignRefused(
                 what=name,

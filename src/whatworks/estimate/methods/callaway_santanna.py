@@ -31,8 +31,10 @@ Inference
 ---------
 Influence functions, summed by person or by market (a person has one market: clustering by market is
 clustering by both); those of the regression, of the odds and of the shares of cohorts are in them.
-``small_sample`` multiplies the covariance by G/(G−1); off, standard errors are those of the R packages
-``did`` and ``DRDID``. By market, Student's t with G−1 degrees of freedom. Where persons are too many for
+``small_sample`` multiplies the covariance by G/(G−L); off, standard errors are those of the R packages
+``did`` and ``DRDID``. L is 1, and by market, where all of a market's units start together, the number of
+distinct starts (untreated included): the mean of each is estimated on its own markets. By market,
+Student's t with G−L degrees of freedom. Where persons are too many for
 their influences to be held, the covariance is added up instead. `whatworks.bootstrap` redraws the same
 influences with multipliers.
 
@@ -127,7 +129,7 @@ class CallawaySantAnna:
         ``"drop"``: units not observed in every period are left out and counted; ``"keep"``: they
         count in the periods in which they are.
     small_sample : bool
-        Multiply the covariance by G/(G−1), G the number of clusters.
+        Multiply the covariance by G/(G−L), G the number of clusters and L the means they give.
 
     Raises
     ------
@@ -205,14 +207,14 @@ class CallawaySantAnna:
         )
         self._accept(by_start, cells, rollout.periods, n_covariates=len(used))
         cohorts = np.unique(cells.cohort)
-        g = rollout.n_clusters
+        g, lost = rollout.n_clusters, _lost(rollout, by_start)
         sampled = Sampled(
             by_start=by_start,
             cohorts=cohorts,
             weight=rollout.weight,
             cluster=rollout.cluster,
             n_clusters=g,
-            factor=_factor(g, small_sample=self.small_sample),
+            factor=_factor(g, lost if self.small_sample else 0),
             level=rollout.level,
         )
         effects, uncertainty = self._fitted(rollout, used, cells, sampled)
@@ -230,7 +232,7 @@ class CallawaySantAnna:
                 uncertainty=uncertainty,
                 last=int(cells.period.max()),
                 anticipation=self.anticipation,
-                df=float(g - 1) if self.cluster == "market" else np.inf,
+                df=float(g - lost) if self.cluster == "market" else np.inf,
             ),
             method="CallawaySantAnna",
             options=asdict(self),
@@ -318,10 +320,18 @@ class CallawaySantAnna:
         return effects, uncertainty_of_cells(effects.influence, cells.cohort.size, sampled)
 
 
-def _factor(n_clusters: int, *, small_sample: bool) -> float:
-    if n_clusters < 2:
-        return float("nan")
-    return n_clusters / (n_clusters - 1) if small_sample else 1.0
+def _lost(rollout: Rollout, by_start: ByStart) -> int:
+    """Degrees of freedom that means take: one per start where markets start whole, else one."""
+    if rollout.level == "person":
+        return 1
+    last = np.zeros(rollout.n_clusters, dtype=by_start.place.dtype)
+    last[rollout.cluster] = by_start.place
+    whole = bool((last[rollout.cluster] == by_start.place).all())
+    return by_start.starts.size if whole else 1
+
+
+def _factor(n_clusters: int, lost: int) -> float:
+    return n_clusters / (n_clusters - lost) if n_clusters > max(lost, 1) else float("nan")
 
 
 def _undefined(effects: CellEffects, cells: GroupTimes) -> pd.DataFrame:

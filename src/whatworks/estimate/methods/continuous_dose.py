@@ -21,7 +21,7 @@ For cohort :math:`g` and period :math:`t`, with :math:`b` the last period observ
 
 where :math:`\hat\beta_{g,t}` is least squares of :math:`y_t-y_b` on :math:`\psi(D)` in the cohort and
 :math:`\bar{\Delta y}_{0,t}` the mean change of the untreated. With ``by="average"`` cells from the start on
-are averaged within each cohort, and cohorts by their share of the treated; with ``by="month"``, by month
+are averaged within each cohort, and cohorts by their share of the treated; with ``by="dynamic"``, by month
 since the start.
 
 Identification
@@ -71,13 +71,12 @@ from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
 from whatworks.estimate.rollouts import Rollout, estimate_of_cells
 from whatworks.options import typed
-from whatworks.stats.uncertainty import Influence
-from whatworks.vocabulary import Supply
+from whatworks.stats.uncertainty import Influence, factor_of_clusters
+from whatworks.vocabulary import CONTROLS, Control, Supply
 
 Floats = NDArray[np.float64]
 
-CONTROLS: Final = ("never_treated", "not_yet_treated")
-BY: Final = ("average", "month")
+BY: Final = ("average", "dynamic")
 CONDITIONS: Final = ("parallel_trends", "no_anticipation", "strong_parallel_trends")
 """What the estimate supposes, the last one to compare doses."""
 
@@ -95,8 +94,8 @@ class ContinuousDose:
     grid : tuple of float
         Quantiles of the doses received at which curves are read; a dose is rounded to three digits.
     by : str
-        ``"average"``: curves over all periods from the start on; ``"month"``: one per month since it.
-    controls : str
+        ``"average"``: curves over all periods from the start on; ``"dynamic"``: one per month since it.
+    control : str
         ``"never_treated"`` in the periods observed, or ``"not_yet_treated"``.
     cluster : str
         ``"person"`` or ``"market"``.
@@ -117,8 +116,8 @@ class ContinuousDose:
     degree: int = 3
     knots: int = 0
     grid: tuple[float, ...] = tuple(k / 20 for k in range(1, 20))
-    by: Literal["average", "month"] = "average"
-    controls: Literal["never_treated", "not_yet_treated"] = "never_treated"
+    by: Literal["average", "dynamic"] = "average"
+    control: Control = "never_treated"
     cluster: Literal["person", "market"] = "person"
     small_sample: bool = True
 
@@ -127,7 +126,7 @@ class ContinuousDose:
     def __post_init__(self) -> None:
         typed(self)
         choice(self.by, BY, what="by")
-        choice(self.controls, CONTROLS, what="controls")
+        choice(self.control, CONTROLS, what="control")
         choice(self.cluster, ("person", "market"), what="cluster")
         if self.degree < 1 or self.knots < 0:
             raise OptionError(
@@ -168,18 +167,15 @@ class ContinuousDose:
             When the design is no rollout or says no dose, nobody can be compared with, or a cohort's
             doses do not tell the splines apart.
         """
-        markets = {Supply.MARKETS} if self.cluster == "market" else set[Supply]()
-        require(design, self.needs | markets, method="ContinuousDose")
+        require(design, self.needs, method="ContinuousDose", cluster=self.cluster)
         rollout = Rollout.of(design, cluster=self.cluster)
-        n = rollout.n_clusters
-        factor = (n / (n - 1) if n > 1 else float("nan")) if self.small_sample else 1.0
         dosed = dosed_cells(
             rollout,
             degree=self.degree,
             knots=self.knots,
-            later=self.controls == "not_yet_treated",
-            by_month=self.by == "month",
-            factor=factor,
+            later=self.control == "not_yet_treated",
+            by_month=self.by == "dynamic",
+            factor=factor_of_clusters(rollout.n_clusters, small_sample=self.small_sample),
         )
         overall = estimate_of_cells(
             dosed.cells,
@@ -197,7 +193,7 @@ class ContinuousDose:
         told = [f"{d:g}" for d in doses]
         basis = _padded(dosed.basis.values(doses))
         slopes = _padded(dosed.basis.slopes(doses))
-        average = () if self.by == "month" else (("average", dosed.level()),)
+        average = () if self.by == "dynamic" else (("average", dosed.level()),)
         groups = [
             ((*average, ("acrt", dosed.slope())), "month", ["all"]),
             ((("att_dose", basis), ("acrt_dose", slopes)), "group", told),

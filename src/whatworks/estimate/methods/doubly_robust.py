@@ -163,8 +163,7 @@ class DoublyRobust:
             When the design has no covariates or no overlap, or has weights and a propensity was
             asked for as well.
         """
-        markets = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | markets, method="DoublyRobust")
+        require(design, self.needs, method="DoublyRobust", cluster=self.cluster)
         rng = np.random.default_rng(0) if rng is None else rng
         if self.by:
             alone = replace(self, by=())

@@ -57,13 +57,13 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, choice
+from whatworks.estimate.by_cohort import CohortEffects, cells_of_cohorts, shares_of_units
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.rollouts import Cells, Rollout, estimate_of_cells
 from whatworks.ledger import Ledger
 from whatworks.options import typed
 from whatworks.stats.did import two_cross_sections, two_periods
-from whatworks.stats.did.summed import summed_by_cluster
 from whatworks.stats.did.two_groups import TwoByTwo
 from whatworks.vocabulary import Supply
 
@@ -152,8 +152,7 @@ class DoublyRobustDiD:
             When the design is no rollout of one cohort, a group is not observed, covariates are
             collinear, or they separate the groups.
         """
-        markets = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | markets, method=NAME)
+        require(design, self.needs, method=NAME, cluster=self.cluster)
         once = bool((np.isfinite(design.outcomes.values).sum(axis=1) <= 1).all())
         rollout = Rollout.of(design, cluster=self.cluster, gaps="keep" if once else "drop")
         treated = _one_cohort(rollout)
@@ -269,30 +268,24 @@ def _four_arms(after: Bools, treated: Bools, *, period: int) -> None:
 
 
 def _cells(told: _Told, rollout: Rollout, read: Ints, *, small_sample: bool) -> Cells:
-    cohort = int(rollout.cohorts[0])
-    mine, total = rollout.weight * (rollout.start == cohort), rollout.weight.sum()
-    share = mine.sum() / total
-    both = np.column_stack([told.influence, (mine - rollout.weight * share) / total])
-    n = rollout.n_clusters
-    factor = n / (n - 1) if n > 1 else float("nan")
-    return Cells(
-        cohort=np.full(read.size, cohort),
-        period=rollout.periods[read],
+    everyone = np.arange(rollout.start.size)
+    alone = CohortEffects(
+        cohort=int(rollout.cohorts[0]),
+        periods=rollout.periods[read],
         effect=told.effect,
+        rows=everyone,
+        influence=told.influence,
         n_treated=told.n_treated,
         n_comparison=told.n_comparison,
-        cohorts=np.array([cohort]),
-        share=np.array([share]),
-        uncertainty=summed_by_cluster(
-            lambda rows: both[rows],
-            n_terms=both.shape[1],
-            cluster=rollout.cluster,
-            n_clusters=n,
-            factor=factor if small_sample or n == 1 else 1.0,
-            level=rollout.level,
+    )
+    return cells_of_cohorts(
+        rollout,
+        [alone],
+        counted=shares_of_units(
+            rollout, rollout.cohorts, counts=np.ones_like(everyone, dtype=bool)
         ),
-        last=int(rollout.periods[-1]),
-        df=float(n - 1) if rollout.level == "market" else np.inf,
+        anticipation=0,
+        small_sample=small_sample,
     )
 
 

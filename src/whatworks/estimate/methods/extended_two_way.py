@@ -62,7 +62,7 @@ from whatworks.estimate.record import Estimate
 from whatworks.estimate.rollouts import Rollout, estimate_of_cells
 from whatworks.estimate.saturated import cells_of, fit_saturated, ledger_of_cells
 from whatworks.options import typed
-from whatworks.vocabulary import Supply
+from whatworks.vocabulary import CONTROLS, Control, Supply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ class ExtendedTwoWay:
     'keep'
     """
 
-    control: Literal["not_yet_treated", "never_treated"] = "not_yet_treated"
+    control: Control = "not_yet_treated"
     anticipation: int = 0
     gaps: Literal["keep", "drop"] = "keep"
     cluster: Literal["person", "market"] = "person"
@@ -99,7 +99,7 @@ class ExtendedTwoWay:
 
     def __post_init__(self) -> None:
         typed(self)
-        choice(self.control, ("not_yet_treated", "never_treated"), what="control")
+        choice(self.control, CONTROLS, what="control")
         choice(self.gaps, ("keep", "drop"), what="gaps")
         choice(self.cluster, ("person", "market"), what="cluster")
         not_negative(self.anticipation, what="anticipation")
@@ -124,8 +124,7 @@ class ExtendedTwoWay:
         DesignRefused
             When the design is no rollout, no unit is observed twice, or nobody is left to compare.
         """
-        markets = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | markets, method="ExtendedTwoWay")
+        require(design, self.needs, method="ExtendedTwoWay", cluster=self.cluster)
         rollout = Rollout.of(
             design, cluster=self.cluster, gaps=self.gaps, anticipation=self.anticipation
         )

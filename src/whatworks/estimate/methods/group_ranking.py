@@ -150,8 +150,7 @@ class GroupRanking:
         DesignRefused
             When the design has no covariates or no overlap, or the month is not in it.
         """
-        markets = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | markets, method="GroupRanking")
+        require(design, self.needs, method="GroupRanking", cluster=self.cluster)
         rng = np.random.default_rng(0) if rng is None else rng
         column = self._column(design)
         units = Units.of(design, cluster=self.cluster)

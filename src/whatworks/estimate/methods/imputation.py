@@ -68,7 +68,13 @@ from whatworks.estimate.rollouts import Cells, Leads, Rollout, estimate_of_cells
 from whatworks.options import typed
 from whatworks.stats.did.imputation import Imputed, impute
 from whatworks.stats.did.two_way import Units
-from whatworks.stats.uncertainty import Covariance, Influence, Uncertainty, sums_by_number
+from whatworks.stats.uncertainty import (
+    Covariance,
+    Influence,
+    Uncertainty,
+    factor_of_clusters,
+    sums_by_number,
+)
 from whatworks.vocabulary import Supply
 
 Floats = NDArray[np.float64]
@@ -148,8 +154,7 @@ class Imputation:
         DesignRefused
             When the design is no rollout, or no treated observation can be imputed.
         """
-        extra = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | extra, method="Imputation")
+        require(design, self.needs, method="Imputation", cluster=self.cluster)
         rollout = Rollout.of(
             design, cluster=self.cluster, gaps="keep", anticipation=self.anticipation
         )
@@ -188,7 +193,7 @@ class Imputation:
 
     def _cells(self, found: Imputed, rollout: Rollout, starts: NDArray[np.int64]) -> Cells:
         g = rollout.n_clusters
-        factor = (g / (g - 1) if self.small_sample else 1.0) if g > 1 else float("nan")
+        factor = factor_of_clusters(g, small_sample=self.small_sample)
         n_leads = found.leads.effect.size
         return Cells(
             cohort=starts[found.cohort],

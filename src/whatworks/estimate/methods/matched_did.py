@@ -79,7 +79,7 @@ from whatworks.estimate.record import Estimate, effects_table
 from whatworks.estimate.rollouts import Cells, estimate_of_cells
 from whatworks.estimate.weights import adjusted_curve, weighted_curve
 from whatworks.options import typed
-from whatworks.stats.uncertainty import Influence
+from whatworks.stats.uncertainty import Influence, factor_of_clusters
 from whatworks.vocabulary import ENTRY_MONTH, Supply
 
 Floats = NDArray[np.float64]
@@ -160,9 +160,8 @@ class MatchedDiD:
                 found=f"{design.outcomes.name!r}, which accumulates since entry",
                 remedy="ask for the monthly outcome: a lasting gap would be counted every month",
             )
-        asked = {Supply.MARKETS} if self.cluster == "market" else set[Supply]()
-        asked |= {Supply.COVARIATES} if self.bias_adjust else set()
-        require(design, self.needs | asked, method="MatchedDiD")
+        adjusting = {Supply.COVARIATES} if self.bias_adjust else set()
+        require(design, self.needs | adjusting, method="MatchedDiD", cluster=self.cluster)
         changes = Changes.of(design, base_months=self.base_months, method="MatchedDiD")
         if Supply.MATCHES in design.supplies:
             return self._matched(changes)
@@ -282,11 +281,11 @@ class MatchedDiD:
         return _unsure(found, few)
 
     def _influence(self, sums: Floats, n_clusters: int) -> Influence:
-        factor = 1.0
-        if self.small_sample:
-            factor = n_clusters / (n_clusters - 1) if n_clusters > 1 else float("nan")
         return Influence(
-            values=sums, cluster=np.arange(n_clusters), factor=factor, level=self.cluster
+            values=sums,
+            cluster=np.arange(n_clusters),
+            factor=factor_of_clusters(n_clusters, small_sample=self.small_sample),
+            level=self.cluster,
         )
 
     def _df(self, n_clusters: int) -> float:

@@ -80,7 +80,12 @@ from whatworks.stats.matched_effects import matched_effect, regressions
 from whatworks.stats.matching import Matching
 from whatworks.stats.matching_variance import Gaps, abadie_imbens, matched_gaps, same_arm
 from whatworks.stats.propensity_variance import estimated_propensity
-from whatworks.stats.uncertainty import Covariance, Influence, Uncertainty
+from whatworks.stats.uncertainty import (
+    Covariance,
+    Influence,
+    Uncertainty,
+    factor_of_clusters,
+)
 from whatworks.vocabulary import Supply
 
 Floats = NDArray[np.float64]
@@ -201,7 +206,7 @@ class MatchedDifference:
         uncertainty = Influence(
             values=found.sums,
             cluster=np.arange(n),
-            factor=n / (n - 1) if n > 1 else float("nan"),
+            factor=factor_of_clusters(n),
             level=cast("Literal['person', 'market', 'matched_set']", self.errors),
         )
         return found.effect, found.counts, uncertainty

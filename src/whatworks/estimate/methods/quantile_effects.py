@@ -127,9 +127,8 @@ class QuantileEffects:
             When nothing makes the design's arms comparable.
         """
         drawn = design.design_class is DesignClass.RANDOMISED
-        needs = set() if drawn else set(self.needs)
-        needs |= {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, frozenset(needs), method="QuantileEffects")
+        needs = frozenset[Supply]() if drawn else self.needs
+        require(design, needs, method="QuantileEffects", cluster=self.cluster)
         units = Units.of(design, cluster=self.cluster)
         months = design.outcomes.months
         labels = self._labels(design.question.estimand.lower())

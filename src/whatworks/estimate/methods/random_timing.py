@@ -12,7 +12,7 @@ With :math:`\hat\theta` the difference of means between cohorts treated and not 
 .. math:: \hat\theta_\beta=\hat\theta-\beta\hat X,\qquad
           \beta^*=\frac{\widehat{\mathrm{Cov}}(\hat X,\hat\theta)}{\widehat{\mathrm{Var}}(\hat X)}
 
-for each effect. ``adjust="efficient"`` takes :math:`\beta^*`; ``"change"`` takes 1, which is Callaway &
+for each effect. ``adjustment="efficient"`` takes :math:`\beta^*`; ``"change"`` takes 1, which is Callaway &
 Sant'Anna's estimator, or Sun & Abraham's with ``control="last_treated"``; ``"none"`` takes 0.
 
 Identification
@@ -73,10 +73,10 @@ class RandomTiming:
 
     Parameters
     ----------
-    average : str
+    by : str
         What the row ``average`` is: ``"simple"``, over cells by size; ``"cohort"``, over cohorts;
         ``"period"``, over calendar periods.
-    adjust : str
+    adjustment : str
         For the difference before the start: ``"efficient"``, ``"change"`` or ``"none"``.
     control : str
         ``"not_yet_treated"``, or ``"last_treated"``: the last cohort alone, or those never treated.
@@ -87,12 +87,12 @@ class RandomTiming:
 
     Examples
     --------
-    >>> RandomTiming(drawn=True).adjust
+    >>> RandomTiming(drawn=True).adjustment
     'efficient'
     """
 
-    average: Literal["simple", "cohort", "period"] = "simple"
-    adjust: Literal["efficient", "change", "none"] = "efficient"
+    by: Literal["simple", "cohort", "period"] = "simple"
+    adjustment: Literal["efficient", "change", "none"] = "efficient"
     control: Literal["not_yet_treated", "last_treated"] = "not_yet_treated"
     drawn: bool = False
     refined: bool = True
@@ -101,8 +101,8 @@ class RandomTiming:
 
     def __post_init__(self) -> None:
         typed(self)
-        choice(self.average, AVERAGES, what="average")
-        choice(self.adjust, BETAS, what="adjust")
+        choice(self.by, AVERAGES, what="by")
+        choice(self.adjustment, BETAS, what="adjustment")
         choice(self.control, ("not_yet_treated", "last_treated"), what="control")
 
     def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
@@ -159,9 +159,9 @@ class RandomTiming:
         self, paths: Paths, start: NDArray[np.int64], design: Design, ledger: Ledger
     ) -> Estimate:
         months = np.unique((paths.periods - paths.start[:, None])[paths.told])
-        held = [paths.weights_of_month(int(e)) for e in months] + [paths.weights(self.average)]
+        held = [paths.weights_of_month(int(e)) for e in months] + [paths.weights(self.by)]
         last_only = self.control == "last_treated"
-        found = timed(paths, held, beta=BETAS[self.adjust], last_only=last_only)
+        found = timed(paths, held, beta=BETAS[self.adjustment], last_only=last_only)
         matrix = found.refined if self.refined else found.neyman
         places = [("att", int(e)) for e in months] + [("average", 0)]
         terms: list[dict[str, Any]] = []

@@ -115,8 +115,7 @@ class RegressionAdjustment:
             When the design has no covariates, no month with both arms, or is not weighted for the
             overlap population it asks about.
         """
-        markets = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | markets, method="RegressionAdjustment")
+        require(design, self.needs, method="RegressionAdjustment", cluster=self.cluster)
         if self.by:
             alone = replace(self, by=())
             return by_group(alone.fit, design, self.by, method=self)

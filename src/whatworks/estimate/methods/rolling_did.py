@@ -66,7 +66,7 @@ from whatworks.stats.did import two_periods
 from whatworks.stats.did.rolling import exact_regression, rolled, weighted_regression
 from whatworks.stats.did.two_groups import TwoByTwo
 from whatworks.stats.uncertainty import Covariance
-from whatworks.vocabulary import Supply
+from whatworks.vocabulary import CONTROLS, Control, Supply
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -109,7 +109,7 @@ class RollingDiD:
 
     detrend: bool = False
     adjustment: Literal["regression", "inverse_probability", "doubly_robust"] = "regression"
-    control: Literal["not_yet_treated", "never_treated"] = "not_yet_treated"
+    control: Control = "not_yet_treated"
     inference: Literal["robust", "exact"] = "robust"
     anticipation: int = 0
     cluster: Literal["person", "market"] = "person"
@@ -120,7 +120,7 @@ class RollingDiD:
     def __post_init__(self) -> None:
         typed(self)
         choice(self.adjustment, FORMULAS, what="adjustment")
-        choice(self.control, ("not_yet_treated", "never_treated"), what="control")
+        choice(self.control, CONTROLS, what="control")
         choice(self.inference, ("robust", "exact"), what="inference")
         choice(self.cluster, ("person", "market"), what="cluster")
         not_negative(self.anticipation, what="anticipation")
@@ -155,8 +155,7 @@ class RollingDiD:
         DesignRefused
             When the design is no rollout, no effect can be read, or exact inference does not hold.
         """
-        markets = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | markets, method=NAME)
+        require(design, self.needs, method=NAME, cluster=self.cluster)
         rollout = Rollout.of(
             design, cluster=self.cluster, gaps="drop", anticipation=self.anticipation
         )

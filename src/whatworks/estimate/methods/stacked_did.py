@@ -62,7 +62,7 @@ from whatworks.estimate.rollouts import Rollout, estimate_of_cells
 from whatworks.ledger import Ledger
 from whatworks.options import typed
 from whatworks.stats.did.stacks import SubExperiment, corrective_weight, sub_experiment
-from whatworks.vocabulary import Supply
+from whatworks.vocabulary import CONTROLS, Control, Supply
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -96,7 +96,7 @@ class StackedDiD:
 
     before: int | None = None
     after: int | None = None
-    control: Literal["not_yet_treated", "never_treated"] = "not_yet_treated"
+    control: Control = "not_yet_treated"
     weighting: Literal["corrective", "regression"] = "corrective"
     anticipation: int = 0
     cluster: Literal["person", "market"] = "person"
@@ -106,7 +106,7 @@ class StackedDiD:
 
     def __post_init__(self) -> None:
         typed(self)
-        choice(self.control, ("not_yet_treated", "never_treated"), what="control")
+        choice(self.control, CONTROLS, what="control")
         choice(self.weighting, ("corrective", "regression"), what="weighting")
         choice(self.cluster, ("person", "market"), what="cluster")
         not_negative(self.anticipation, what="anticipation")
@@ -139,8 +139,7 @@ class StackedDiD:
         DesignRefused
             When the design is no rollout, or no cohort has both a whole window and a comparison.
         """
-        markets = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | markets, method="StackedDiD")
+        require(design, self.needs, method="StackedDiD", cluster=self.cluster)
         rollout = Rollout.of(
             design, cluster=self.cluster, gaps="keep", anticipation=self.anticipation
         )

@@ -115,8 +115,7 @@ class SunAbraham:
         DesignRefused
             When the design is no rollout, no unit is observed twice, or nobody is left to compare.
         """
-        markets = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | markets, method="SunAbraham")
+        require(design, self.needs, method="SunAbraham", cluster=self.cluster)
         rollout = Rollout.of(
             design, cluster=self.cluster, gaps=self.gaps, anticipation=self.anticipation
         )

@@ -59,13 +59,13 @@ from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.synthetic.answer import Reading, answer
 from whatworks.estimate.synthetic.fitting import Weighted
-from whatworks.estimate.synthetic.reading import CONTROLS, Controls, Territories, cohorts_of
+from whatworks.estimate.synthetic.reading import Territories, cohorts_of
 from whatworks.options import typed
 from whatworks.stats.synthetic.control import fitted_importance, standardised
 from whatworks.stats.synthetic.difference import Solver, noise_level
 from whatworks.stats.synthetic.frank_wolfe import GAIN, early_stopped_weights
 from whatworks.stats.synthetic.simplex import simplex_weights
-from whatworks.vocabulary import Supply
+from whatworks.vocabulary import CONTROLS, Control, Supply
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -80,7 +80,7 @@ class SyntheticControl:
 
     Parameters
     ----------
-    controls : str
+    control : str
         ``"never_treated"``, or ``"not_yet_treated"``: also territories that start more than ``after``
         periods later.
     after : int, optional
@@ -95,11 +95,11 @@ class SyntheticControl:
 
     Examples
     --------
-    >>> SyntheticControl(controls="not_yet_treated", after=12).inference
+    >>> SyntheticControl(control="not_yet_treated", after=12).inference
     'auto'
     """
 
-    controls: Controls = "never_treated"
+    control: Control = "never_treated"
     after: int | None = None
     importance: Literal["inverse_variance", "fitted"] = "inverse_variance"
     solver: Solver = "exact"
@@ -109,7 +109,7 @@ class SyntheticControl:
 
     def __post_init__(self) -> None:
         typed(self)
-        choice(self.controls, CONTROLS, what="controls")
+        choice(self.control, CONTROLS, what="control")
         choice(self.importance, ("inverse_variance", "fitted"), what="importance")
         choice(self.solver, ("exact", "frank_wolfe"), what="solver")
         choice(self.inference, ("auto", "jackknife", "placebo"), what="inference")
@@ -153,7 +153,7 @@ class SyntheticControl:
             )
         land = Territories.of(design, method="SyntheticControl")
         cohorts = cohorts_of(
-            land, controls=self.controls, after=self.after, method="SyntheticControl"
+            land, control=self.control, after=self.after, method="SyntheticControl"
         )
         return answer(
             design,

@@ -63,7 +63,7 @@ from whatworks.options import typed
 from whatworks.stats.did import two_periods
 from whatworks.stats.did.triple import precision_weights, triple
 from whatworks.stats.did.two_groups import TwoByTwo
-from whatworks.vocabulary import NEVER, Supply
+from whatworks.vocabulary import CONTROLS, NEVER, Control, Supply
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -106,7 +106,7 @@ class TripleDifference:
 
     eligible: str = "eligible"
     adjustment: Literal["doubly_robust", "regression", "inverse_probability"] = "doubly_robust"
-    control: Literal["never_treated", "not_yet_treated"] = "never_treated"
+    control: Control = "never_treated"
     anticipation: int = 0
     cluster: Literal["person", "market"] = "person"
     small_sample: bool = True
@@ -116,7 +116,7 @@ class TripleDifference:
     def __post_init__(self) -> None:
         typed(self)
         choice(self.adjustment, FORMULAS, what="adjustment")
-        choice(self.control, ("never_treated", "not_yet_treated"), what="control")
+        choice(self.control, CONTROLS, what="control")
         choice(self.cluster, ("person", "market"), what="cluster")
         not_negative(self.anticipation, what="anticipation")
 
@@ -142,8 +142,7 @@ class TripleDifference:
         DesignRefused
             When the design is no rollout, or no cohort has its four groups.
         """
-        markets = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | markets, method=NAME)
+        require(design, self.needs, method=NAME, cluster=self.cluster)
         rollout = Rollout.of(
             design, cluster=self.cluster, gaps="drop", anticipation=self.anticipation
         )

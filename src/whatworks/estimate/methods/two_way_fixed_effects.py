@@ -136,8 +136,7 @@ class TwoWayFixedEffects:
         DesignRefused
             When the design is no rollout, or coefficients cannot be told from the effects.
         """
-        extra = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | extra, method="TwoWayFixedEffects")
+        require(design, self.needs, method="TwoWayFixedEffects", cluster=self.cluster)
         rollout = Rollout.of(design, cluster=self.cluster, gaps="keep")
         laid = LaidOut.of(rollout)
         seen = laid.swept.count > 0

@@ -53,7 +53,7 @@ from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
 from whatworks.estimate.weights import weighted_curve
 from whatworks.options import typed
-from whatworks.stats.uncertainty import Influence
+from whatworks.stats.uncertainty import Influence, factor_of_clusters
 from whatworks.vocabulary import MARKET, PERSON, Supply
 
 
@@ -108,8 +108,7 @@ class WeightedDifference:
         DesignRefused
             When the design has no weights, or no markets and ``cluster="market"``.
         """
-        extra = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | extra, method="WeightedDifference")
+        require(design, self.needs, method="WeightedDifference", cluster=self.cluster)
         labels = design.units[PERSON if self.cluster == "person" else MARKET].to_numpy()
         names, number = np.unique(labels, return_inverse=True)
         curve = weighted_curve(
@@ -120,7 +119,7 @@ class WeightedDifference:
         uncertainty = Influence(
             values=sums,
             cluster=names if self.cluster == "person" else np.arange(names.size),
-            factor=names.size / (names.size - 1) if names.size > 1 else float("nan"),
+            factor=factor_of_clusters(names.size),
             level=self.cluster,
         )
         terms = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,11 @@ from whatworks.errors import DesignRefused, OptionError, choice
 from whatworks.estimate.rollouts import Rollout
 from whatworks.ledger import Ledger
 from whatworks.stats.synthetic.control import residualised
-from whatworks.vocabulary import ENTRY_MONTH, MARKET, Supply
+from whatworks.vocabulary import CONTROLS, ENTRY_MONTH, MARKET, Control, Supply
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Controls = Literal["never_treated", "not_yet_treated"]
 
-CONTROLS: Final = ("never_treated", "not_yet_treated")
 LEAST_BEFORE: Final = 2
 """Periods before the start under which a past cannot be told from chance."""
 
@@ -159,7 +157,7 @@ class Cohort:
 def cohorts_of(
     land: Territories,
     *,
-    controls: Controls = "never_treated",
+    control: Control = "never_treated",
     after: int | None = None,
     method: str,
 ) -> list[Cohort]:
@@ -168,7 +166,7 @@ def cohorts_of(
     Parameters
     ----------
     land : Territories
-    controls : str
+    control : str
         ``"never_treated"``, or ``"not_yet_treated"``: territories whose start comes more than
         ``after`` periods after the cohort's, so that none is treated while it is read.
     after : int, optional
@@ -182,10 +180,10 @@ def cohorts_of(
     DesignRefused
         When a cohort has no donor, or nothing is read after its start.
     """
-    choice(controls, CONTROLS, what="controls")
-    if controls == "not_yet_treated" and after is None:
+    choice(control, CONTROLS, what="control")
+    if control == "not_yet_treated" and after is None:
         raise OptionError(
-            what=f"{method}(controls='not_yet_treated')",
+            what=f"{method}(control='not_yet_treated')",
             needed="the number of periods after the start, as after=",
             found="none",
             remedy="say after=, so that no donor is treated while effects are read",
@@ -193,7 +191,7 @@ def cohorts_of(
     ranked = land.start[land.order]
     made = []
     for place, g in enumerate(land.cohorts):
-        until = land.periods[-1] if controls == "never_treated" else g + (after or 0)
+        until = land.periods[-1] if control == "never_treated" else g + (after or 0)
         donors = land.order[(ranked > until) & (ranked != g)]
         inside = (land.periods >= g) & (
             land.periods <= g + (after or 0) if after is not None else True
@@ -209,9 +207,9 @@ def cohorts_of(
         if not donors.size or not cohort.read.size:
             raise DesignRefused(
                 what=method,
-                needed=f"territories {controls.replace('_', ' ')} and a period read, for each cohort",
+                needed=f"territories {control.replace('_', ' ')} and a period read, for each cohort",
                 found=f"{donors.size} donors and {cohort.read.size} periods for the one of {g}",
-                remedy="shorten after, or choose other controls",
+                remedy="shorten after, or choose another control",
             )
         made.append(cohort)
     return made

@@ -42,8 +42,12 @@ def draw_curve(
     words: Words,
     clock: str = "month",
     benchmarks: Sequence[Benchmark] = (),
+    base: bool = False,
 ) -> None:
-    """Line of effects; before entry hollow and dashed, after entry full, the fall shaded."""
+    """Line of effects; before entry hollow and dashed, after entry full, the fall shaded.
+
+    With ``base``, months whose zero was built are marked as such; else they are not drawn.
+    """
     rows = curve.drawn
     fall = curve.lock_in()
     if fall is not None:
@@ -61,6 +65,20 @@ def draw_curve(
     ax.axvline(-0.5, color=GREY, linewidth=1.6, linestyle=(0, (2, 2)))
     _arm(rows[rows["month"] < 0], ax, label=words.text("graph.before"), before=True)
     _arm(rows[rows["month"] >= 0], ax, label=words.text("graph.after"), before=False)
+    built = curve.rows.loc[curve.built, "month"].to_numpy(float)
+    if base and built.size:
+        ax.plot(
+            built,
+            np.zeros(built.size),
+            linestyle="none",
+            marker="s",
+            markersize=8,
+            markerfacecolor="white",
+            markeredgecolor=INK,
+            markeredgewidth=1.8,
+            zorder=5,
+            label=words.text("graph.base"),
+        )
     _marks(benchmarks, ax, words)
     ax.set_xlabel(words.text(f"{clock}.since"))
     ax.set_title(words.axis(curve.scale.unit), loc="left")
