@@ -52,6 +52,11 @@ def saturation(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
+def reform(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return output_of("reform_by_territory.py", tmp_path_factory.mktemp("reform"))
+
+
+@pytest.fixture(scope="module")
 def thresholds(tmp_path_factory: pytest.TempPathFactory) -> str:
     pytest.importorskip("splink")
     return output_of("two_thresholds.py", tmp_path_factory.mktemp("thresholds"))
@@ -61,6 +66,7 @@ def test_every_example_is_tested() -> None:
     assert [path.name for path in EXAMPLES] == [
         "choose_then_open.py",
         "ordinary_table.py",
+        "reform_by_territory.py",
         "saturation.py",
         "two_thresholds.py",
     ]
@@ -107,3 +113,13 @@ def test_groups_are_chosen_by_balance_and_fixed_before_outcomes(chosen: str) -> 
     assert gaps["entropy balancing"] < 0.001 < gaps["nearest neighbours"]
     assert "fixed before any outcome: True" in chosen
     assert chosen.count("points") == 4
+
+
+def test_a_reform_is_found_month_by_month_where_two_way_effects_miss_it(reform: str) -> None:
+    for month in ("0", "2", "4", "6"):
+        effect, low, high, truth = row(reform, f"{month}  ")
+        assert low <= truth <= high
+        assert abs(effect - truth) < 0.3
+    mean = row(reform, "mean over months and zones")[0]
+    assert row(reform, "two-way fixed effects")[0] < mean - 0.2
+    assert row(reform, "the last month, started against never")[0] > mean + 1

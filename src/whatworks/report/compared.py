@@ -54,12 +54,7 @@ def _versus(words: Words, evidence: Evidence) -> str:
         return versus(words, evidence.design)
     options = evidence.estimates[0].options
     control = options.get("control", options.get("controls"))
-    said = [words.text("versus.rollout")]
-    if control == NEVER_TREATED:
-        said.append(words.text("versus.rollout_never"))
-    else:
-        said.append(words.text("versus.rollout_later"))
-    return " ".join(said)
+    return words.text(f"versus.rollout_{'never' if control == NEVER_TREATED else 'later'}")
 
 
 def versus(words: Words, design: Design) -> str:

@@ -19,6 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.stats.gram import inverse
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -113,8 +115,8 @@ def regress(outcomes: Floats, covariates: Floats, *, group: Ints, weight: Floats
     size = np.abs(x).max(axis=0, initial=0.0)
     apart_x[:, np.abs(apart_x).max(axis=0, initial=0.0) <= ROUNDING * size] = 0.0
     weighted = w[:, None] * apart_x
-    inverse, rank = _inverse(weighted.T @ apart_x)
-    slopes = inverse @ (weighted.T @ apart_y)
+    found = inverse(weighted.T @ apart_x, collinear=COLLINEAR)
+    slopes = found.matrix @ (weighted.T @ apart_y)
     left = apart_y - apart_x @ slopes
     left[np.abs(left) < ROUNDING * np.abs(y).max(axis=0, initial=0.0)] = 0.0
     residual = np.zeros((weight.size, outcomes.shape[1]))
@@ -129,8 +131,8 @@ def regress(outcomes: Floats, covariates: Floats, *, group: Ints, weight: Floats
         weight=weight,
         totals=totals,
         centres=centres,
-        inverse=inverse,
-        rank=rank + int((~empty).sum()),
+        inverse=found.matrix,
+        rank=found.rank + int((~empty).sum()),
     )
 
 
@@ -142,16 +144,3 @@ def _sums(values: Floats, group: Ints, n_groups: int) -> Floats:
     for k in range(values.shape[1]):
         sums[:, k] = np.bincount(group, weights=values[:, k], minlength=n_groups)
     return sums
-
-
-def _inverse(gram: Floats) -> tuple[Floats, int]:
-    """Pseudo-inverse of a Gram matrix in units of its diagonal, and its rank."""
-    if not gram.size:
-        return gram, 0
-    size = np.sqrt(np.diag(gram))
-    size = np.where(size > 0, size, 1.0)
-    values, vectors = np.linalg.eigh(gram / np.outer(size, size))
-    kept = values > COLLINEAR * max(float(values[-1]), 1e-300)
-    kept &= values > 1e-300
-    root = vectors[:, kept] / np.sqrt(values[kept])
-    return (root @ root.T) / np.outer(size, size), int(kept.sum())

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from scipy import special, stats
 from scipy.optimize import brentq
 
+from whatworks.stats.uncertainty import order_by_content
+
 Floats = NDArray[np.float64]
 
 DIRECTIONS: Final = 2**15
@@ -139,8 +141,7 @@ def multiplier_critical_value(influence: Floats, *, level: float = 0.95) -> floa
     if n <= MOST_ENUMERATED:
         patterns = np.arange(2 ** (n - 1))[:, None] >> np.arange(n)[None, :] & 1
     else:
-        mark = scaled @ np.random.default_rng(2020).standard_normal(scaled.shape[1])
-        scaled = scaled[np.argsort(mark, kind="stable")]
+        scaled = scaled[order_by_content(scaled)]
         patterns = np.random.default_rng(2021).integers(0, 2, (DRAWS, n))
     largest = np.abs((1.0 - 2.0 * patterns) @ scaled).max(axis=1)
     return float(np.quantile(largest, level, method="inverted_cdf"))

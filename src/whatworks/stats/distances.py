@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.stats.gram import in_own_units
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -104,9 +106,7 @@ def whiten(points: Floats, *, weight: Floats) -> Floats:
 
 def _whitened(points: Floats, covariance: Floats) -> Floats:
     """Points times the inverse root of a covariance, whose rank no unit of measure hides."""
-    own = np.sqrt(np.diag(np.atleast_2d(covariance)))
-    scale = np.where(own > 0, own, 1.0)
-    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+    scale, values, vectors = in_own_units(np.atleast_2d(covariance))
     kept = values > values.max(initial=0.0) * 1e-12
     return np.asarray(points @ (vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]))
 

@@ -25,7 +25,7 @@ from scipy import special
 
 from whatworks.errors import OptionError
 from whatworks.stats.clusters.wild import LAWS, one_block
-from whatworks.stats.uncertainty import Covariance, Influence, Uncertainty
+from whatworks.stats.uncertainty import Covariance, Influence, Uncertainty, order_by_content
 
 Floats = NDArray[np.float64]
 
@@ -119,9 +119,7 @@ def _from_influence(
 ) -> Draws:
     size = np.sqrt((influence.values**2).sum(axis=0))
     scale = np.where(size > 0, size, 1.0)
-    # Weights are given out in an order that neither rows nor labels decide: by what clusters hold.
-    mark = (influence.values / scale) @ np.random.default_rng(2020).standard_normal(size.size)
-    order = np.argsort(mark, kind="stable")
+    order = order_by_content(influence.values / scale)
     found = np.zeros((draws, size.size))
     width = max(1, _HELD // draws)
     for begin in range(0, order.size, width):

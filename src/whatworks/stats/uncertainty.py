@@ -104,6 +104,18 @@ def factor_of_clusters(n_clusters: int, *, small_sample: bool = True) -> float:
     return n_clusters / (n_clusters - 1) if small_sample else 1.0
 
 
+def order_by_content(sums: Floats) -> Ints:
+    """An order of clusters that neither rows nor labels decide, but what they hold: for chance to follow.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (n_clusters, k)
+        In units that do not matter.
+    """
+    mark = sums @ np.random.default_rng(2020).standard_normal(sums.shape[1])
+    return np.argsort(mark, kind="stable")
+
+
 def cluster_sums(values: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Ints]:
     """Sum rows of ``values`` (n, k) by label; returns sums (n_clusters, k) and sorted labels.
 

@@ -26,6 +26,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.stats.gram import inverse
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -119,8 +121,8 @@ def fit_by_period(values: Floats, features: Floats, *, free: Bools, weight: Floa
     else:
         gram = _gram(features, weight, seen, feature, period)
     toward = (features.T @ (weight[:, None] * within))[feature, period]
-    inverse, blind = _inverse(gram)
-    solved = inverse @ toward
+    found = inverse(gram, collinear=COLLINEAR)
+    solved = found.matrix @ toward
     coefficient = np.zeros(free.shape)
     coefficient[feature, period] = solved
     residual = within - _within(np.where(seen, features @ coefficient, np.nan), seen)
@@ -128,10 +130,10 @@ def fit_by_period(values: Floats, features: Floats, *, free: Bools, weight: Floa
     return ByPeriod(
         feature=feature,
         period=period,
-        coefficient=np.where(blind, np.nan, solved),
-        rank=round(float(np.trace(inverse @ gram))),
+        coefficient=np.where(found.untold > UNTOLD, np.nan, solved),
+        rank=round(float(np.trace(found.matrix @ gram))),
         n_observations=int(seen.sum()),
-        _inverse=inverse,
+        _inverse=found.matrix,
         _features=features,
         _weight=weight,
         _residual=residual,
@@ -168,16 +170,3 @@ def _gram(features: Floats, weight: Floats, seen: Bools, feature: Ints, period: 
         sums = features[here][:, feature] * seen[here][:, period]
         gram -= sums.T @ (per_unit[here, None] * sums)
     return gram
-
-
-def _inverse(gram: Floats) -> tuple[Floats, Bools]:
-    """Pseudo-inverse in units of the diagonal, and the coefficients it says nothing of."""
-    if not gram.size:
-        return gram, np.zeros(0, dtype=bool)
-    diagonal = np.diag(gram)
-    size = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    values, vectors = np.linalg.eigh(gram / np.outer(size, size))
-    kept = values > COLLINEAR * max(float(values[-1]), 1e-300)
-    root = vectors[:, kept] / np.sqrt(values[kept])
-    blind = (vectors[:, ~kept] ** 2).sum(axis=1) > UNTOLD
-    return (root @ root.T) / np.outer(size, size), np.asarray(blind)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from whatworks.errors import DesignRefused
 from whatworks.stats.balancing import Pull, solve_balance
+from whatworks.stats.gram import in_own_units
 from whatworks.stats.logit import CERTAIN, fit_logit
 
 Floats = NDArray[np.float64]
@@ -113,12 +114,10 @@ def inverted(products: Floats, *, of: str) -> Floats:
     DesignRefused
         When regressors are collinear.
     """
-    size = np.sqrt(np.diag(products))
-    if (size > 0).all():
-        scale = np.outer(size, size)
-        values, vectors = np.linalg.eigh(products / scale)
+    if (np.diag(products) > 0).all():
+        size, values, vectors = in_own_units(products)
         if values[0] > COLLINEAR * values[-1]:
-            return np.asarray((vectors / values) @ vectors.T / scale)
+            return np.asarray((vectors / values) @ vectors.T / np.outer(size, size))
     raise DesignRefused(
         what="the covariates",
         needed=f"covariates that vary, none a combination of the others, among {of}",
