@@ -68,9 +68,9 @@ if TYPE_CHECKING:
         aggregate,
         bootstrap,
         by_group,
-        few_clusters,
-        randomisation,
     )
+    from whatworks.estimate.few_clusters import few_clusters
+    from whatworks.estimate.randomisation import randomisation
     from whatworks.evidence import Benchmark, Evidence, Finding
     from whatworks.evidence.checks.placebo_outcomes import placebo_outcomes
     from whatworks.evidence.weigh import weigh
@@ -149,8 +149,6 @@ _HOME: Final = {
         "Assignment",
         "FewClusters",
         "RandomisationTest",
-        "few_clusters",
-        "randomisation",
         "CallawaySantAnna",
         "ContinuousDose",
         "DoublyRobust",
@@ -183,6 +181,8 @@ _HOME: Final = {
     "report": ("Entry", "plot_balance", "plot_effects", "render", "render_collection"),
     "design.causes.identify": ("identify",),
     "design.registry": ("COMPARISONS",),
+    "estimate.few_clusters": ("few_clusters",),
+    "estimate.randomisation": ("randomisation",),
     "design.causes.pathway": ("Pathway",),
     "errors": ("WhatworksError",),
     "ledger": ("Ledger",),

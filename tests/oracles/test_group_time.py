@@ -17,7 +17,7 @@ import pytest
 
 from oracles.reference import data, reference
 from whatworks import CallawaySantAnna, Design, Estimate, aggregate, bootstrap
-from whatworks.estimate.rollouts import CELLS, Cells
+from whatworks.estimate.cells import CELLS, Cells
 from whatworks.stats.did.wald import joint_test
 from whatworks.vocabulary import NEVER
 

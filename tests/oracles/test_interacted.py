@@ -13,7 +13,7 @@ import pytest
 
 from oracles.reference import HERE, data
 from whatworks import Design, Estimate, RandomTiming, SunAbraham, aggregate
-from whatworks.estimate.rollouts import CELLS
+from whatworks.estimate.cells import CELLS
 
 CASES = ("did_staggered_panel", "did_unbalanced_panel")
 STAGGERED = (

@@ -2,10 +2,23 @@
 
 What comes in: a `Design`. What goes out: an `Estimate`, whose ``effects`` are tidy and whose
 ``uncertainty`` can be combined over months, cohorts and types without estimating anything again.
+
+What methods share lies beside ``methods/``:
+
+- every method: ``protocol``, ``record``, ``registry``;
+- units compared at entry: ``columns`` (month by month), ``weights``, ``matched``, ``nuisance``,
+  ``clustered`` (effects by month whose errors are sums by cluster), ``groups``;
+- rollouts: ``rollouts`` (what is read), ``cells`` (effects by cohort and period, the one shape all
+  give), ``aggregation`` (cells to an estimate, and its averages), ``controlled`` (with units that are
+  not treated), ``by_cohort`` (cells fitted one cohort at a time), ``saturated`` (all in one
+  regression), ``two_way``, ``dosed``, ``changes`` (stacked cohorts); ``synthetic/`` for territories;
+- how sure, a second time: ``few_clusters`` (on ``long_difference``), ``randomisation`` (over
+  ``assignment``), ``redrawn`` (bootstrap bands).
 """
 
+from whatworks.estimate.aggregation import aggregate
 from whatworks.estimate.assignment import Assignment
-from whatworks.estimate.few_clusters import FewClusters, few_clusters
+from whatworks.estimate.few_clusters import FewClusters
 from whatworks.estimate.groups import by_group
 from whatworks.estimate.methods.augmented_synthetic_control import AugmentedSyntheticControl
 from whatworks.estimate.methods.callaway_santanna import CallawaySantAnna
@@ -29,11 +42,10 @@ from whatworks.estimate.methods.synthetic_did import SyntheticDiD
 from whatworks.estimate.methods.triple_difference import TripleDifference
 from whatworks.estimate.methods.two_way_fixed_effects import TwoWayFixedEffects
 from whatworks.estimate.methods.weighted_difference import WeightedDifference
-from whatworks.estimate.randomisation import RandomisationTest, randomisation
+from whatworks.estimate.randomisation import RandomisationTest
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.redrawn import bootstrap
 from whatworks.estimate.registry import ESTIMATORS
-from whatworks.estimate.rollouts import aggregate
 
 __all__ = [
     "ESTIMATORS",
@@ -66,6 +78,4 @@ __all__ = [
     "aggregate",
     "bootstrap",
     "by_group",
-    "few_clusters",
-    "randomisation",
 ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.estimate.rollouts import Cells, Rollout
+from whatworks.estimate.cells import Cells
+from whatworks.estimate.rollouts import Rollout
 from whatworks.stats.did.summed import summed_by_cluster
 from whatworks.stats.uncertainty import factor_of_clusters
 
@@ -143,5 +144,5 @@ def cells_of_cohorts(
         uncertainty=uncertainty,
         last=int(rollout.periods[-1]),
         anticipation=anticipation,
-        df=float(n - 1) if rollout.level == "market" else np.inf,
+        df=rollout.df,
     )

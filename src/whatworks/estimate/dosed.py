@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.errors import DesignRefused
-from whatworks.estimate.rollouts import Cells, Rollout
+from whatworks.estimate.cells import Cells
+from whatworks.estimate.rollouts import Rollout
 from whatworks.stats.did.aggregation import Averages, by_shares, evenly, mean_by_shares
 from whatworks.stats.did.dose import DoseBasis, dose_curve, rank_of
 from whatworks.stats.quantiles import Distribution
@@ -282,5 +283,5 @@ def _cells(
         share=share,
         uncertainty=_influence(rollout, sums, factor),
         last=int(rollout.periods[-1]),
-        df=float(rollout.n_clusters - 1) if rollout.level == "market" else np.inf,
+        df=rollout.df,
     )

@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
+from whatworks.estimate.cells import CELLS, Cells
 from whatworks.estimate.long_difference import LongDifference, regression_of
 from whatworks.estimate.randomisation import RandomisationTest
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.rollouts import CELLS, Cells
 from whatworks.stats.clusters.covariance import cluster_robust
 from whatworks.stats.clusters.inversion import ConfidenceSet
 from whatworks.stats.clusters.rules import REFERENCES, Clusters, verdict

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from whatworks.errors import OptionError, choice
+from whatworks.estimate.aggregation import estimate_of_cells
+from whatworks.estimate.cells import cells_of
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.rollouts import cells_of, estimate_of_cells
 from whatworks.stats.multipliers import LAWS, redrawn
 
 FEWEST = 100

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatworks.errors import DesignRefused
-from whatworks.estimate.rollouts import Cells, Rollout
+from whatworks.estimate.cells import Cells
+from whatworks.estimate.rollouts import Rollout
 from whatworks.ledger import Ledger
 from whatworks.stats.did.by_period import ByPeriod, fit_by_period
 from whatworks.stats.did.summed import summed_by_cluster
@@ -152,7 +153,7 @@ def _counted(rollout: Rollout, cohort: int, *, leads: bool, anticipation: int) -
     return np.asarray(np.arange(since.size) != base)
 
 
-def cells_of(
+def saturated_cells(
     saturated: Saturated, *, anticipation: int, small_sample: bool, compared_until: Ints
 ) -> Cells:
     r"""Effects by cohort and period with their uncertainty.
@@ -204,7 +205,7 @@ def cells_of(
         uncertainty=uncertainty,
         last=int(rollout.periods[-1]),
         anticipation=anticipation,
-        df=float(rollout.n_clusters - 1) if rollout.level == "market" else np.inf,
+        df=rollout.df,
     )
 
 

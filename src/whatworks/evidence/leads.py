@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from whatworks.estimate.cells import CELLS, Cells
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.rollouts import CELLS, Cells
 from whatworks.stats.did.event_study import EventStudy
 from whatworks.stats.uncertainty import Influence
 from whatworks.vocabulary import MARKET

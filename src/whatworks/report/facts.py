@@ -44,10 +44,6 @@ def _count(words: Words, _: Scale, value: str | int | float) -> str:
     return words.count(float(value))
 
 
-def _distance(words: Words, _: Scale, value: str | int | float) -> str:
-    return words.count(abs(float(value)))
-
-
 def _covariate(words: Words, _: Scale, value: str | int | float) -> str:
     return names.covariate(words, str(value))
 
@@ -73,10 +69,6 @@ def _state(words: Words, _: Scale, value: str | int | float) -> str:
 
 def _measure(words: Words, _: Scale, value: str | int | float) -> str:
     return names.state(words, measure_column(str(value)))
-
-
-def _horizon(words: Words, _: Scale, value: str | int | float) -> str:
-    return words.duration(float(value), "month")
 
 
 def _month(words: Words, _: Scale, value: str | int | float) -> str:
@@ -111,12 +103,9 @@ KINDS: Final[Mapping[str, Formatter]] = {
     "treated_clusters": _count,
     "inference": _inference,
     "months": _count,
-    "month": _horizon,
     "kind": _state,
     "measure": _measure,
     "strength": _count,
-    "first": _distance,
-    "last": _distance,
     "estimate": _effect,
     "placebo_effect": _effect,
     "difference": _effect,
@@ -132,24 +121,27 @@ KINDS: Final[Mapping[str, Formatter]] = {
     "nature": _nature,
     "alternatives": _outcomes,
     "possible": _outcomes,
-    "horizon": _horizon,
     "known_to": _month,
     "publishable_from": _month,
     "counted": _count,
     "expected": _count,
 }
 """Every number a sentence may carry. A fact of another name is text and printed as it is."""
+TIMES: Final = ("month", "horizon", "first", "last")
+"""Times since entry or before it, told in the months of a panel or the periods of a table."""
 
 
-def finding(words: Words, scale: Scale, found: Finding) -> str:
-    """Sentence of one check's answer."""
-    facts = _filled(words, scale, found.facts, missing=_nodes)
+def finding(words: Words, scale: Scale, found: Finding, *, clock: str = "month") -> str:
+    """Sentence of one check's answer; ``clock`` is ``month`` or ``period``."""
+    facts = _filled(words, scale, found.facts, missing=_nodes, clock=clock)
     return words.text(f"finding.{found.check}.{found.verdict}", facts)
 
 
-def deduction(words: Words, scale: Scale, lost: Deduction, part: str) -> str:
+def deduction(
+    words: Words, scale: Scale, lost: Deduction, part: str, *, clock: str = "month"
+) -> str:
     """Sentence of a deduction: ``text``, or ``lifted_by``."""
-    facts = _filled(words, scale, lost.facts, missing=_nodes)
+    facts = _filled(words, scale, lost.facts, missing=_nodes, clock=clock)
     if lost.code == "weak_evidence" and part == "text" and lost.facts.get("strength") == 0:
         return words.text("deduction.weak_evidence.none")
     return words.text(f"deduction.{lost.code}.{part}", facts)
@@ -163,12 +155,16 @@ def refusal(words: Words, scale: Scale, refused: Refusal, part: str) -> str:
     return words.text(f"refusal.{refused.code}.{part}", facts)
 
 
-def _filled(words: Words, scale: Scale, facts: Facts, *, missing: Formatter) -> dict[str, str]:
+def _filled(
+    words: Words, scale: Scale, facts: Facts, *, missing: Formatter, clock: str = "month"
+) -> dict[str, str]:
     """Facts as text. ``missing`` lists nodes of a causal graph, or states of a refusal."""
     out = {}
     for name, value in facts.items():
         kind = missing if name == "missing" else KINDS.get(name)
-        if kind is None:
+        if name in TIMES:
+            out[name] = words.duration(abs(float(value)), clock)
+        elif kind is None:
             out[name] = value if isinstance(value, str) else words.number(float(value), 3)
         else:
             out[name] = kind(words, scale, value)

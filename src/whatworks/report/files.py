@@ -73,10 +73,10 @@ def labelled(words: Words, evidence: Evidence) -> pd.DataFrame:
 
 def tables(words: Words, evidence: Evidence) -> dict[str, bytes]:
     """Effects, findings, flow and refusals, by file name."""
-    scale = frames.common_scale(evidence)
+    scale, clock = frames.common_scale(evidence), frames.clock(evidence.design)
     effects = labelled(words, evidence)
     findings = frames.findings(evidence).assign(
-        sentence=[facts.finding(words, scale, f) for f in evidence.findings]
+        sentence=[facts.finding(words, scale, f, clock=clock) for f in evidence.findings]
     )
     refusals = []
     for refusal in evidence.refusals:

@@ -232,7 +232,7 @@ def timed(evidence: Evidence) -> bool:
 def read_effects(evidence: Evidence) -> pd.DataFrame:
     """Effects over everyone at the question's months, then averages over all of them.
 
-    ``averaged`` says over what: ``cohort``, ``period``, or ``all`` that come after the start; empty for one month.
+    ``averaged`` says over what: ``cohort``, ``period``, or ``all`` after the start; empty for one month.
     """
     frame = effects(evidence)
     frame = frame[(frame["cohort"] == ALL_COHORTS) & (frame["group"] == EVERYONE)]

@@ -16,7 +16,7 @@ from whatworks.evidence.record import Evidence
 from whatworks.report import frames, names
 from whatworks.report.language import Words
 from whatworks.report.numbers import STATISTIC_DECIMALS, Scale, rounded_columns
-from whatworks.report.tables import COUNTED, Table, table_of
+from whatworks.report.tables import COUNTED, Table, counted, table_of
 
 MOST_DOSES: Final = 7
 """Doses printed of each curve; the file has all."""
@@ -90,7 +90,7 @@ def _table(words: Words, evidence: Evidence, key: str, rows: pd.DataFrame) -> Ta
     several = {
         "term": rows["term"].nunique() > 1 and key != "starts",
         "month": rows["month"].nunique() > 1,
-        "method": rows["result"].nunique() > 1,
+        "method": rows["method"].nunique() > 1,
     }
     body = []
     for row in frames.rows_of(rows):
@@ -132,8 +132,7 @@ def _numbers(words: Words, evidence: Evidence, row: Any) -> tuple[str, str, str,
     return (
         words.amount(row.estimate, scale, signed=True),
         words.span(row.conf_low, row.conf_high, scale),
-        words.count(row.n_treated),
-        words.count(row.n_comparison),
+        *counted(words, row, averaged=row.term == "cohort"),
     )
 
 

@@ -134,9 +134,9 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
         dials=_dials(words, evidence),
         conclusion=words.text(f"conclusion.{evidence.conclusion}.label"),
         conclusion_meaning=words.text(f"conclusion.{evidence.conclusion}.meaning"),
-        reasons=tuple(_reason(words, scale, r) for r in evidence.conclusion_reasons),
+        reasons=tuple(_reason(words, scale, r, clock) for r in evidence.conclusion_reasons),
         cap=_cap(words, evidence),
-        deductions=tuple(_reason(words, scale, d) for d in evidence.rating.deductions),
+        deductions=tuple(_reason(words, scale, d, clock) for d in evidence.rating.deductions),
         displacement_title=words.text(f"displacement.{evidence.displacement.code}.title"),
         displacement_text=wording.displacement_text(words, evidence),
         displacement_measured=evidence.displacement.measured,
@@ -258,11 +258,11 @@ def _dials(words: Words, evidence: Evidence) -> tuple[Dial, ...]:
     )
 
 
-def _reason(words: Words, scale: Scale, deduction: Deduction) -> Reason:
+def _reason(words: Words, scale: Scale, deduction: Deduction, clock: str) -> Reason:
     points = deduction.points
     return Reason(
-        text=facts.deduction(words, scale, deduction, "text"),
-        lifted_by=facts.deduction(words, scale, deduction, "lifted_by"),
+        text=facts.deduction(words, scale, deduction, "text", clock=clock),
+        lifted_by=facts.deduction(words, scale, deduction, "lifted_by", clock=clock),
         points=words.text("strength.points_lost", {"n": words.count(points)}) if points else "",
     )
 

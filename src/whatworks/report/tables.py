@@ -121,7 +121,7 @@ def effects(words: Words, evidence: Evidence) -> Table:
     frame = frames.read_effects(evidence)
     several = {
         "method": frame["method"].nunique() > 1,
-        "term": frame["term"].nunique() > 1,
+        "term": len({words.text(f"term.{term}.short") for term in frame["term"]}) > 1,
     }
     columns = ["month", *(c for c in several if several[c])]
     rows = [
@@ -133,13 +133,19 @@ def effects(words: Words, evidence: Evidence) -> Table:
             *((words.text(f"term.{row.term}.short"),) if several["term"] else ()),
             words.number(row.estimate, scale.decimals, signed=True),
             words.bounds(row.conf_low, row.conf_high, scale),
-            words.count(row.n_treated),
-            words.count(row.n_comparison),
+            *counted(words, row, averaged=bool(row.averaged)),
         )
         for row in frames.rows_of(frame)
     ]
     columns += ["effect", "interval", *COUNTED[clock]]
     return table_of(words, "effects", columns, rows, text=("method", "term"), unit=scale.unit)
+
+
+def counted(words: Words, row: Any, *, averaged: bool) -> tuple[str, str]:
+    """How many tell an effect; an average over periods counts each unit many times, and says none."""
+    if averaged:
+        return (words.number(float("nan")),) * 2
+    return words.count(row.n_treated), words.count(row.n_comparison)
 
 
 def curve(words: Words, found: Curve, *, clock: str) -> Table:
@@ -312,7 +318,7 @@ def findings(words: Words, evidence: Evidence) -> Table:
         (
             words.text(f"check.{found.check}.question"),
             f"{SYMBOLS[found.verdict]} {words.text(f'verdict_of_check.{found.verdict}')}",
-            facts.finding(words, scale, found),
+            facts.finding(words, scale, found, clock=frames.clock(evidence.design)),
             _measure(words, evidence, row, "found"),
             _measure(words, evidence, row, "bound"),
             found.reference,

@@ -59,6 +59,9 @@ def workings(words: Words, evidence: Evidence) -> tuple[Table, ...]:
     found = []
     for finding in evidence.findings:
         table = table_of_finding(finding, scale)
+        if finding.check == "clusters" and table is not None:
+            table = table[table["reason"] != "not_needed"]
+            table = table if table["p_value"].notna().sum() > 1 else None
         if table is not None and finding.check in told:
             found.append(told[finding.check](words, table, scale))
     return tuple(found)

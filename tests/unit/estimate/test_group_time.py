@@ -10,7 +10,7 @@ import pytest
 
 from whatworks import CallawaySantAnna, Design, Estimate, aggregate, bootstrap
 from whatworks.errors import DesignRefused, OptionError
-from whatworks.estimate.rollouts import CELLS, Cells
+from whatworks.estimate.cells import CELLS, Cells
 from whatworks.stats.did import accumulated
 from whatworks.stats.did.followed import ByStart
 from whatworks.stats.did.group_time import group_times
@@ -332,7 +332,7 @@ def test_units_by_start() -> None:
 
 
 def test_markets_that_start_whole_lose_a_degree_of_freedom_per_start() -> None:
-    """The variance of a mean of markets is that of a sample: G/(G−1) within each start alone."""
+    """Twelve markets give three means: of those that start in 3, in 5, and never."""
     table = panel()
     table["start"] = np.array([0, 3, 5, 0])[table["market"] % 4]
     fit = CallawaySantAnna(cluster="market").fit(design(table, market="market"))

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from whatworks import Design, ExtendedTwoWay, StackedDiD, SunAbraham, WhatworksError, aggregate
-from whatworks.estimate.rollouts import CELLS
+from whatworks.estimate.cells import CELLS
 from whatworks.stats.did import by_period, summed
 from whatworks.stats.did.stacks import corrective_weight
 

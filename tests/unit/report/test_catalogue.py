@@ -17,6 +17,8 @@ from whatworks.indicators.assessment import CRITERIA
 from whatworks.indicators.impossible import IMPOSSIBLE
 from whatworks.report import facts, language, tables
 from whatworks.report.language import LANGUAGES, MissingTextError, words
+from whatworks.stats.clusters.rules import REFERENCES
+from whatworks.stats.did.bacon import EARLIER, LATER, UNTREATED
 from whatworks.vocabulary import (
     Accompaniment,
     Conclusion,
@@ -39,6 +41,7 @@ DEDUCTIONS = [
     "check_failed",
     "data_reserve",
     "few_clusters",
+    "fragile_trends",
     "identification",
     "imbalance",
     "interval_includes_zero",
@@ -97,11 +100,16 @@ CODES = {
         *(estimand.lower() for estimand in Estimand),
         *("direct", "spillover", "total"),
         *("quantile", "share_above", "gates", "difference"),
-        *("average", "att_dose", "acrt", "acrt_dose"),
+        *("average", "cohort", "period", "att_dose", "acrt", "acrt_dose"),
     ),
     "benchmark": ("truth", "experiment", "naive"),
     "unit": ("pp", "months", "eur_month", "usd", "none"),
 }
+FURTHER = ("starts", "groups", "gains", "doses", "distribution")
+NOT_LEGAL = (
+    *("used", "legal", "one_arm", "one_treated", "few_in_arm", "few_clusters", "low_df"),
+    *("no_assignment", "few_assignments", "undefined", "no_regression"),
+)
 KINDS_OF_MEASURE = {*tables.MEASURES.values(), "twentieths", "number"} - {"none"}
 NOT_OUTCOMES = tuple(nature for nature in Nature if nature is not Nature.OUTCOME)
 
@@ -126,6 +134,11 @@ def expected() -> set[str]:
     keys |= {f"later_starts.{choice}" for choice in LaterStarts}
     keys |= {f"measure.{kind}.{part}" for kind in KINDS_OF_MEASURE for part in ("found", "bound")}
     keys |= {f"group.{name}" for name in ("all", "saturation", "pooled")} | {"level.other"}
+    keys |= {f"inference.{method}.short" for method in REFERENCES}
+    keys |= {f"legal.{reason}" for reason in NOT_LEGAL}
+    keys |= {f"against.{kind}" for kind in (UNTREATED, LATER, EARLIER, "positive", "negative")}
+    keys |= {f"{part}.{name}" for part in ("head", "page", "table") for name in FURTHER}
+    keys |= {f"head.{name}" for name in ("inference", "territories", "twoway")}
     keys |= {f"estimand.{estimand.lower()}" for estimand in Estimand}
     return keys | {f"strength.{n}" for n in range(6)}
 
@@ -148,7 +161,9 @@ def ledger_words() -> Iterator[str]:
         "missing_unit outside_territory outside_ages elapsed_unknown accompaniment_not_seen in_washout "
         "first_step_not_taken accompanied_in_window outside_support outside_bounds off_common_support"
     )
-    yield from (f"ledger.step.design.table_{arm}" for arm in ("treated", "comparison"))
+    for arm in ("treated", "comparison"):
+        yield from (f"ledger.step.design.{of}_{arm}" for of in ("table", "territories"))
+    yield "ledger.unit.territories"
     yield from (f"ledger.reason.{reason}" for reason in reasons.split())
 
 
@@ -232,9 +247,8 @@ def test_no_text_is_dead() -> None:
 
 
 def test_columns_and_tables_are_all_used() -> None:
-    code = (ROOM / "tables.py").read_text("utf-8") + "".join(
-        file.read_text("utf-8") for file in (ROOM / "templates").glob("*.j2")
-    )
+    files = (*ROOM.glob("*.py"), *(ROOM / "templates").glob("*.j2"))
+    code = "".join(file.read_text("utf-8") for file in files)
     names = [
         key.partition(".")[2] for key in words("fr").texts if key.startswith(("column.", "table."))
     ]
@@ -261,7 +275,7 @@ def test_unknown_reason_of_the_ledger_is_never_glossed_over() -> None:
 def test_sentences_of_checks_are_filled_by_facts_of_known_kinds(lang: str) -> None:
     for key, text in words(lang).texts.items():
         if key.startswith(("finding.", "deduction.")):
-            assert placeholders(text) <= {*facts.KINDS, "missing"}, key
+            assert placeholders(text) <= {*facts.KINDS, *facts.TIMES, "missing"}, key
 
 
 def test_every_deduction_of_the_rating_has_its_sentences() -> None:

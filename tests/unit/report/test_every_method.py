@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 import whatworks as ww
 from whatworks.design.comparison import Comparison
 from whatworks.estimate.protocol import Estimator
+from whatworks.report.language import words
 from whatworks.report.render import bundle
+from whatworks.vocabulary import DesignClass
 
 OPTIONS: dict[str, Comparison] = {
     "exact": ww.Exact(on=("sex",)),
@@ -35,7 +38,23 @@ ESTIMANDS = {
     "GroupRanking": "ATT",
 }
 """Each estimator says one; between them they say all four."""
-OF_ANOTHER_DESIGN = {"ContinuousDose", "MatchedDiD", "SaturationContrast"}
+OF_ANOTHER_DESIGN = {"MatchedDiD", "SaturationContrast"}
+ON_A_ROLLOUT: dict[str, Estimator] = {
+    "CallawaySantAnna": ww.CallawaySantAnna(base_period="universal"),
+    "Imputation": ww.Imputation(),
+    "TwoWayFixedEffects": ww.TwoWayFixedEffects(),
+    "ExtendedTwoWay": ww.ExtendedTwoWay(),
+    "StackedDiD": ww.StackedDiD(),
+    "SunAbraham": ww.SunAbraham(),
+    "RandomTiming": ww.RandomTiming(drawn=True),
+    "RollingDiD": ww.RollingDiD(),
+    "TripleDifference": ww.TripleDifference(eligible="eligible"),
+    "ContinuousDose": ww.ContinuousDose(),
+    "DoublyRobustDiD": ww.DoublyRobustDiD(),
+    "SyntheticControl": ww.SyntheticControl(),
+    "AugmentedSyntheticControl": ww.AugmentedSyntheticControl(),
+    "SyntheticDiD": ww.SyntheticDiD(),
+}
 SAID = {
     "ATT": "que dans le groupe de comparaison",
     "ATC": "Pour les personnes qui ne sont pas entrées",
@@ -62,12 +81,42 @@ def matched(name: str, estimand: str) -> ww.Design:
     return table().matched(using=using, estimand=estimand)
 
 
+@cache
+def rollout(*, cohorts: int = 2) -> ww.Design:
+    """Sixty territories over eight periods, some starting in the fifth and some in the sixth."""
+    rng = np.random.default_rng(6)
+    unit, period = np.repeat(np.arange(60), 8), np.tile(np.arange(1, 9), 60)
+    start = np.array([0, 0, 5, 6 if cohorts == 2 else 5])[np.arange(60) % 4][unit]
+    hours = rng.uniform(5, 60, 60)[unit]
+    common = (rng.normal(size=(60, 2)) @ rng.normal(size=(2, 8)).cumsum(axis=1)).ravel()
+    gain = np.where((start > 0) & (period >= start), 0.05 * hours, 0.0)
+    rows = pd.DataFrame(
+        {
+            "place": unit,
+            "year": period,
+            "start": start,
+            "eligible": unit // 4 % 2,
+            "hours": np.where(start > 0, hours, 0.0),
+            "jobs": common + gain + rng.normal(size=480),
+        }
+    )
+    return ww.Design.from_panel(
+        rows,
+        unit="place",
+        period="year",
+        first_treated="start",
+        outcome="jobs",
+        covariates=["eligible"] if cohorts == 2 else (),
+        dose="hours",
+    )
+
+
 def page(design: ww.Design, estimates: list[ww.Estimate]) -> str:
     return bundle(ww.weigh(design, estimates), lang="fr")["index.html"].decode()
 
 
 def test_every_registered_estimator_is_tried() -> None:
-    assert set(METHODS) | OF_ANOTHER_DESIGN == set(ww.ESTIMATORS)
+    assert set(METHODS) | set(ON_A_ROLLOUT) | OF_ANOTHER_DESIGN == set(ww.ESTIMATORS)
 
 
 @pytest.mark.parametrize("name", ww.COMPARISONS)
@@ -88,3 +137,21 @@ def test_every_estimator_gives_a_page_that_says_over_whom(name: str, estimand: s
     html = page(design, [METHODS[name].fit(design)])
 
     assert SAID[estimand].replace("'", "&#39;") in html
+
+
+@pytest.mark.parametrize("name", ON_A_ROLLOUT)
+def test_every_estimator_of_a_rollout_gives_a_page_in_both_languages(name: str) -> None:
+    design = rollout(cohorts=1 if name == "DoublyRobustDiD" else 2)
+    if name == "RandomTiming":
+        design = replace(design, design_class=DesignClass.RANDOMISED)
+    estimates = [ON_A_ROLLOUT[name].fit(design)]
+    if name == "TwoWayFixedEffects":
+        estimates.insert(0, ON_A_ROLLOUT["Imputation"].fit(design))
+    found = ww.weigh(design, estimates)
+    for lang, said in (("fr", "celles qui"), ("en", "those that")):
+        files = bundle(found, lang=lang)
+        html = files["index.html"].decode()
+        assert words(lang).text(f"method.{name}.label").replace("'", "&#39;") in html
+        assert said in html
+        assert "figures/calendar.svg" in files
+        assert ("figures/gaps.svg" in files) is ("Synthetic" in name)

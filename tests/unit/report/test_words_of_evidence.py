@@ -258,7 +258,7 @@ def test_facts_are_formatted_by_what_they_mean() -> None:
     )
     said = facts.finding(FR, PP, found)
 
-    assert said.startswith("Entre 24 et 19 mois avant l'entrée, l'écart est de −0,3 point")
+    assert said.startswith("Entre 24 mois et 19 mois avant l'entrée, l'écart est de −0,3 point")
     assert "0,412" in said
 
 

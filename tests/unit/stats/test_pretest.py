@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from whatworks.stats.did.pretest import TESTS, box, detectable_slope, joint_p_value, pretest
+from whatworks.stats.did.pretest import TESTS, box, detectable_slope, pretest
+from whatworks.stats.did.wald import joint_test
 
 RNG = np.random.default_rng(4)
 TIMES = np.array([-3.0, -2.0, -1.0, 1.0, 2.0])
@@ -77,10 +78,13 @@ def test_a_box_far_in_the_tail_keeps_its_digits() -> None:
 def test_few_clusters_are_held_against_hotelling() -> None:
     effect, covariance = np.array([0.5, -0.2]), np.diag([0.04, 0.09])
     wide = 0.25 / 0.04 + 0.04 / 0.09
-    assert joint_p_value(effect, covariance) == pytest.approx(stats.chi2.sf(wide, 2))
-    few = joint_p_value(effect, covariance, clusters=8)
-    assert few == pytest.approx(stats.f.sf(wide * 6 / 14, 2, 6))
-    assert np.isnan(joint_p_value(effect, covariance, clusters=2))
-    assert np.isnan(joint_p_value(effect, np.full((2, 2), np.nan)))
-    repeated = joint_p_value(np.array([0.5, 0.5]), np.full((2, 2), 0.04))
-    assert repeated == pytest.approx(stats.chi2.sf(6.25, 1))
+    assert joint_test(effect, covariance).p_value == pytest.approx(stats.chi2.sf(wide, 2))
+    few = joint_test(effect, covariance, df=7)
+    assert few.p_value == pytest.approx(stats.f.sf(wide * 6 / 14, 2, 6))
+    assert np.isnan(joint_test(effect, covariance, df=1).p_value)
+    assert np.isnan(joint_test(effect, np.full((2, 2), np.nan), reduced=True).p_value)
+    one_way = np.array([0.5, 0.5]), np.full((2, 2), 0.04)
+    assert np.isnan(joint_test(*one_way).p_value)
+    repeated = joint_test(*one_way, reduced=True)
+    assert repeated.n_effects == 1
+    assert repeated.p_value == pytest.approx(stats.chi2.sf(6.25, 1))

@@ -73,9 +73,11 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, choice, suggestion
+from whatworks.estimate.aggregation import estimate_of_cells
+from whatworks.estimate.cells import Cells
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.rollouts import Cells, Rollout, estimate_of_cells
+from whatworks.estimate.rollouts import Rollout
 from whatworks.ledger import Ledger
 from whatworks.options import typed
 from whatworks.stats.did.accumulated import (

@@ -66,10 +66,11 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import OptionError, choice
+from whatworks.estimate.aggregation import estimate_of_cells
 from whatworks.estimate.dosed import Dosed, dosed_cells
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
-from whatworks.estimate.rollouts import Rollout, estimate_of_cells
+from whatworks.estimate.rollouts import Rollout
 from whatworks.options import typed
 from whatworks.stats.uncertainty import Influence, factor_of_clusters
 from whatworks.vocabulary import CONTROLS, Control, Supply

@@ -62,9 +62,11 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, choice
+from whatworks.estimate.aggregation import estimate_of_cells
+from whatworks.estimate.cells import Cells, Leads
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.rollouts import Cells, Leads, Rollout, estimate_of_cells
+from whatworks.estimate.rollouts import Rollout
 from whatworks.options import typed
 from whatworks.stats.did.imputation import Imputed, impute
 from whatworks.stats.did.two_way import Units
@@ -208,7 +210,7 @@ class Imputation:
             ),
             last=int(rollout.periods[-1]),
             anticipation=self.anticipation,
-            df=float(g - 1) if self.cluster == "market" else np.inf,
+            df=rollout.df,
             places=np.arange(found.effect.size),
             leads=Leads(
                 month=found.leads.since - self.anticipation,

@@ -70,13 +70,14 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, choice
+from whatworks.estimate.aggregation import estimate_of_cells
+from whatworks.estimate.cells import Cells
 from whatworks.estimate.changes import Changes, Cohort
 from whatworks.estimate.clustered import ClusteredCurve
 from whatworks.estimate.columns import Units
 from whatworks.estimate.matched import CLUSTERED, MatchedUnits, matched_curve
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
-from whatworks.estimate.rollouts import Cells, estimate_of_cells
 from whatworks.estimate.weights import adjusted_curve, weighted_curve
 from whatworks.options import typed
 from whatworks.stats.uncertainty import Influence, factor_of_clusters

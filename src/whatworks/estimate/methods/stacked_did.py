@@ -54,11 +54,12 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, choice
+from whatworks.estimate.aggregation import estimate_of_cells
 from whatworks.estimate.by_cohort import CohortEffects, Shares, cells_of_cohorts, shares
 from whatworks.estimate.controlled import not_negative
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.rollouts import Rollout, estimate_of_cells
+from whatworks.estimate.rollouts import Rollout
 from whatworks.ledger import Ledger
 from whatworks.options import typed
 from whatworks.stats.did.stacks import SubExperiment, corrective_weight, sub_experiment

@@ -51,11 +51,12 @@ import numpy as np
 
 from whatworks.design.record import Design
 from whatworks.errors import choice
+from whatworks.estimate.aggregation import estimate_of_cells
 from whatworks.estimate.controlled import not_negative, with_a_control
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.rollouts import Rollout, estimate_of_cells
-from whatworks.estimate.saturated import cells_of, fit_saturated, ledger_of_cells
+from whatworks.estimate.rollouts import Rollout
+from whatworks.estimate.saturated import fit_saturated, ledger_of_cells, saturated_cells
 from whatworks.options import typed
 from whatworks.vocabulary import Supply
 
@@ -122,7 +123,7 @@ class SunAbraham:
         rollout = with_a_control(rollout, anticipation=self.anticipation, method="SunAbraham")
         fitted = fit_saturated(rollout, leads=True, moderated=False, anticipation=self.anticipation)
         never = rollout.start > rollout.periods[-1]
-        cells = cells_of(
+        cells = saturated_cells(
             fitted,
             anticipation=self.anticipation,
             small_sample=self.small_sample,

@@ -10,8 +10,8 @@ import numpy as np
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
+from whatworks.estimate.aggregation import estimate_of_cells
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.rollouts import estimate_of_cells
 from whatworks.estimate.synthetic.fitting import Fits, Fitter, cells_of
 from whatworks.estimate.synthetic.inference import (
     Inferred,

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.estimate.rollouts import Cells
+from whatworks.estimate.cells import Cells
 from whatworks.estimate.synthetic.reading import Cohort, Territories
 from whatworks.stats.uncertainty import Uncertainty
 

@@ -14,7 +14,7 @@ from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_least
 from whatworks.evidence.leads import territories
 from whatworks.evidence.record import Finding
-from whatworks.stats.did.pretest import joint_p_value
+from whatworks.stats.did.wald import joint_test
 from whatworks.stats.intervals import wald
 from whatworks.vocabulary import DesignClass, Verdict
 
@@ -124,8 +124,9 @@ def _joint_p_value(estimate: Estimate, rows: Bools) -> float:
     chosen = np.flatnonzero(rows)
     weights = np.zeros((chosen.size, len(estimate.effects)))
     weights[np.arange(chosen.size), chosen] = 1.0
-    return joint_p_value(
+    return joint_test(
         estimate.effects["estimate"].to_numpy()[chosen],
         estimate.uncertainty.combine(weights).covariance(),
-        clusters=territories(estimate) or np.inf,
-    )
+        df=(territories(estimate) or np.inf) - 1,
+        reduced=True,
+    ).p_value

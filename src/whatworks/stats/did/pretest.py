@@ -217,34 +217,3 @@ def _points(k: int) -> Floats:
     drawn = np.clip(drawn, 1e-12, 1 - 1e-12)
     drawn.setflags(write=False)
     return drawn
-
-
-def joint_p_value(estimate: Floats, covariance: Floats, *, clusters: float = np.inf) -> float:
-    r"""Probability of effects this far from nil, all together.
-
-    :math:`W=\hat\beta'\Sigma^{-1}\hat\beta` is held against :math:`\chi^2_k`; with few clusters, against
-    Hotelling's law, :math:`W(G-k)/\{k(G-1)\}\sim F_{k,G-k}`. On as many dimensions as the covariance has.
-
-    Parameters
-    ----------
-    estimate : ndarray of shape (k,)
-    covariance : ndarray of shape (k, k)
-        With the factor G/(G−1) where clusters are counted.
-    clusters : float
-        :math:`G`.
-
-    Returns
-    -------
-    float
-        NaN where the covariance is not known, or clusters are no more than effects.
-    """
-    if not np.isfinite(covariance).all():
-        return float("nan")
-    rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
-    if not 0 < rank < clusters:
-        return float("nan")
-    far = float(estimate @ np.linalg.pinv(covariance, hermitian=True) @ estimate)
-    if np.isinf(clusters):
-        return float(stats.chi2.sf(far, rank))
-    scaled = far * (clusters - rank) / (rank * (clusters - 1))
-    return float(stats.f.sf(scaled, rank, clusters - rank))

@@ -24,8 +24,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.stats.differences import two_by_two
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -85,7 +83,7 @@ def sub_experiment(
     """
     change = np.delete(values, base, axis=1) - values[:, [base]]
     change[np.abs(change) < ROUNDING * np.abs(values).max(initial=0.0)] = 0.0
-    cell = two_by_two(change, treated, weight=weight)
+    effect, influence = _difference(change, treated, weight=weight)
     mine, theirs = float(weight[treated].sum()), float(weight[~treated].sum())
     if corrective:
         share, moved = mine, np.where(treated, weight, 0.0)
@@ -94,13 +92,28 @@ def sub_experiment(
         share, moved = p * theirs, weight * np.where(treated, (1 - p) ** 2, p**2)
     return SubExperiment(
         rows=rows,
-        effect=cell.effect,
-        influence=cell.influence,
+        effect=effect,
+        influence=influence,
         mass=(mine, theirs),
         size=(int(treated.sum()), int((~treated).sum())),
         share=share,
         share_influence=moved,
     )
+
+
+def _difference(change: Floats, treated: Bools, *, weight: Floats) -> tuple[Floats, Floats]:
+    r"""Mean change of the treated less mean change of the others, and its influence.
+
+    .. math:: \hat\delta = \bar{\Delta y}_{1} - \bar{\Delta y}_{0},\qquad
+              \psi_i = \pm\frac{w_i}{W_{d_i}}(\Delta y_i-\bar{\Delta y}_{d_i})
+    """
+    effect, influence = np.zeros(change.shape[1]), np.empty_like(change)
+    for arm, sign in ((treated, 1.0), (~treated, -1.0)):
+        share = weight[arm] / weight[arm].sum()
+        mean = share @ change[arm]
+        effect += sign * mean
+        influence[arm] = sign * share[:, None] * (change[arm] - mean)
+    return effect, influence
 
 
 def corrective_weight(masses: Floats) -> Floats:

@@ -12,6 +12,7 @@ from scipy import special
 Floats = NDArray[np.float64]
 
 _SINGULAR: Final = 1e-14
+_REDUCED: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class JointTest:
     ----------
     statistic : float
     n_effects : int
-        Effects tested: those that are known and vary.
+        Effects tested: those that are known and vary; ``reduced``, the dimensions in which they do.
     p_value : float
         NaN, as the statistic is, where none is left or their covariance cannot be inverted, as with no
         more clusters than effects.
@@ -33,7 +34,9 @@ class JointTest:
     p_value: float
 
 
-def joint_test(effect: Floats, covariance: Floats, *, df: float = np.inf) -> JointTest:
+def joint_test(
+    effect: Floats, covariance: Floats, *, df: float = np.inf, reduced: bool = False
+) -> JointTest:
     r"""Test that all effects are nil.
 
     .. math:: W = \hat\theta' \hat V^{-1} \hat\theta \sim \chi^2_q,\qquad
@@ -47,6 +50,8 @@ def joint_test(effect: Floats, covariance: Floats, *, df: float = np.inf) -> Joi
     covariance : ndarray of shape (q, q)
     df : float
         Infinite for the :math:`\chi^2` law.
+    reduced : bool
+        Test on as many dimensions as the covariance has, rather than on none where that is fewer.
 
     References
     ----------
@@ -55,13 +60,17 @@ def joint_test(effect: Floats, covariance: Floats, *, df: float = np.inf) -> Joi
     known = np.isfinite(effect) & (np.diag(covariance) > 0)
     q = int(known.sum())
     theta, among = effect[known], covariance[np.ix_(known, known)]
-    if not q or df < q:
-        return JointTest(statistic=float("nan"), n_effects=q, p_value=float("nan"))
+    undefined = JointTest(statistic=float("nan"), n_effects=q, p_value=float("nan"))
+    if not q or not np.isfinite(among).all():
+        return undefined
     size = np.sqrt(np.diag(among))
     correlation = among / np.outer(size, size)
     values, vectors = np.linalg.eigh((correlation + correlation.T) / 2)
-    if values[0] < _SINGULAR * values[-1]:
-        return JointTest(statistic=float("nan"), n_effects=q, p_value=float("nan"))
+    if reduced:
+        told = values > _REDUCED * values[-1]
+        values, vectors, q = values[told], vectors[:, told], int(told.sum())
+    if df < q or values[0] < _SINGULAR * values[-1]:
+        return undefined
     statistic = float(((vectors.T @ (theta / size)) ** 2 / values).sum())
     if np.isinf(df):
         p_value = float(special.chdtrc(q, statistic))

@@ -132,27 +132,3 @@ def sdid_path(gap: Floats, period: Floats) -> Floats:
         Its mean from the start on is the synthetic difference in differences.
     """
     return np.asarray(gap - (gap[..., : period.size] @ period)[..., None])
-
-
-def without_each(fitted: Floats, parts: Floats, weights: Floats) -> Floats:
-    """Weighted mean of the others, when each in turn is left out and the other weights are kept.
-
-    Parameters
-    ----------
-    fitted : ndarray of shape (n_periods,)
-        Weighted mean of all.
-    parts : ndarray of shape (n, n_periods)
-    weights : ndarray of shape (n,)
-        Of sum one.
-
-    Returns
-    -------
-    ndarray of shape (n, n_periods)
-        NaN for one that holds all the weight.
-    """
-    left = 1.0 - weights
-    usable = left > 1e-12
-    others = fitted - weights[:, None] * parts
-    divided = np.full(parts.shape, np.nan)
-    np.divide(others, left[:, None], out=divided, where=usable[:, None])
-    return divided
