@@ -188,7 +188,7 @@ def test_multiplier_bootstrap(multipliers: str) -> None:
         "did_staggered_panel", ("skill+fem", "dr", "nevertreated", "0", "varying", "none", "none")
     )
     estimate = bootstrap(
-        analytic, draws=60_000, multipliers=multipliers, rng=np.random.default_rng(4711)
+        analytic, draws=25_000, multipliers=multipliers, rng=np.random.default_rng(4711)
     )
     effects = estimate.effects.set_index(["cohort", "month"])["std_error"]
     table = rows("did_staggered_panel")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, suggestion
-from whatworks.stats.fitted import FittedScore
+from whatworks.stats.fitted import FittedScore, UnscaledScore
 from whatworks.stats.neighbours import MOST_PAIRS, Pairs, TooManyPairsError, nearest_on_line
 from whatworks.stats.subclass import rows_numbered
 from whatworks.vocabulary import Estimand
@@ -53,7 +53,7 @@ class Chosen:
         Number of the set, subclass or cell, from 0; −1 for those who take no part.
     propensity : ndarray of shape (n_candidates,) or None
         Between 0 and 1, NaN where none was fitted.
-    fitted : tuple of FittedScore
+    fitted : tuple of FittedScore or UnscaledScore
         Estimating equations behind weights or propensity, rows as the candidates.
     used : tuple of str or None
         Covariates the choice rests on; None for all of them.
@@ -67,7 +67,7 @@ class Chosen:
     matches: Matches | None = None
     matched_set: Ints | None = None
     propensity: Floats | None = None
-    fitted: tuple[FittedScore, ...] = ()
+    fitted: tuple[FittedScore | UnscaledScore, ...] = ()
     used: tuple[str, ...] | None = None
     lost: Mapping[str, Bools] = field(default_factory=dict)
     comparable: bool = True
@@ -92,7 +92,7 @@ def from_matches(
     *,
     reason: str,
     propensity: Floats | None = None,
-    fitted: tuple[FittedScore, ...] = (),
+    fitted: tuple[FittedScore | UnscaledScore, ...] = (),
     used: tuple[str, ...] | None = None,
 ) -> Chosen:
     """What pairs amount to: each unit keeps its weight, each match stands for its parts of theirs.

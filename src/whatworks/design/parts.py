@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whatworks.errors import OptionError
 from whatworks.vocabulary import Clock, Estimand
 
 Floats = NDArray[np.float64]
@@ -178,7 +179,15 @@ def encode(table: pd.DataFrame, names: Sequence[str]) -> tuple[Floats, tuple[str
         column = table[name]
         complete &= column.notna().to_numpy()
         if pd.api.types.is_numeric_dtype(column):
-            columns.append(column.to_numpy(dtype=float, na_value=np.nan))
+            values = column.to_numpy(dtype=float, na_value=np.nan)
+            if np.isinf(values).any():
+                raise OptionError(
+                    what=f"covariate {name!r}",
+                    needed="finite numbers",
+                    found=f"{int(np.isinf(values).sum())} infinite ones",
+                    remedy="correct them, or leave them empty where they are not known",
+                )
+            columns.append(values)
             labels.append(name)
             continue
         levels = sorted(str(level) for level in column.dropna().unique())
@@ -186,5 +195,5 @@ def encode(table: pd.DataFrame, names: Sequence[str]) -> tuple[Floats, tuple[str
         for level in levels[1:]:
             columns.append((text == level).astype(float))
             labels.append(f"{name}={level}")
-    values = np.column_stack(columns) if columns else np.empty((len(table), 0))
-    return values, tuple(labels), complete
+    encoded = np.column_stack(columns) if columns else np.empty((len(table), 0))
+    return encoded, tuple(labels), complete

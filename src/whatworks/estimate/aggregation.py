@@ -51,6 +51,13 @@ def estimate_of_cells(
     method, options, unit, ledger, extras
         As `Estimate` holds them; cells are added to the extras.
     """
+    if not np.isfinite(cells.effect).any():
+        raise DesignRefused(
+            what=method,
+            needed="an effect that the data determine",
+            found="none: covariates, or units and periods, explain treatment already",
+            remedy="leave out covariates that tell who is treated, or bring more units and periods",
+        )
     rows, overall = _by_month(cells, _every(cells))
     n_cells = cells.effect.size
     alone = np.eye(n_cells, dtype=bool)

@@ -24,6 +24,8 @@ from whatworks.stats.uncertainty import Influence, Uncertainty
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+ROUNDING: Final = 1e-12
+"""Share of an effect below which its standard error is rounding, not uncertainty."""
 EFFECT_COLUMNS: Final = (
     "term",
     "cohort",
@@ -178,6 +180,7 @@ def effects_table(
     """
     variance = np.diag(covariance)
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
+    error = np.where(error > ROUNDING * np.abs(estimate), error, np.nan)
     interval = wald(estimate, error, df=df) if placebos is None else placebos.interval(estimate)
     frame = pd.DataFrame(list(terms))
     reach = np.full(error.size, np.nan)

@@ -106,6 +106,16 @@ class Rollout:
                 found=f"none of {keep.size}",
                 remedy="choose gaps='keep': units count in the periods in which they are observed",
             )
+        if not (keep & treated).any():
+            raise DesignRefused(
+                what="the rollout",
+                needed="treated units with a period before their start"
+                + (", observed in every period" if gaps == "drop" else ""),
+                found=f"none of {int(treated.sum())}: {int((treated & holed).sum())} lack a period, "
+                f"{int((treated & ~holed & early).sum())} have none before",
+                remedy="leave out of the table periods that few are observed in, lower anticipation, "
+                "or choose a method that keeps units with gaps",
+            )
         rows: slice | Bools = slice(None) if keep.all() else keep
         number, n_clusters = _numbered(
             units[PERSON if cluster == "person" else MARKET].to_numpy()[rows]

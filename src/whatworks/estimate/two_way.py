@@ -84,6 +84,8 @@ def two_way(
     at = pd.MultiIndex.from_arrays([unit, period], names=["unit", "period"])
     names = [f"x{j}" for j in range(regressors.shape[1])]
     n, n_periods, n_clusters = outcome.size, np.unique(period).size, np.unique(cluster).size
+    # One cluster tells nothing of a variance: the points stand, their errors are NaN by the factor.
+    summed = cluster if n_clusters > 1 else unit
     fit = PanelOLS(
         pd.DataFrame({"outcome": outcome}, index=at),
         pd.DataFrame(regressors, index=at, columns=names),
@@ -92,7 +94,7 @@ def two_way(
         weights=None if weight is None else pd.DataFrame({"weight": weight}, index=at),
     ).fit(
         cov_type="clustered",
-        clusters=pd.DataFrame({"cluster": cluster}, index=at),
+        clusters=pd.DataFrame({"cluster": summed}, index=at),
         debiased=False,
         auto_df=False,
         count_effects=False,

@@ -122,5 +122,7 @@ def _twoway(words: Words, table: pd.DataFrame, scale: Scale) -> Table:
 
 
 def _mean(part: pd.DataFrame) -> float:
-    total = float(part["weight"].sum())
-    return float(part["estimate"] @ part["weight"]) / total if total else float("nan")
+    weight = part["weight"].to_numpy(dtype=float)
+    if not weight.sum():
+        return float("nan")
+    return float(np.average(part["estimate"].to_numpy(dtype=float), weights=weight))

@@ -9,7 +9,7 @@ probit regression, entropy balancing and covariate balancing alike. Hence
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,3 +126,41 @@ class FittedScore:
         if not weighted.shape[1]:
             return diagonal
         return np.block([[diagonal, cross], [cross.T, self.basis.T @ weighted]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnscaledScore:
+    """An equation whose regressors are brought to one scale only for the units that are asked for.
+
+    Of millions of candidates a matched design keeps some: a scaled copy of all would weigh as much as
+    their covariates.
+
+    Parameters
+    ----------
+    equation : FittedScore
+        Its ``basis`` in the units of the data, and A of the scaled one given.
+    centre, spread : ndarray of shape (k,)
+    among : ndarray of bool, shape (n,)
+        Units it was fitted on; regressors of the others are 0.
+    """
+
+    equation: FittedScore
+    centre: Floats
+    spread: Floats
+    among: NDArray[np.bool_]
+
+    def take(self, rows: Ints) -> FittedScore:
+        """The equation for some of its units, in the order asked; A stays that of all."""
+        found = self.equation.take(rows)
+        scaled = found.basis  # a copy, rows being positions
+        scaled -= self.centre
+        scaled /= self.spread
+        scaled[~self.among[rows]] = 0.0
+        return found
+
+    def whole(self) -> FittedScore:
+        """The equation for all of them."""
+        scaled = self.equation.basis - self.centre
+        scaled /= self.spread
+        scaled[~self.among] = 0.0
+        return replace(self.equation, basis=scaled)

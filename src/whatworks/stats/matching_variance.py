@@ -56,13 +56,10 @@ def matched_gaps(
             lending = outcomes - np.where(treated, moved[True], moved[False])
             sought = outcomes - np.where(treated, moved[False], moved[True])
     counterfactual = month.links.means(lending)
-    gap = month.sign[:, None] * (sought - counterfactual)
-    return Gaps(
-        sought=sought,
-        lending=lending,
-        counterfactual=counterfactual,
-        gap=gap - month.own @ gap,
-    )
+    gap = sought - counterfactual
+    gap *= month.sign[:, None]
+    gap -= month.own @ gap
+    return Gaps(sought=sought, lending=lending, counterfactual=counterfactual, gap=gap)
 
 
 def abadie_imbens(

@@ -14,6 +14,7 @@ from whatworks.estimate.cells import CELLS, Cells
 from whatworks.stats.did import accumulated
 from whatworks.stats.did.followed import ByStart
 from whatworks.stats.did.group_time import group_times
+from whatworks.stats.did.two_periods import traditional
 from whatworks.stats.did.wald import joint_test
 from whatworks.stats.multipliers import Draws, redrawn
 from whatworks.stats.uncertainty import Covariance, Influence
@@ -340,3 +341,39 @@ def test_markets_that_start_whole_lose_a_degree_of_freedom_per_start() -> None:
     assert isinstance(cells.uncertainty, Influence)
     assert cells.uncertainty.factor == pytest.approx(12 / (12 - 3))
     assert cells.df == 9
+
+
+def test_comparisons_of_a_probability_near_one_are_trimmed_as_in_two_periods() -> None:
+    rng = np.random.default_rng(40)
+    n = 3_000
+    x = rng.normal(size=n)
+    treated = rng.random(n) < 1 / (1 + np.exp(1.5 - 1.6 * x))
+    x[~treated] = np.minimum(x[~treated], 2.0)
+    lone = np.flatnonzero(~treated)[0]
+    x[lone] = 4.6  # its probability lies between the one that trims and the one that refuses
+    treated[np.argsort(x)[-1]] = False
+    before = x + rng.normal(size=n)
+    after = before + 1 + 0.5 * x + 2 * treated + rng.normal(size=n)
+    table = pd.DataFrame(
+        {
+            "unit": np.repeat(np.arange(n), 2),
+            "period": np.tile([1, 2], n),
+            "start": np.repeat(np.where(treated, 2, 0), 2),
+            "x": np.repeat(x, 2),
+            "y": np.column_stack([before, after]).ravel(),
+        }
+    )
+    design = Design.from_panel(
+        table, unit="unit", period="period", first_treated="start", outcome="y", covariates=["x"]
+    )
+    fitted = CallawaySantAnna(small_sample=False).fit(design)
+    known = traditional(
+        (after - before)[:, None], treated=treated, covariates=x[:, None], weight=np.ones(n)
+    )
+    assert known.trimmed > 0
+    row = fitted.effects.query("cohort == 2").iloc[0]
+    assert row["estimate"] == pytest.approx(float(known.effect[0]), abs=1e-10)
+    error = float(np.sqrt((known.influence[:, 0] ** 2).sum()))
+    assert row["std_error"] == pytest.approx(error, rel=1e-8)
+    dropped = {why: k for step in fitted.ledger.steps for why, k in step.dropped}
+    assert dropped["propensity_too_high"] == known.trimmed

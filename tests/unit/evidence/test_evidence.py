@@ -75,11 +75,11 @@ def test_overlap_fails_when_many_find_nobody() -> None:
 
 
 def test_the_placebo_fails_when_trends_differ_before() -> None:
-    frame = simulate_pilots(Pilots(seed=2, n_months=24)).frame
+    frame = simulate_pilots(Pilots(seed=2, n_months=14, adoptions=((8, 0.5),))).frame
     fine = stack(Design.from_panel(frame, **PANEL_ROLES))
     assert finding(weigh(fine, [MatchedDiD().fit(fine)]), "placebo").verdict is not Verdict.FAILS
     drift = frame.assign(
-        outcome=frame["outcome"] + 0.3 * frame["period"] * (frame["first_treated"] > 0)
+        outcome=frame["outcome"] + 0.6 * frame["period"] * (frame["first_treated"] > 0)
     )
     bent = stack(Design.from_panel(drift, **PANEL_ROLES))
     evidence = weigh(bent, [MatchedDiD().fit(bent)])

@@ -19,6 +19,7 @@ from whatworks.evidence.record import Evidence, Finding
 from whatworks.ledger import Ledger
 from whatworks.report import frames, further, names, rollout, tables, wording, workings
 from whatworks.report.compared import compared
+from whatworks.report.figures import cells, style
 from whatworks.report.figures.svg import Drawing
 from whatworks.report.language import Words, words
 from whatworks.report.page import page
@@ -124,6 +125,15 @@ def test_cells_are_the_effects_of_each_start_in_each_period() -> None:
     one = own[(own["cohort"] == 6) & (own["month"] == 1)]["estimate"].iloc[0]
     drawn = table[(table["cohort"] == 6) & (table["period"] == 7)]["estimate"].iloc[0]
     assert drawn == pytest.approx(one, abs=0.05)
+
+
+def test_cells_fill_their_figure_where_periods_begin_late() -> None:
+    table = rollout.cells(estimate(), design())
+    ax = style.blank(cells.height(table))[1]
+    scale = frames.effect_scale(estimate())
+    cells.draw_cells(table[table["period"] >= 4], ax, words=EN, scale=scale, clock="period")
+
+    assert ax.get_xlim() == (0, LAST - 3)
 
 
 def test_one_start_alone_is_no_comparison_of_starts() -> None:

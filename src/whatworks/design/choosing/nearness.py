@@ -262,7 +262,7 @@ def chosen_near(candidates: Candidates, matches: Matches, measured: Measured) ->
         matches,
         reason=reason,
         propensity=None if fitted is None else fitted.probability,
-        fitted=() if fitted is None or fitted.fitted is None else (fitted.fitted,),
+        fitted=() if fitted is None or fitted.equation is None else (fitted.equation,),
     )
     return replace(chosen, lost=alone(measured, reason, chosen.lost[reason]))
 

@@ -15,7 +15,7 @@ from whatworks.design.parts import Candidates
 from whatworks.errors import DesignRefused, OptionError, choice
 from whatworks.options import from_table, typed
 from whatworks.stats.binary import Link
-from whatworks.stats.fitted import FittedScore
+from whatworks.stats.fitted import FittedScore, UnscaledScore
 from whatworks.stats.learners import check_learner, content_order, cross_probability, deal_alike
 from whatworks.stats.logit import CERTAIN, Logit, LogitLink, fit_logit
 from whatworks.stats.probit import Probit, ProbitLink, fit_probit
@@ -47,7 +47,7 @@ class FittedPropensity:
         Probability of 0 or 1 for every purpose.
     supported : ndarray of bool, shape (n,)
         False for those set apart as outside the common support.
-    fitted : FittedScore or None
+    equation : UnscaledScore or None
         Estimating equation, rows as the candidates, slope zero; None for a classifier.
     """
 
@@ -55,7 +55,7 @@ class FittedPropensity:
     linear: Floats
     certain: Bools
     supported: Bools
-    fitted: FittedScore | None
+    equation: UnscaledScore | None
 
     def with_slope(self, slope: Floats) -> tuple[FittedScore, ...]:
         r"""The equation behind weights that move with it; empty for a classifier.
@@ -65,7 +65,7 @@ class FittedPropensity:
         slope : ndarray of shape (n,)
             :math:`\partial w_i/\partial\eta_i`, in the linear predictor.
         """
-        return () if self.fitted is None else (replace(self.fitted, slope=slope),)
+        return () if self.equation is None else (replace(self.equation.whole(), slope=slope),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +159,9 @@ class Propensity:
     def _fit(self, candidates: Candidates, among: Bools) -> FittedPropensity:
         rows = among & _months_with_both(candidates.cell, candidates.treated & among, among)
         linear = np.full(rows.size, np.nan)
-        fitted = None
+        equation = None
         if rows.any() and isinstance(self.model, str) and self.model in REGRESSIONS:
-            linear, fitted = self._regression(candidates, rows)
+            linear, equation = self._regression(candidates, rows)
         elif rows.any():
             with np.errstate(divide="ignore"):
                 linear[rows] = np.clip(logit(self._learned(candidates, rows)), -CERTAIN, CERTAIN)
@@ -173,10 +173,12 @@ class Propensity:
             linear=linear,
             certain=certain | np.isnan(linear),
             supported=np.ones(rows.size, dtype=bool),
-            fitted=fitted,
+            equation=equation,
         )
 
-    def _regression(self, candidates: Candidates, rows: Bools) -> tuple[Floats, FittedScore | None]:
+    def _regression(
+        self, candidates: Candidates, rows: Bools
+    ) -> tuple[Floats, UnscaledScore | None]:
         """Linear predictor, and the equation where one model serves all units."""
         linear = np.full(rows.size, np.nan)
         if self.folds > 1:
@@ -186,23 +188,25 @@ class Propensity:
                 out = part == fold
                 linear[out] = self._outside(candidates, rows & ~out, out)
             return linear, None
-        treated, weight = candidates.treated[rows], candidates.weight[rows]
-        group = _numbered(candidates.cell[rows])
+        treated, weight = _among(candidates.treated, rows), _among(candidates.weight, rows)
+        group = _numbered(_among(candidates.cell, rows))
         found = REGRESSIONS[self.model](
-            candidates.covariates[rows], treated, group=group, weight=weight
+            _among(candidates.covariates, rows), treated, group=group, weight=weight
         )
         _refuse(found)
         linear[rows] = found.linear
         _, score, curvature = LINKS[self.model].terms(found.linear, treated.astype(float))
         equation = FittedScore(
-            basis=_standardised(candidates.covariates, rows, found),
+            basis=candidates.covariates,
             group=_spread(group, rows),
             score=_spread(weight * score, rows),
             curvature=_spread(weight * curvature, rows),
             slope=np.zeros(rows.size),
             whole=found.information,
         )
-        return linear, equation
+        return linear, UnscaledScore(
+            equation=equation, centre=found.centre, spread=found.spread, among=rows
+        )
 
     def _learned(self, candidates: Candidates, rows: Bools) -> Floats:
         """Probability of each of ``rows``, by a classifier of others."""
@@ -268,12 +272,9 @@ def _numbered(cell: Ints) -> Ints:
     return np.unique(cell, return_inverse=True)[1].astype(np.int64)
 
 
-def _standardised(values: Floats, rows: Bools, found: Logit | Probit) -> Floats:
-    """Covariates on one scale, in which an information matrix is well conditioned; 0 elsewhere."""
-    scaled = values[rows]
-    scaled -= found.centre
-    scaled /= found.spread
-    return _spread(scaled, rows)
+def _among(values: NDArray[Scalar], rows: Bools) -> NDArray[Scalar]:
+    """Values of some rows; the array itself, not a copy, where they are all of them."""
+    return values if rows.all() else values[rows]
 
 
 def _spread(values: NDArray[Scalar], rows: Bools) -> NDArray[Scalar]:

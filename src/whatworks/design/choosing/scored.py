@@ -92,7 +92,7 @@ class Scored:
 
     def density(self) -> Floats:
         """Derivative of the probability in the linear predictor; 0 where no equation was fitted."""
-        if self.found.fitted is None:
+        if self.found.equation is None:
             return np.zeros(self.rows.size)
         if self.model.model == "probit":
             return np.asarray(np.exp(-0.5 * self.found.linear**2) / np.sqrt(2 * np.pi))

@@ -66,7 +66,7 @@ def from_sets(
         ),
         matched_set=sets,
         propensity=None if propensity is None else propensity.probability,
-        fitted=() if propensity is None or propensity.fitted is None else (propensity.fitted,),
+        fitted=() if propensity is None or propensity.equation is None else (propensity.equation,),
         used=used,
         lost=lost,
     )

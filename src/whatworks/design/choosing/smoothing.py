@@ -47,7 +47,7 @@ def chosen_smooth(
         weight=np.where(matched, candidates.weight, 0.0) + stands_for,
         matches=None if listed is None else _joined(listed),
         propensity=None if fitted is None else fitted.probability,
-        fitted=() if fitted is None or fitted.fitted is None else (fitted.fitted,),
+        fitted=() if fitted is None or fitted.equation is None else (fitted.equation,),
         lost=alone(measured, "no_match_in_caliper", candidates.sought & ~matched),
     )
 

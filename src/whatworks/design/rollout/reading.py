@@ -71,6 +71,13 @@ def read_rollout(table: pd.DataFrame, columns: RolloutColumns, *, outcome_unit: 
         (columns.weight, columns.market, columns.dose),
         columns.covariates,
     )
+    if table.empty:
+        raise DesignRefused(
+            what="the panel",
+            needed="rows of units and periods",
+            found="none",
+            remedy="check what was read or kept before",
+        )
     period = _whole(table, columns.period, missing=False)
     for name in (columns.unit, columns.market):
         if name is not None and table[name].isna().any():
@@ -94,7 +101,8 @@ def read_rollout(table: pd.DataFrame, columns: RolloutColumns, *, outcome_unit: 
         }
     )
     start = np.asarray(_whole(facts, columns.first_treated, missing=True), dtype=float)
-    first = np.where(np.isfinite(start) & (start != 0), start, NEVER).astype(np.int64)
+    told = np.isfinite(start) & (start != 0)
+    first = np.where(told, np.clip(start, -NEVER, NEVER), NEVER).astype(np.int64)
     covariates, names, complete = encode(facts, columns.covariates)
     always = first <= grid.periods[0]
     seen = _seen(values)
@@ -170,10 +178,16 @@ def _whole(table: pd.DataFrame, name: str, *, missing: bool) -> Floats | Ints:
     """Column of whole numbers, as it stands where it is one; missing ones only where allowed."""
     column = table[name]
     if isinstance(column.dtype, np.dtype) and column.dtype.kind == "i":
-        return column.to_numpy()
-    values = numeric(table, name)
-    usable = np.isfinite(values) | (missing & ~np.isfinite(values))
-    wrong = int((~usable).sum() + (values[np.isfinite(values)] % 1 != 0).sum())
+        values: Floats | Ints = column.to_numpy()
+        wrong = 0 if missing else int((np.abs(values) >= NEVER).sum())
+    elif pd.api.types.is_bool_dtype(column):
+        wrong = len(column)
+    else:
+        values = numeric(table, name, infinite=missing)
+        finite = np.isfinite(values)
+        usable = finite | missing
+        wrong = int((~usable).sum() + (values[finite] % 1 != 0).sum())
+        wrong += 0 if missing else int((np.abs(values[finite]) >= NEVER).sum())
     if wrong:
         raise OptionError(
             what=f"column {name!r}",

@@ -57,7 +57,21 @@ class Columns:
 
 def require(table: pd.DataFrame, names: Iterable[str | None]) -> None:
     """Raise an `OptionError` for the first name that is not a column, with the nearest that is."""
+    if not isinstance(table, pd.DataFrame):
+        raise OptionError(
+            what="the table",
+            needed="a pandas DataFrame",
+            found=f"a {type(table).__name__}",
+            remedy="make one of it, such as with pandas.DataFrame(table)",
+        )
     for name in names:
+        if name is not None and (table.columns == name).sum() > 1:
+            raise OptionError(
+                what="the table",
+                needed=f"one column {name!r}",
+                found=f"{int((table.columns == name).sum())} of that name",
+                remedy="rename or drop the others",
+            )
         if name is not None and name not in table.columns:
             raise OptionError(
                 what="the table",
@@ -149,9 +163,33 @@ def one_part_each(
         )
 
 
-def numeric(table: pd.DataFrame, name: str) -> Floats:
-    """Column as floats; text that is not a number is refused, with its count only."""
+def numeric(table: pd.DataFrame, name: str, *, infinite: bool = False) -> Floats:
+    """Column as floats; what is not a number, or is infinite, is refused, with its count only.
+
+    Dates have numbers inside, nanoseconds or days: read as such they would mean something else.
+    """
     column = table[name]
+    dated = pd.api.types.is_datetime64_any_dtype(column) or column.dtype.kind in "mM"
+    if dated or isinstance(column.dtype, pd.PeriodDtype) or column.dtype.kind == "c":
+        raise OptionError(
+            what=f"column {name!r}",
+            needed="numbers",
+            found=f"a column of type {column.dtype}",
+            remedy="convert it before: for months, 12 × the year + the month",
+        )
+    numbers = _floats(column, name)
+    endless = 0 if infinite else int(np.isinf(numbers).sum())
+    if endless:
+        raise OptionError(
+            what=f"column {name!r}",
+            needed="finite numbers",
+            found=f"{endless} infinite ones",
+            remedy="correct them, or leave them empty where they mean that nothing is known",
+        )
+    return numbers
+
+
+def _floats(column: pd.Series, name: str) -> Floats:
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
         return np.asarray(column.to_numpy(), dtype=float)
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)

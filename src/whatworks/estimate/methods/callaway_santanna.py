@@ -43,18 +43,18 @@ Edge cases
 The comparison is by default whoever has *not yet* started, never-treated units included: those who will
 never be reached are often unlike the others, may be none, and being never treated is known only
 afterwards. Units that start after the last period are untreated throughout. Where everyone starts within
-the periods, ``not_yet_treated`` reads the periods before the last cohort starts, for which that cohort
-is the comparison only; ``never_treated`` is refused: leave out the periods from the last start on to
-the same end. A unit treated from the first period on has no period before, and is left out and counted;
-so are, with ``gaps="drop"``, units not observed in some period. A cohort of fewer units than covariates plus
-five is refused by name. A cell without comparison, whose comparison's covariates repeat each other, or
-in which somebody's probability reaches 0.999, has no effect (NaN): `extras["undefined"]` names it, the ledger
-counts it, and averages leave it out. With a universal base the base cell is zero, without an error.
-With ``gaps="keep"`` units may lack periods, or be seen once: a cell compares the levels of those seen in its
-two periods, rows of four arms, and holds only if who is seen does not depend on the outcome. There,
-comparisons of a probability of 0.995 or more carry no weight and are counted, as DRDID does; among units
-followed throughout they are kept, unlike there. Doubly robust errors on such units differ from DRDID's by
-a sign that its derivative does not have, in a term that vanishes where the odds are right.
+the periods, ``not_yet_treated`` reads the periods before the last cohort starts, for which that cohort is
+the comparison only; ``never_treated`` is refused: leave out the periods from the last start on to the same
+end. A unit treated from the first period on has no period before, and is left out and counted; so are,
+with ``gaps="drop"``, units not observed in some period. A cohort of fewer units than covariates plus five
+is refused by name. A cell without comparison, whose comparison's covariates repeat each other, or in which
+somebody's probability reaches 0.999, has no effect (NaN): `extras["undefined"]` names it, the ledger
+counts it, and averages leave it out. Comparisons of a probability of 0.995 or more carry no weight by
+their odds, and are counted, as in DRDID. With a universal base the base cell is zero, without an error.
+With ``gaps="keep"`` units may lack periods, or be seen once: a cell compares the levels of those seen in
+its two periods, rows of four arms, and holds only if who is seen does not depend on the outcome. Doubly
+robust errors on such units differ from DRDID's by a sign that its derivative does not have, in a term that
+vanishes where the odds are right.
 
 References
 ----------

@@ -234,7 +234,7 @@ class RollingDiD:
         """The same effects with the exact law of their regression."""
         equal = np.ptp(rollout.weight) == 0
         later = rollout.start[rollout.start > rollout.periods[-1]]
-        still = later.min() > rollout.periods[-1] + self.anticipation
+        still = later.size > 0 and later.min() > rollout.periods[-1] + self.anticipation
         if len(rollout.cohorts) != 1 or not equal or not still:
             raise DesignRefused(
                 what="exact inference",

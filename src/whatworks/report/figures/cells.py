@@ -71,6 +71,7 @@ def draw_cells(cells: pd.DataFrame, ax: Axes, *, words: Words, scale: Scale, clo
         ax.spines[side].set_visible(False)
     ax.set_title(words.text("graph.cohorts"), loc="left")
     _ticks(ax, periods, words=words, clock=clock)
+    ax.set_xlim(0, periods.size)  # ticks were first laid at dates, which widens the axes
     ax.set_xlabel(words.text("graph.cells_key"), loc="left")
 
 

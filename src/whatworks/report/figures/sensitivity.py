@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from whatworks.report.figures.style import BLUE, GREY, INK, ORANGE, plain_ticks
 from whatworks.report.language import Words
 
+Line = tuple[float, Sequence[float]]
 _WIDTH: Final = 7.0
 
 
@@ -29,7 +31,10 @@ def draw_sensitivity(robust: pd.DataFrame, ax: Axes, *, words: Words, unit: str)
     """
     known = robust[np.isfinite(robust["conf_low"]) & np.isfinite(robust["conf_high"])]
     holds_zero = (known["conf_low"] <= 0) & (known["conf_high"] >= 0)
-    told = ((~holds_zero, BLUE, "-", "apart"), (holds_zero, ORANGE, ":", "with_zero"))
+    told: tuple[tuple[pd.Series, str, Line, str], ...] = (
+        (~holds_zero, BLUE, (0, (1, 0)), "apart"),
+        (holds_zero, ORANGE, (0, (1, 1)), "with_zero"),
+    )
     for rows, colour, line, key in told:
         if rows.any():
             ax.vlines(

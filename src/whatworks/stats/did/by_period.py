@@ -144,7 +144,10 @@ def _within(values: Floats, seen: Bools) -> Floats:
     """Values less their mean over the periods in which a unit is observed; 0 elsewhere."""
     held = np.where(seen, values, 0.0)
     count = np.maximum(seen.sum(axis=1, keepdims=True), 1)
-    return np.asarray(np.where(seen, held - held.sum(axis=1, keepdims=True) / count, 0.0))
+    apart = np.where(seen, held - held.sum(axis=1, keepdims=True) / count, 0.0)
+    largest = np.abs(held).max(axis=1, keepdims=True, initial=0.0)
+    apart[np.abs(apart) < ROUNDING * largest] = 0.0  # a unit whose outcome does not vary
+    return np.asarray(apart)
 
 
 def _gram_of_whole(

@@ -45,6 +45,7 @@ from whatworks.stats.did.propensities import (
     probabilities,
     sides,
 )
+from whatworks.stats.did.two_groups import TRIMMED
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -74,6 +75,8 @@ class Fit:
         What a unit moves the probabilities by.
     coefficients : ndarray of shape (width,) or None
         Of the probabilities; None where they are not fitted.
+    trimmed : int
+        Units of the comparison left without weight by their odds.
     """
 
     contrast: Contrast
@@ -86,6 +89,7 @@ class Fit:
     lever: Floats
     score: Floats
     coefficients: Floats | None
+    trimmed: int
 
     def of_treated(self, z: Floats, weight: Floats) -> Floats:
         """Influences of units of the cohort, shape (n_rows, n_cells)."""
@@ -107,7 +111,7 @@ class Fit:
             found *= part[:, None]
             return np.asarray(found)
         p = probabilities(x @ self.coefficients)
-        share = weight * p / (1.0 - p) / self.mass_comparison
+        share = np.where(p < TRIMMED, weight * p / (1.0 - p) / self.mass_comparison, 0.0)
         found *= (part - share)[:, None]
         found += np.column_stack([share, (weight * p)[:, None] * x]) @ np.vstack(
             [self.mean_comparison, self.score]
@@ -187,8 +191,10 @@ def panel_cells(followed: Followed, cells: GroupTimes, *, method: str) -> PanelC
     effect[base] = 0.0
     counts[:, base] = _counts_of_base(followed, cells, base)
     kept = []
+    trimmed = np.zeros(cells.cohort.size, dtype=np.int64)
     for fit in fits:
         effect[fit.contrast.cells] = fit.effect
+        trimmed[fit.contrast.cells] = fit.trimmed
         undefined[fit.contrast.cells[~np.isfinite(fit.effect)]] = NO_OVERLAP
         if np.isfinite(fit.effect).all():
             kept.append(fit)
@@ -200,6 +206,7 @@ def panel_cells(followed: Followed, cells: GroupTimes, *, method: str) -> PanelC
             n_comparison=counts[1],
             undefined=tuple(undefined),
             influence=_Influences(followed, tuple(kept), cells.cohort.size),
+            trimmed=trimmed,
         ),
         fits=tuple(kept),
         sums=sums,
@@ -238,11 +245,11 @@ def _fits(
             for k, contrast in enumerate(contrasts)
         ]
     scores = fit_propensities(followed, contrasts)
-    by_odds, highest = _odds_moments(followed, side, scores)
+    by_odds, highest, trimmed = _odds_moments(followed, side, scores)
     found = []
     for k, contrast in enumerate(contrasts):
         apart = not scores.converged[k] or highest[k] >= CERTAIN
-        odds = _Odds(by_odds[k], scores.coefficients[k], scores.inverse[k], apart)
+        odds = _Odds(by_odds[k], scores.coefficients[k], scores.inverse[k], apart, int(trimmed[k]))
         regressed = method == "doubly_robust"
         found.append(_fit(sums, contrast, side[:, k], cells, regressed=regressed, odds=odds))
     return found
@@ -256,15 +263,16 @@ class _Odds:
     coefficients: Floats
     inverse: Floats
     apart: bool
+    trimmed: int
 
 
 def _odds_moments(
     followed: Followed, side: NDArray[np.int8], scores: Propensities
-) -> tuple[Floats, Floats]:
-    """Sums of odds-weighted products by contrast, and the highest probability met in each."""
+) -> tuple[Floats, Floats, Ints]:
+    """Sums of odds-weighted products by contrast, its highest probability, and how many it trims."""
     width, n = followed.width, side.shape[1]
     found = np.zeros((n, width, width + followed.values.shape[1]))
-    highest = np.zeros(n)
+    highest, trimmed = np.zeros(n), np.zeros(n, dtype=np.int64)
     for place in range(side.shape[0]):
         for sign in (1, -1):
             mine = np.flatnonzero(side[place] == sign)
@@ -277,13 +285,15 @@ def _odds_moments(
                 highest[mine] = np.maximum(highest[mine], p.max(axis=0))
                 if sign > 0:
                     continue
-                np.minimum(p, 1.0 - 1e-12, out=p)
+                far = p >= TRIMMED
+                trimmed[mine] += far.sum(axis=0)
+                p[far] = 0.0
                 p /= 1.0 - p
                 if not followed.even:
                     p *= followed.weight[rows][:, None]
                 wide = (p[:, :, None] * x[:, None, :]).reshape(rows.size, -1)
                 found[mine] += (wide.T @ z).reshape(mine.size, width, -1)
-    return found, highest
+    return found, highest, trimmed
 
 
 def _fit(
@@ -331,6 +341,7 @@ def _fit(
         lever=lever,
         score=score,
         coefficients=None if odds is None else odds.coefficients,
+        trimmed=0 if odds is None else odds.trimmed,
     )
 
 

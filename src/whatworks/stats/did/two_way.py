@@ -196,6 +196,9 @@ def sweep(units: Units) -> Swept:
             gap[k, g] += own.reshape(n_periods, m) - weight.T @ shares
     for t in range(n_periods):
         system[t * p : (t + 1) * p, t * p : (t + 1) * p] += squares[t]
+    # Columns of units seen once are swept out whole: what is left of them is rounding.
+    blank = np.diag(system) <= NOISE * np.einsum("tjj->tj", squares).ravel()
+    system[blank], system[:, blank], right[blank] = 0.0, 0.0, 0.0
     with np.errstate(invalid="ignore"):
         level, gap = level / mass, gap / mass[..., None]
     return Swept(
