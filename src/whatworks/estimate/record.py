@@ -42,6 +42,7 @@ EFFECT_COLUMNS: Final = (
     "n_treated",
     "n_comparison",
 )
+_OF_TERM: Final = ("term", "cohort", "month", "group", "n_treated", "n_comparison")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,13 +183,8 @@ def effects_table(
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
     error = np.where(error > ROUNDING * np.abs(estimate), error, np.nan)
     interval = wald(estimate, error, df=df) if placebos is None else placebos.interval(estimate)
-    frame = pd.DataFrame(list(terms))
     reach = np.full(error.size, np.nan)
-    apart = [c for c in ("term", "cohort", "month", "group") if c != along]
-    keys = [frame[c] for c in apart] + [frame["month"] >= 0]
-    curves = frame.groupby(keys, sort=False).ngroup().to_numpy()
-    for number in range(int(curves.max(initial=-1)) + 1):
-        rows = np.flatnonzero(curves == number)
+    for rows in _curves(terms, along):
         if placebos is not None:
             reach[rows] = placebos.joint_reach(rows)
             continue
@@ -196,22 +192,33 @@ def effects_table(
         if curve.size and _BANDED.get():
             critical = _critical(covariance, curve, df=df, influence=influence)
             reach[curve] = critical * error[curve]
-    frame = frame.assign(
-        estimate=estimate,
-        std_error=error,
-        conf_low=interval.low,
-        conf_high=interval.high,
-        band_low=estimate - reach,
-        band_high=estimate + reach,
-        p_value=interval.p_value,
-        unit=unit,
-    )
-    return frame[list(EFFECT_COLUMNS)]
+    columns: dict[str, Any] = {name: [term[name] for term in terms] for name in _OF_TERM}
+    columns |= {
+        "estimate": estimate,
+        "std_error": error,
+        "conf_low": interval.low,
+        "conf_high": interval.high,
+        "band_low": estimate - reach,
+        "band_high": estimate + reach,
+        "p_value": interval.p_value,
+        "unit": unit,
+    }
+    return pd.DataFrame({name: columns[name] for name in EFFECT_COLUMNS})
+
+
+def _curves(terms: Sequence[Mapping[str, Any]], along: str) -> list[NDArray[np.int64]]:
+    """Rows of each curve, in the order in which curves appear."""
+    apart = [name for name in ("term", "cohort", "month", "group") if name != along]
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for row, term in enumerate(terms):
+        key = (*(term[name] for name in apart), term["month"] >= 0)
+        found.setdefault(key, []).append(row)
+    return [np.array(rows, dtype=np.int64) for rows in found.values()]
 
 
 def _critical(
     covariance: NDArray[np.float64],
-    curve: NDArray[np.intp],
+    curve: NDArray[np.int64],
     *,
     df: float,
     influence: Influence | Draws | None,

@@ -144,7 +144,7 @@ def effects(words: Words, evidence: Evidence) -> Table:
 def counted(words: Words, row: Any, *, averaged: bool) -> tuple[str, str]:
     """How many tell an effect; an average over periods counts each unit many times, and says none."""
     if averaged:
-        return (words.number(float("nan")),) * 2
+        return (words.text("count.varies"),) * 2
     return words.count(row.n_treated), words.count(row.n_comparison)
 
 

@@ -44,7 +44,7 @@ def wald(
     error = np.asarray(std_error, dtype=float)
     usable = np.isfinite(error) & (error > 0) & np.isfinite(point)
     error = np.where(usable, error, np.nan)
-    law = stats.norm() if np.isinf(df) else stats.t(df)
+    law = stats.norm if np.isinf(df) else stats.t(df)  # freezing a law costs more than reading it
     q = float(law.ppf(0.5 + level / 2))
     p = 2 * law.sf(np.abs(point / error))
     return Interval(low=point - q * error, high=point + q * error, p_value=np.asarray(p))

@@ -257,7 +257,9 @@ def test_no_finding_raises_a_rating_above_the_cap_of_its_design(fine: Design) ->
     checks = ("placebo", "pretrend_power", "sensitivity", "placebo_dates", "territories")
     for verdict in Verdict:
         answers = [
-            Finding(check=name, verdict=verdict, statistic=1.0, threshold=0.0)
+            Finding(
+                check=name, verdict=verdict, statistic=1.0, threshold=0.0, facts={"breakdown": 0.4}
+            )
             for name in (*checks, "placebo_outcomes", "refutation", "future", "twoway")
         ]
         for kind in DesignClass:

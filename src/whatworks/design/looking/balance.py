@@ -89,30 +89,31 @@ def _balance(candidates: Candidates, weights: Mapping[str, Floats]) -> pd.DataFr
     found = compared(values, treated=candidates.treated, weights=tuple(told.values()))
     by_weight = dict(zip(told, found, strict=True))
     scale = spread(found[0].var_treated, found[0].var_comparison, estimand=candidates.estimand)
-    parts = [
-        _rows(by_weight[id(weight)], candidates.names, scale).assign(sample=sample)
-        for sample, weight in weights.items()
-    ]
-    table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
-    return table[["covariate", "sample", *table.columns.drop(["covariate", "sample"])]]
-
-
-def _rows(found: Compared, names: tuple[str, ...], scale: Floats) -> pd.DataFrame:
+    names, samples = list(candidates.names), list(weights)
+    parts = [_measures(by_weight[id(weight)], scale) for weight in weights.values()]
+    # A covariate's samples stand side by side.
+    table = {name: np.stack([part[name] for part in parts], axis=1).ravel() for name in parts[0]}
     return pd.DataFrame(
         {
-            "covariate": list(names),
-            "mean_treated": found.mean_treated,
-            "mean_comparison": found.mean_comparison,
-            "var_treated": found.var_treated,
-            "var_comparison": found.var_comparison,
-            "smd": standardised_difference(
-                found.mean_treated, found.mean_comparison, variance=scale
-            ),
-            "variance_ratio": variance_ratio(found),
-            "ks": found.ks,
-            "ecdf_mean": found.ecdf_mean,
+            "covariate": [name for name in names for _ in samples],
+            "sample": samples * len(names),
+            **table,
         }
     )
+
+
+def _measures(found: Compared, scale: Floats) -> dict[str, Floats]:
+    """Columns of a balance table, a row per covariate."""
+    return {
+        "mean_treated": found.mean_treated,
+        "mean_comparison": found.mean_comparison,
+        "var_treated": found.var_treated,
+        "var_comparison": found.var_comparison,
+        "smd": standardised_difference(found.mean_treated, found.mean_comparison, variance=scale),
+        "variance_ratio": variance_ratio(found),
+        "ks": found.ks,
+        "ecdf_mean": found.ecdf_mean,
+    }
 
 
 def _left_out(candidates: Candidates, weight: Floats) -> pd.DataFrame:
@@ -227,7 +228,7 @@ def balance_by_market(
             treated=treated,
             weights=(group[WEIGHT].to_numpy(),),
         )
-        rows = _rows(found, covariates, scale)
+        rows = pd.DataFrame({"covariate": list(covariates), **_measures(found, scale)})
         if min(group.loc[arm, PERSON].nunique() for arm in (treated, ~treated)) < FEWEST:
             rows.iloc[:, 1:] = np.nan
         sizes = {"n_treated": int(treated.sum()), "n_comparison": int((~treated).sum())}

@@ -31,16 +31,16 @@ def balance_table(design: Design) -> pd.DataFrame:
         ``ks`` and ``ecdf_mean``, each ``_before`` and ``_after``.
     """
     known = design.population.balance
+    place = {key: row for row, key in enumerate(zip(known["covariate"], known["sample"], strict=True))}
     before, after = (
-        known[known["sample"] == sample].set_index("covariate").loc[list(design.covariates)]
+        np.array([place[name, sample] for name in design.covariates], dtype=np.int64)
         for sample in ("before", "after")
     )
-    measures = {
-        f"{measure}_{when}": table[measure]
-        for measure in ("smd", "variance_ratio", "ks", "ecdf_mean")
-        for when, table in (("before", before), ("after", after))
-    }
-    return after[["mean_treated", "mean_comparison"]].assign(**measures).reset_index()
+    columns = {m: known[m].to_numpy()[after] for m in ("mean_treated", "mean_comparison")}
+    for measure in ("smd", "variance_ratio", "ks", "ecdf_mean"):
+        values = known[measure].to_numpy()
+        columns |= {f"{measure}_before": values[before], f"{measure}_after": values[after]}
+    return pd.DataFrame({"covariate": list(design.covariates), **columns})
 
 
 def run(

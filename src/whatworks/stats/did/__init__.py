@@ -6,9 +6,10 @@ Two groups, two periods
 
 Cohorts by periods, cell by cell
     ``group_time`` says which cells there are and whom each is compared with. ``panel_cells`` fits them
-    on units seen throughout (``followed``, ``propensities``), ``repeated_cells`` on units seen here and
-    there (``repeated_influence``). ``rolling`` takes each unit's own past away first, ``stacks`` sets
-    each cohort beside clean comparisons, ``random_timing`` uses a timing that was drawn.
+    on units seen throughout (``followed``, ``panel_moments``, ``propensities``), ``repeated_cells`` on
+    units seen here and there (``repeated_influence``). ``rolling`` takes each unit's own past away
+    first, ``stacks`` sets each cohort beside clean comparisons, ``random_timing`` uses a timing that
+    was drawn.
 
 Cohorts by periods, one regression
     ``two_way``: treatment or any cells beside unit and period effects, read off tables of cohorts by

@@ -201,6 +201,7 @@ def sweep(units: Units) -> Swept:
     system[blank], system[:, blank], right[blank] = 0.0, 0.0, 0.0
     with np.errstate(invalid="ignore"):
         level, gap = level / mass, gap / mass[..., None]
+    gap[np.abs(gap) <= NOISE] = 0.0
     return Swept(
         system=(system + system.T) / 2,
         right=right,
