@@ -103,7 +103,7 @@ def choice(value: str, allowed: Iterable[str], *, what: str) -> str:
         what=what,
         needed="one of " + ", ".join(options),
         found=repr(value),
-        remedy=suggestion(value, options) or "choose one of those",
+        remedy=suggestion(str(value), options) or "choose one of those",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral, Real
 from typing import Any, Final
 
 import numpy as np
@@ -131,7 +132,15 @@ def aggregate(
             found=f"by={by!r}",
             remedy="leave it out, or choose by='dynamic'",
         )
+    _check_months(balanced=balanced, first=first, last=last)
     if weights is not None:
+        if by != "simple" or first is not None or last is not None:
+            raise OptionError(
+                what="weights",
+                needed="no by, first or last beside them",
+                found="one of these",
+                remedy="weigh only the cells that you want read",
+            )
         rows, averages = _weighted(cells, weights)
     else:
         kept = _between(cells, balanced=balanced, first=first, last=last)
@@ -140,6 +149,18 @@ def aggregate(
     unit = str(estimate.effects["unit"].iloc[0])
     effects, uncertainty = _told(rows, averages, cells, unit=unit, along=along)
     return replace(estimate, effects=effects, uncertainty=uncertainty)
+
+
+def _check_months(**months: object) -> None:
+    """Refuse what is not a whole number of periods."""
+    for name, value in months.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
+            raise OptionError(
+                what=name,
+                needed="a whole number of periods",
+                found=f"a {type(value).__name__}",
+                remedy="count periods since the start",
+            )
 
 
 def _after_leads(leads: Leads, averages: Averages) -> Averaged:
@@ -187,10 +208,18 @@ def _between(cells: Cells, *, balanced: int | None, first: int | None, last: int
 
 
 def _row(term: str, cells: Cells, members: Bools, **place: Any) -> Row:
+    """A row of effects. A unit counts once, however many of the cells averaged it serves.
+
+    The treated of a cohort are the same in its cells; comparisons of a cell are among those of the cell
+    that has the most.
+    """
     row: Row = {"term": term, "cohort": -1, "month": 0, "group": "all"}
+    cohort = np.searchsorted(cells.cohorts, cells.cohort[members])
+    treated = np.zeros(cells.cohorts.size, dtype=np.int64)
+    np.maximum.at(treated, cohort, cells.n_treated[members])
     counts = {
-        "n_treated": int(cells.n_treated[members].sum()),
-        "n_comparison": int(cells.n_comparison[members].sum()),
+        "n_treated": int(treated.sum()),
+        "n_comparison": int(cells.n_comparison[members].max(initial=0)),
     }
     return {**row, **place, **counts}
 
@@ -255,6 +284,16 @@ _AVERAGED: Final = {
 
 def _weighted(cells: Cells, weights: Mapping[tuple[int, int], float]) -> Averaged:
     """One average with known weights."""
+    known = isinstance(weights, Mapping) and all(
+        isinstance(w, Real) and np.isfinite(w) for w in weights.values()
+    )
+    if not known:
+        raise OptionError(
+            what="weights",
+            needed="a finite number for each cell (cohort, month)",
+            found="something else",
+            remedy="write for instance {(9, 0): 1.0, (9, 1): 1.0}",
+        )
     place = {
         (int(g), int(m)): k
         for k, (g, m) in enumerate(zip(cells.cohort, cells.month, strict=True))

@@ -99,6 +99,13 @@ class Cells:
 
 def cells_of(estimate: Estimate, *, what: str) -> Cells:
     """Cells of an estimate, or an `OptionError` where its method gives none."""
+    if not isinstance(estimate, Estimate):
+        raise OptionError(
+            what=what,
+            needed="an estimate",
+            found=f"a {type(estimate).__name__}",
+            remedy="give what the fit of a method returned",
+        )
     cells = estimate.extras.get(CELLS)
     if not isinstance(cells, Cells):
         raise OptionError(

@@ -53,8 +53,10 @@ def shifted(values: Floats, which: Ints, used: Bools) -> Floats:
     used : ndarray of bool, shape (n,)
         Units that count; outcomes of the others become 0.
     """
-    first = values[np.argmax(used), which]
-    return np.where(used[:, None], values[:, which] - first, 0.0)
+    found = values[:, which]
+    found -= values[np.argmax(used), which]
+    found[~used] = 0.0
+    return found
 
 
 def everyone_followed(design: Design) -> bool:

@@ -54,6 +54,13 @@ def require(design: Design, needs: Set[Supply], *, method: str, cluster: str = "
     DesignRefused
         Also while outcomes are not opened.
     """
+    if not isinstance(design, Design):
+        raise DesignRefused(
+            what=method,
+            needed="a design",
+            found=f"a {type(design).__name__}",
+            remedy="make one with compare, roll_out, Design.from_cross_section or Design.from_panel",
+        )
     if not design.outcomes.opened:
         raise DesignRefused(
             what=method,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 
@@ -52,11 +53,11 @@ def bootstrap(
         When the estimate has no cells, draws are too few, or multipliers cannot be applied.
     """
     choice(multipliers, LAWS, what="multipliers")
-    if draws < FEWEST:
+    if not isinstance(draws, Integral) or draws < FEWEST:
         raise OptionError(
             what="draws",
             needed=f"{FEWEST} or more",
-            found=str(draws),
+            found=repr(draws),
             remedy="ask for 1,000: they cost less than the fit",
         )
     cells = cells_of(estimate, what="bootstrap")

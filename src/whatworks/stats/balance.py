@@ -148,7 +148,8 @@ def _column(column: Floats, shares: Floats) -> _Column:
     if binary:
         gap = np.abs(mean[::2] - mean[1::2])
         return _Column(binary, mean, variance, gap, gap)
-    distance = np.abs(_gaps(column, shares[::2] - shares[1::2]))
+    distance = _gaps(column, shares[::2] - shares[1::2])
+    np.abs(distance, out=distance)
     return _Column(binary, mean, variance, distance.max(axis=1), distance.mean(axis=1))
 
 
@@ -179,7 +180,9 @@ def _gaps(column: Floats, signed: Floats) -> Floats:
     order = np.argsort(column)
     ordered = column[order]
     last = np.append(ordered[1:] != ordered[:-1], True)
-    return np.array([np.cumsum(row[order])[last] for row in signed])
+    gaps = signed[:, order]
+    np.cumsum(gaps, axis=1, out=gaps)
+    return gaps if last.all() else gaps[:, last]
 
 
 def spread(variance_treated: Floats, variance_comparison: Floats, *, estimand: str) -> Floats:

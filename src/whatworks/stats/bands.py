@@ -120,8 +120,9 @@ def _table(width: int) -> tuple[Floats, Floats]:
     np.clip(drawn, 1e-12, 1 - 1e-12, out=drawn)
     special.ndtri(drawn, out=drawn)
     square = drawn**2
-    for before, row in pairwise(square):  # row by row, what a cumulative sum does at many times the cost
-        row += before
+    # Row by row: what a cumulative sum does column by column, at many times the cost.
+    for before, here in pairwise(square):
+        np.add(before, here, out=here)
     for one in (drawn, square):
         one.setflags(write=False)
     return drawn, square

@@ -110,7 +110,9 @@ def abadie_imbens(
             spread += places.covariances(mine, mine, weight=np.maximum(weight[rows], 0.0))
     if sample:
         return spread
-    centred = own[:, None] * found.gap
+    sought = np.flatnonzero(own > 0)
+    centred = found.gap[sought]
+    centred *= own[sought, None]
     return np.asarray(centred.T @ centred + spread)
 
 

@@ -44,7 +44,8 @@ class Neighbourhoods:
     def means(self, values: Floats) -> Floats:
         """Mean of members' ``values`` (n_members, m) around each place, (n_target_places, m)."""
         total: Floats = np.asarray(self.near @ self._sums(values))
-        return total / self.sizes()[:, None]
+        total /= self.sizes()[:, None]
+        return total
 
     def covariances(self, left: Floats, right: Floats, *, weight: Floats) -> Floats:
         r"""Weighted sum over targets of the covariance within their neighbourhoods.

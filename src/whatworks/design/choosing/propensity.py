@@ -57,6 +57,11 @@ class FittedPropensity:
     supported: Bools
     equation: UnscaledScore | None
 
+    @property
+    def fitted(self) -> FittedScore | None:
+        """The equation of all candidates, its regressors on one scale."""
+        return None if self.equation is None else self.equation.whole()
+
     def with_slope(self, slope: Floats) -> tuple[FittedScore, ...]:
         r"""The equation behind weights that move with it; empty for a classifier.
 
@@ -65,7 +70,8 @@ class FittedPropensity:
         slope : ndarray of shape (n,)
             :math:`\partial w_i/\partial\eta_i`, in the linear predictor.
         """
-        return () if self.equation is None else (replace(self.equation.whole(), slope=slope),)
+        fitted = self.fitted
+        return () if fitted is None else (replace(fitted, slope=slope),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from whatworks.stats.balance import (
 from whatworks.vocabulary import MARKET, PERSON, TREATED, WEIGHT
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 FEWEST: Final = 11
@@ -58,8 +59,9 @@ def population(candidates: Candidates, chosen: Chosen | None) -> Population:
     score = None if chosen is None else chosen.propensity
     arms = (candidates.treated, ~candidates.treated)
     bins = np.empty(0) if score is None else _bins(score)
+    place = None if score is None else _places(score, bins)
     before, after = (
-        [_histogram(score, bins, np.where(arm, w, 0.0)) for arm in arms]
+        [_histogram(place, np.where(arm, w, 0.0), n_bins=bins.size - 1) for arm in arms]
         for w in (candidates.weight, weight)
     )
     low, high = (np.nan, np.nan) if score is None else _common(score, arms)
@@ -150,13 +152,20 @@ def _means(candidates: Candidates, rows: Bools) -> Floats:
     return moments(candidates.covariates[rows], weight=candidates.weight[rows]).mean
 
 
-def _histogram(score: Floats | None, bins: Floats, weight: Floats) -> Floats:
+def _places(score: Floats, bins: Floats) -> Ints:
+    """Bin of each score, the last one closed; beyond it where none is known."""
+    n_bins = bins.size - 1
+    place = np.minimum(np.searchsorted(bins, score, side="right") - 1, n_bins - 1)
+    place[np.isnan(score)] = n_bins
+    return place
+
+
+def _histogram(place: Ints | None, weight: Floats, *, n_bins: int) -> Floats:
     """Share of an arm in each bin of the score."""
-    if score is None:
+    if place is None:
         return np.empty(0)
-    known = ~np.isnan(score) & (weight > 0)
     total = weight.sum()
-    counted = np.histogram(score[known], bins=bins, weights=weight[known])[0]
+    counted = np.bincount(place, weights=weight, minlength=n_bins)[:n_bins]
     return np.asarray(counted / total if total > 0 else counted * np.nan)
 
 

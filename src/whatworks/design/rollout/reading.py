@@ -267,7 +267,7 @@ def _spread(outcome: Floats, grid: _Grid) -> Floats:
 
 def _constant(column: pd.Series, grid: _Grid, *, name: str) -> None:
     """Refuse a fact that changes within a unit: treatment may have changed it."""
-    plain = isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufb"
+    plain = isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufbc"
     if plain:
         values: NDArray[np.generic] = column.to_numpy()
     elif pd.api.types.is_numeric_dtype(column):

@@ -71,6 +71,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whatworks.design.comparison import as_names
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, choice, suggestion
 from whatworks.estimate.aggregation import estimate_of_cells
@@ -88,17 +89,17 @@ from whatworks.stats.did.accumulated import (
 from whatworks.stats.did.followed import ByStart, Followed
 from whatworks.stats.did.group_time import (
     BASES,
-    CONTROLS,
     METHODS,
     NEVER_TREATED,
     CellEffects,
     GroupTimes,
+    Method,
     group_times,
 )
 from whatworks.stats.did.panel_cells import panel_cells
 from whatworks.stats.did.repeated_cells import repeated_cells
 from whatworks.stats.uncertainty import Uncertainty
-from whatworks.vocabulary import Supply
+from whatworks.vocabulary import CONTROLS, Control, Supply
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -144,8 +145,8 @@ class CallawaySantAnna:
     'not_yet_treated'
     """
 
-    control: Literal["not_yet_treated", "never_treated"] = "not_yet_treated"
-    adjustment: Literal["doubly_robust", "regression", "inverse_probability"] = "doubly_robust"
+    control: Control = "not_yet_treated"
+    adjustment: Method = "doubly_robust"
     base_period: Literal["varying", "universal"] = "varying"
     anticipation: int = 0
     covariates: tuple[str, ...] | None = None
@@ -162,6 +163,8 @@ class CallawaySantAnna:
         choice(self.base_period, BASES, what="base_period")
         choice(self.cluster, ("person", "market"), what="cluster")
         choice(self.gaps, ("drop", "keep"), what="gaps")
+        if self.covariates is not None:
+            as_names(self.covariates, what="covariates")
         if self.anticipation < 0:
             raise OptionError(
                 what="anticipation",
@@ -192,8 +195,7 @@ class CallawaySantAnna:
         OptionError
             When a covariate is not held by the design.
         """
-        markets = {Supply.MARKETS} if self.cluster == "market" else set()
-        require(design, self.needs | markets, method="CallawaySantAnna")
+        require(design, self.needs, method="CallawaySantAnna", cluster=self.cluster)
         rollout = Rollout.of(
             design, cluster=self.cluster, gaps=self.gaps, anticipation=self.anticipation
         )

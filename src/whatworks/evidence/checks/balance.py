@@ -31,7 +31,9 @@ def balance_table(design: Design) -> pd.DataFrame:
         ``ks`` and ``ecdf_mean``, each ``_before`` and ``_after``.
     """
     known = design.population.balance
-    place = {key: row for row, key in enumerate(zip(known["covariate"], known["sample"], strict=True))}
+    place = {
+        key: row for row, key in enumerate(zip(known["covariate"], known["sample"], strict=True))
+    }
     before, after = (
         np.array([place[name, sample] for name in design.covariates], dtype=np.int64)
         for sample in ("before", "after")

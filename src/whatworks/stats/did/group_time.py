@@ -18,7 +18,6 @@ Bools = NDArray[np.bool_]
 
 NEVER_TREATED: Final = "never_treated"
 NOT_YET_TREATED: Final = "not_yet_treated"
-CONTROLS: Final = (NEVER_TREATED, NOT_YET_TREATED)
 BASES: Final = ("varying", "universal")
 METHODS: Final = ("doubly_robust", "regression", "inverse_probability")
 
