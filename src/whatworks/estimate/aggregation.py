@@ -284,10 +284,7 @@ _AVERAGED: Final = {
 
 def _weighted(cells: Cells, weights: Mapping[tuple[int, int], float]) -> Averaged:
     """One average with known weights."""
-    known = isinstance(weights, Mapping) and all(
-        isinstance(w, Real) and np.isfinite(w) for w in weights.values()
-    )
-    if not known:
+    if not (isinstance(weights, Mapping) and all(_is_finite(w) for w in weights.values())):
         raise OptionError(
             what="weights",
             needed="a finite number for each cell (cohort, month)",
@@ -314,6 +311,10 @@ def _weighted(cells: Cells, weights: Mapping[tuple[int, int], float]) -> Average
     members = row[0, : cells.effect.size] != 0
     value = row[:, : cells.effect.size] @ _finite(cells)
     return [_row("average", cells, members)], Averages(value=value, gradient=row)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and bool(np.isfinite(float(value)))
 
 
 def _finite(cells: Cells) -> Floats:

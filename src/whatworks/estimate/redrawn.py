@@ -53,7 +53,7 @@ def bootstrap(
         When the estimate has no cells, draws are too few, or multipliers cannot be applied.
     """
     choice(multipliers, LAWS, what="multipliers")
-    if not isinstance(draws, Integral) or draws < FEWEST:
+    if not _is_whole(draws) or draws < FEWEST:
         raise OptionError(
             what="draws",
             needed=f"{FEWEST} or more",
@@ -71,3 +71,7 @@ def bootstrap(
         ledger=estimate.ledger,
         extras={**estimate.extras, "bootstrap": {"draws": draws, "multipliers": multipliers}},
     )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral)

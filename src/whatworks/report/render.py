@@ -48,8 +48,8 @@ def render(evidence: Evidence, folder: str | Path, *, lang: str = "fr") -> Path:
     -------
     Path
         Of the page, ``index.html``; beside it ``effects.csv``, ``.parquet`` and ``.json``,
-        ``findings.csv``, ``flow.csv``, ``refusals.json``, ``figures/`` and ``manifest.json`` with
-        the SHA-256 of every file.
+        ``findings.csv``, ``findings/`` (the table of each check that has one), ``flow.csv``,
+        ``refusals.json``, ``figures/`` and ``manifest.json`` with the SHA-256 of every file.
 
     Raises
     ------

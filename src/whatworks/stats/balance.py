@@ -180,7 +180,7 @@ def _gaps(column: Floats, signed: Floats) -> Floats:
     order = np.argsort(column)
     ordered = column[order]
     last = np.append(ordered[1:] != ordered[:-1], True)
-    gaps = signed[:, order]
+    gaps = signed.take(order, axis=1)
     np.cumsum(gaps, axis=1, out=gaps)
     return gaps if last.all() else gaps[:, last]
 
