@@ -90,6 +90,22 @@ class DesignRefused(RefusedError):
     """No comparison, or no method, can answer the question on these data."""
 
 
+def expect(value: object, kind: type[object], *, what: str, remedy: str) -> None:
+    """Refuse an object that is not of the kind a door takes.
+
+    >>> expect("a text", int, what="draws", remedy="write a number")
+    Traceback (most recent call last):
+    whatworks.errors.OptionError: draws: needed an object int; found an object str. To do: write a number.
+    """
+    if not isinstance(value, kind):
+        raise OptionError(
+            what=what,
+            needed=f"an object {kind.__name__}",
+            found=f"an object {type(value).__name__}",
+            remedy=remedy,
+        )
+
+
 def choice(value: str, allowed: Iterable[str], *, what: str) -> str:
     """Return ``value`` when it is allowed, else raise an `OptionError` listing what is.
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
+from whatworks.errors import expect
 from whatworks.estimate.cells import CELLS, Cells
 from whatworks.estimate.long_difference import LongDifference, regression_of
 from whatworks.estimate.randomisation import RandomisationTest
@@ -107,6 +108,12 @@ def few_clusters(
     territory move together, and treatment with them (Abadie, Athey, Imbens & Wooldridge 2023,
     doi:10.1093/qje/qjac038).
     """
+    expect(design, Design, what="few_clusters", remedy="give the design the estimate was fitted on")
+    expect(estimate, Estimate, what="few_clusters", remedy="fit an estimator on the design first")
+    if randomised is not None:
+        expect(
+            randomised, RandomisationTest, what="randomised", remedy="give what randomisation found"
+        )
     at = design.question.primary if month is None else month
     row = estimate.at(at)
     level, number = _level(design, estimate)

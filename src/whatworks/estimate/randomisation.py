@@ -38,7 +38,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
-from whatworks.errors import DesignRefused, OptionError, WhatworksError, choice
+from whatworks.errors import DesignRefused, OptionError, WhatworksError, choice, expect
 from whatworks.estimate.assignment import Assignment, Places
 from whatworks.estimate.protocol import Estimator
 from whatworks.estimate.record import Estimate, without_bands
@@ -152,6 +152,8 @@ def randomisation(
         When only one assignment is possible, or the design does not show what could be re-assigned.
     """
     choice(statistic, STATISTICS, what="statistic")
+    expect(design, Design, what="randomisation", remedy="give the design the method is fitted on")
+    expect(assignment, Assignment, what="assignment", remedy="write whatworks.Assignment(...)")
     places = Places.of(design, assignment)
     possible = places.n_assignments
     if possible < 2:

@@ -82,3 +82,19 @@ def test_users_weights_sum_to_one(estimate: ww.Estimate) -> None:
     rows = estimate.effects.set_index(["cohort", "month"])["estimate"]
     assert once["estimate"] == pytest.approx(0.25 * rows[(3, 0)] + 0.75 * rows[(5, 1)], abs=1e-12)
     assert once["std_error"] == pytest.approx(many["std_error"], rel=1e-12)
+
+
+def test_doors_name_the_object_they_take(design: ww.Design, estimate: ww.Estimate) -> None:
+    method: Any = ww.CallawaySantAnna()
+    wrong: list[tuple[str, Any]] = [
+        ("stack", lambda: ww.stack(estimate)),  # type: ignore[arg-type]
+        ("territories", lambda: ww.territories(estimate)),  # type: ignore[arg-type]
+        ("assignment", lambda: ww.randomisation(design, method, assignment=None)),  # type: ignore[arg-type]
+        ("few_clusters", lambda: ww.few_clusters(design, None)),  # type: ignore[arg-type]
+        ("randomised", lambda: ww.few_clusters(design, estimate, randomised="x")),  # type: ignore[arg-type]
+        ("roll_out", lambda: ww.roll_out(design, None)),  # type: ignore[arg-type]
+    ]
+    for what, act in wrong:
+        with pytest.raises(OptionError, match=f"^{what}: needed an object") as caught:
+            act()
+        assert caught.value.remedy

@@ -21,7 +21,7 @@ from whatworks.design.question import LEVELS, Question
 from whatworks.design.record import Design
 from whatworks.design.riskset.reading import entries_seen_from
 from whatworks.design.rollout.as_of import attributes_of, covariates_as_of, weights_of
-from whatworks.errors import DesignRefused, OptionError, choice, suggestion
+from whatworks.errors import DesignRefused, OptionError, choice, expect, suggestion
 from whatworks.indicators import Gate, Indicator, Measured, assess, lookup
 from whatworks.ledger import Ledger
 from whatworks.months import to_index, to_label
@@ -93,6 +93,8 @@ def roll_out(
         When nobody is eligible, all start together with nobody to compare them with, or the outcome
         accumulates since entry.
     """
+    expect(panel, Panel, what="roll_out", remedy="make one with whatworks.expand")
+    expect(question, Question, what="roll_out", remedy="write whatworks.Question(...)")
     choice(level, (*LEVELS, MARKET), what="level")
     indicator = lookup(question.outcome)
     _of_the_month(indicator)

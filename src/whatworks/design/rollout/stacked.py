@@ -12,7 +12,7 @@ from whatworks.design.looking.balance import population
 from whatworks.design.parts import Candidates, Outcomes
 from whatworks.design.question import Question
 from whatworks.design.record import Design
-from whatworks.errors import DesignRefused, OptionError, choice
+from whatworks.errors import DesignRefused, OptionError, choice, expect
 from whatworks.ledger import Ledger
 from whatworks.vocabulary import (
     CONTROLS,
@@ -66,6 +66,9 @@ def stack(
         When the design is no rollout, nobody is observed in every period, no cohort has a
         comparison, or the window holds no period from the start on.
     """
+    expect(
+        design, Design, what="stack", remedy="make one with Design.from_panel or whatworks.roll_out"
+    )
     choice(control, CONTROLS, what="control")
     _check(design, control=control, before=before, after=after)
     start = design.units[ENTRY_MONTH].to_numpy()

@@ -11,7 +11,7 @@ from whatworks.design.choosing.kept import frame_of_units
 from whatworks.design.looking.balance import population
 from whatworks.design.parts import Candidates, Outcomes
 from whatworks.design.record import Design
-from whatworks.errors import DesignRefused
+from whatworks.errors import DesignRefused, expect
 from whatworks.vocabulary import ENTRY_MONTH, MARKET, SAMPLING, Clock, Supply
 
 Floats = NDArray[np.float64]
@@ -49,6 +49,12 @@ def territories(design: Design) -> Design:
     >>> territories(persons).outcomes.values.tolist()
     [[1.0, 5.0], [3.0, 4.0]]
     """
+    expect(
+        design,
+        Design,
+        what="territories",
+        remedy="make one with Design.from_panel or whatworks.roll_out",
+    )
     lacking = {Supply.ROLLOUT, Supply.MARKETS} - design.supplies
     if lacking or not design.outcomes.opened:
         raise DesignRefused(
