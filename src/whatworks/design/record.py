@@ -22,9 +22,8 @@ from whatworks.design.question import Question
 from whatworks.design.rollout.reading import RolloutColumns, read_rollout
 from whatworks.design.tables.from_table import (
     chosen_among,
-    fields_of_table,
-    supplied_by_periods,
-    supplied_by_rows,
+    fields_of_periods,
+    fields_of_rows,
 )
 from whatworks.design.tables.schemas import check_units
 from whatworks.design.tables.table import Columns, read_cross_section
@@ -149,12 +148,7 @@ class Design:
             saturation=saturation,
         )
         tabled = read_cross_section(table, columns, unit=unit)
-        made = fields_of_table(
-            tabled,
-            treatment=treatment,
-            supplies=supplied_by_rows(tabled, markets=market is not None),
-            design_class=DesignClass.RANDOMISED if randomised else DesignClass.UNADJUSTED,
-        )
+        made = fields_of_rows(tabled, treatment=treatment, randomised=randomised)
         return cls(**made)
 
     @classmethod
@@ -210,12 +204,7 @@ class Design:
             dose=dose,
         )
         tabled = read_rollout(table, columns, outcome_unit=outcome_unit)
-        made = fields_of_table(
-            tabled,
-            treatment=first_treated,
-            supplies=supplied_by_periods(tabled, markets=market is not None),
-            design_class=DesignClass.PANEL_DIFFERENCE,
-        )
+        made = fields_of_periods(tabled, treatment=first_treated)
         return cls(**made)
 
     def candidates(self) -> Candidates:

@@ -61,8 +61,9 @@ def test_with_parallel_trends_before_the_difference_misses_the_truth(world: Reli
     found = {f.check: f for f in evidence.findings}
     assert found["placebo"].verdict is Verdict.HOLDS
     assert found["placebo_dates"].verdict is Verdict.HOLDS
-    assert found["sensitivity"].verdict is Verdict.STRAINED
-    assert evidence.rating.strength <= CAPS[DesignClass.PANEL_DIFFERENCE] == 3
+    assert found["sensitivity"].verdict is Verdict.FAILS
+    assert evidence.rating.cap == CAPS[DesignClass.PANEL_DIFFERENCE] == 3
+    assert evidence.rating.strength == 2
 
 
 def test_without_selection_on_readiness_the_difference_is_right() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,36 @@ if TYPE_CHECKING:
     from whatworks.design.record import Design
 
 
-def fields_of_table(
-    tabled: Tabled, *, treatment: str, supplies: frozenset[Supply], design_class: DesignClass
+def fields_of_rows(tabled: Tabled, *, treatment: str, randomised: bool) -> dict[str, Any]:
+    """Fields of the design of a table with one row per person and one outcome."""
+    markets = tabled.market is not None
+    given = {
+        Supply.MARKETS: markets,
+        Supply.SATURATION: markets and tabled.saturation is not None,
+        Supply.INDEPENDENT_UNITS: np.unique(tabled.person).size == tabled.person.size,
+    }
+    kind = DesignClass.RANDOMISED if randomised else DesignClass.UNADJUSTED
+    return _fields(tabled, treatment=treatment, given=given, design_class=kind)
+
+
+def fields_of_periods(tabled: Tabled, *, treatment: str) -> dict[str, Any]:
+    """Fields of the design of a table of units × periods."""
+    given = {
+        Supply.ROLLOUT: True,
+        Supply.NEVER_TREATED: not tabled.candidates.treated.all(),
+        Supply.MARKETS: tabled.market is not None,
+        Supply.PRE_MONTHS: True,
+        Supply.DOSE: tabled.dose is not None,
+    }
+    kind = DesignClass.PANEL_DIFFERENCE
+    return _fields(tabled, treatment=treatment, given=given, design_class=kind)
+
+
+def _fields(
+    tabled: Tabled, *, treatment: str, given: Mapping[Supply, bool], design_class: DesignClass
 ) -> dict[str, Any]:
-    """Fields of the design of a table: everyone in it, with their sampling weight."""
+    """Everyone in the table, with their sampling weight."""
+    given = {**given, Supply.COVARIATES: bool(tabled.candidates.names)}
     months, common = _horizons(tabled)
     units = frame_of_units(
         tabled.candidates,
@@ -44,7 +71,7 @@ def fields_of_table(
         "covariates": tabled.candidates.names,
         "matches": None,
         "outcomes": tabled.outcomes,
-        "supplies": supplies | ({Supply.COVARIATES} if tabled.candidates.names else set()),
+        "supplies": frozenset(supply for supply, held in given.items() if held),
         "design_class": design_class,
         "population": population(tabled.candidates, None),
         "ledger": tabled.ledger,
@@ -61,28 +88,6 @@ def _horizons(tabled: Tabled) -> tuple[tuple[int, ...], int]:
     since = [set((periods - g)[periods >= g].tolist()) for g in cohorts]
     common = set.intersection(*since)
     return tuple(sorted(set.union(*since))), max(common, default=-1)
-
-
-def supplied_by_rows(tabled: Tabled, *, markets: bool) -> frozenset[Supply]:
-    """What a table with one row per person and one outcome gives a method."""
-    given = {
-        Supply.MARKETS: markets,
-        Supply.SATURATION: markets and tabled.saturation is not None,
-        Supply.INDEPENDENT_UNITS: np.unique(tabled.person).size == tabled.person.size,
-    }
-    return frozenset(supply for supply, held in given.items() if held)
-
-
-def supplied_by_periods(tabled: Tabled, *, markets: bool) -> frozenset[Supply]:
-    """What a table of units × periods gives a method."""
-    given = {
-        Supply.ROLLOUT: True,
-        Supply.NEVER_TREATED: not tabled.candidates.treated.all(),
-        Supply.MARKETS: markets,
-        Supply.PRE_MONTHS: True,
-        Supply.DOSE: tabled.dose is not None,
-    }
-    return frozenset(supply for supply, held in given.items() if held)
 
 
 def chosen_among(design: Design, using: Comparison) -> Design:
