@@ -15,6 +15,7 @@ from whatworks.errors import OptionError, choice
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Evidence
 from whatworks.report import frames, names, rollout, wording
+from whatworks.report.drawn import figure_of
 from whatworks.report.figures import (
     balance,
     calendar,
@@ -214,29 +215,11 @@ def _rows_height(rows: pd.DataFrame) -> float:
     return _ROWS_FRAME + _ROW_HEIGHT * len(rows)
 
 
-def _drawing(
-    name: str,
-    draw: Callable[[Axes], None],
-    *,
-    told: str,
-    data: pd.DataFrame,
-    speak: Words,
-    height: float = style.HEIGHT,
-) -> Drawing:
-    """A figure of the house's look, under the name that its words have in the catalogue."""
-    with mpl.rc_context(style.look(name)):
-        figure, ax = style.blank(height)
-        draw(ax)
-    return drawing(
-        figure, name=name, title=speak.text(f"figure.{name}"), description=told, data=data
-    )
-
-
 def balance_drawing(table: pd.DataFrame, speak: Words) -> Drawing | None:
     """Love plot, None when balance was not tested."""
     if table.empty:
         return None
-    return _drawing(
+    return figure_of(
         "balance",
         lambda ax: balance.draw_balance(table, ax, words=speak),
         height=balance.height(table),
@@ -251,7 +234,7 @@ def history_drawing(design: Design, speak: Words) -> Drawing | None:
     table = frames.history(design)
     if table.empty:
         return None
-    return _drawing(
+    return figure_of(
         "history",
         lambda ax: history.draw_history(table, ax, words=speak),
         height=history.height(table),
@@ -266,7 +249,7 @@ def overlap_drawing(design: Design, speak: Words) -> Drawing | None:
     table = frames.overlap(design)
     if table.empty:
         return None
-    return _drawing(
+    return figure_of(
         "overlap",
         lambda ax: overlap.draw_overlap(table, ax, words=speak),
         told=wording.overlap_told(speak, table),
@@ -281,7 +264,7 @@ def pathway_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
     if nodes.empty:
         return None
     edges = (evidence.design.graph or Pathway.default()).edges()
-    return _drawing(
+    return figure_of(
         "pathway",
         lambda ax: pathway.draw_pathway(nodes, edges, ax, words=speak),
         height=pathway.height(nodes),
@@ -296,7 +279,7 @@ def flow_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
     ledger = frames.ledger(evidence)
     if not ledger.steps:
         return None
-    return _drawing(
+    return figure_of(
         "flow",
         lambda ax: flow.draw_flow(ledger, ax, words=speak),
         height=flow.height(ledger, speak),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
@@ -10,12 +9,12 @@ from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.record import Evidence
 from whatworks.report import frames, names
+from whatworks.report.drawn import figure_of
 from whatworks.report.figures import calendar as calendar_figure
 from whatworks.report.figures import cells as cells_figure
 from whatworks.report.figures import gaps as gaps_figure
 from whatworks.report.figures import sensitivity as sensitivity_figure
-from whatworks.report.figures import style
-from whatworks.report.figures.svg import Drawing, drawing
+from whatworks.report.figures.svg import Drawing
 from whatworks.report.language import Words
 from whatworks.report.numbers import Scale, rounded_columns, rounded_effects
 from whatworks.report.tables import Table, table_of
@@ -93,15 +92,13 @@ def calendar_drawing(design: Design, speak: Words) -> Drawing | None:
     if table.empty:
         return None
     clock = frames.clock(design)
-    with mpl.rc_context(style.look("calendar")):
-        figure, ax = style.blank(calendar_figure.height(table))
-        calendar_figure.draw_calendar(table, ax, words=speak, clock=clock)
-    return drawing(
-        figure,
-        name="calendar",
-        title=speak.text("figure.calendar"),
-        description=_calendar_told(speak, table, clock),
+    return figure_of(
+        "calendar",
+        lambda ax: calendar_figure.draw_calendar(table, ax, words=speak, clock=clock),
+        height=calendar_figure.height(table),
+        told=_calendar_told(speak, table, clock),
         data=table,
+        speak=speak,
     )
 
 
@@ -111,15 +108,13 @@ def cells_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
     table = cells(evidence.estimates[0], evidence.design)
     if table.loc[table["estimate"].notna(), "cohort"].nunique() < 2:
         return None
-    with mpl.rc_context(style.look("cells")):
-        figure, ax = style.blank(cells_figure.height(table))
-        cells_figure.draw_cells(table, ax, words=speak, scale=scale, clock=clock)
-    return drawing(
-        figure,
-        name="cells",
-        title=speak.text("figure.cells"),
-        description=_cells_told(speak, table, scale, clock),
+    return figure_of(
+        "cells",
+        lambda ax: cells_figure.draw_cells(table, ax, words=speak, scale=scale, clock=clock),
+        height=cells_figure.height(table),
+        told=_cells_told(speak, table, scale, clock),
         data=table,
+        speak=speak,
     )
 
 
@@ -129,15 +124,12 @@ def gaps_drawing(estimate: Estimate, speak: Words, *, clock: str) -> Drawing | N
     table = gaps(estimate, scale)
     if table.empty:
         return None
-    with mpl.rc_context(style.look("gaps")):
-        figure, ax = style.blank()
-        gaps_figure.draw_gaps(table, ax, words=speak, unit=scale.unit, clock=clock)
-    return drawing(
-        figure,
-        name="gaps",
-        title=speak.text("figure.gaps"),
-        description=_gaps_told(speak, table, scale),
+    return figure_of(
+        "gaps",
+        lambda ax: gaps_figure.draw_gaps(table, ax, words=speak, unit=scale.unit, clock=clock),
+        told=_gaps_told(speak, table, scale),
         data=table,
+        speak=speak,
     )
 
 
@@ -147,14 +139,10 @@ def sensitivity_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
     table = sensitivity(evidence, scale)
     if not np.isfinite(table["conf_low"].to_numpy(float)).any():
         return None
-    with mpl.rc_context(style.look("sensitivity")):
-        figure, ax = style.blank()
-        sensitivity_figure.draw_sensitivity(table, ax, words=speak, unit=scale.unit)
-    return drawing(
-        figure,
-        name="sensitivity",
-        title=speak.text("figure.sensitivity"),
-        description=" ".join(
+    return figure_of(
+        "sensitivity",
+        lambda ax: sensitivity_figure.draw_sensitivity(table, ax, words=speak, unit=scale.unit),
+        told=" ".join(
             speak.text(
                 "told.sensitivity",
                 {
@@ -165,6 +153,7 @@ def sensitivity_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
             for row in frames.rows_of(table)
         ),
         data=table,
+        speak=speak,
     )
 
 
