@@ -14,7 +14,7 @@ from typing import Final
 
 import pandas as pd
 
-from whatworks import Design, SaturationContrast, weigh
+from whatworks import Design, SaturationRegression, weigh
 from whatworks.vocabulary import MARKET, SATURATION, STRATUM, TREATED
 from whatworks.worlds import FiniteJobs, jobs_truth, simulate_jobs
 
@@ -36,7 +36,7 @@ def estimated(options: FiniteJobs) -> pd.DataFrame:
         unit="pp",
         randomised=True,
     )
-    evidence = weigh(design, [SaturationContrast().fit(design)])
+    evidence = weigh(design, [SaturationRegression().fit(design)])
     effects = evidence.displacement.effects
     if effects is None:
         raise AssertionError("a design of saturations measures displacement")

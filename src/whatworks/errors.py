@@ -11,12 +11,15 @@
         ├── SourceRefused       a raw file cannot be trusted as it is
         ├── IndicatorRefused    an outcome may not be published from this panel
         └── DesignRefused       no comparison, or no method, can answer on these data
+            └── DisplacementRefused   these data do not tell what others lost
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+from whatworks.vocabulary import Unidentified
 
 
 class WhatworksError(Exception):
@@ -88,6 +91,33 @@ class IndicatorRefused(RefusedError):
 
 class DesignRefused(RefusedError):
     """No comparison, or no method, can answer the question on these data."""
+
+
+class DisplacementRefused(DesignRefused):
+    """What others lost, or what is left in net, cannot be told from these data.
+
+    Parameters
+    ----------
+    code : Unidentified
+        Which of the typed reasons; reports print the sentence of that name.
+    what, needed, found, remedy : str
+        As `WhatworksError`.
+    """
+
+    def __init__(
+        self, *, code: Unidentified, what: str, needed: str, found: str, remedy: str
+    ) -> None:
+        super().__init__(what=what, needed=needed, found=found, remedy=remedy)
+        self.code = code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuilt, (self.code, self.what, self.needed, self.found, self.remedy))
+
+
+def _rebuilt(
+    code: Unidentified, what: str, needed: str, found: str, remedy: str
+) -> DisplacementRefused:
+    return DisplacementRefused(code=code, what=what, needed=needed, found=found, remedy=remedy)
 
 
 def expect(value: object, kind: type[object], *, what: str, remedy: str) -> None:

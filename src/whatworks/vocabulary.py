@@ -42,6 +42,8 @@ PROPENSITY: Final = "propensity"
 STRATUM: Final = "stratum"
 SATURATION: Final = "saturation"
 DOSE: Final = "dose"
+TOOK_PART: Final = "took_part"
+ELIGIBLE: Final = "eligible"
 MATCH: Final = "match_id"
 
 NONE: Final = "none"
@@ -128,7 +130,15 @@ class Supply(StrEnum):
     """How much of the treatment each treated unit received."""
     INDEPENDENT_UNITS = "independent_units"
     MARKETS = "markets"
+    """Where each unit competes for jobs."""
     SATURATION = "saturation"
+    """The share of each market under treatment, and it varies."""
+    DRAWN_SATURATION = "drawn_saturation"
+    """That share was drawn at random, and who is assigned within a market too."""
+    TAKE_UP = "take_up"
+    """Who took part, beside who was assigned."""
+    COMPETITION = "competition"
+    """How much each market's seekers compete with those of each other market."""
 
 
 class DesignClass(StrEnum):
@@ -149,6 +159,24 @@ class Verdict(StrEnum):
     STRAINED = "strained"
     FAILS = "fails"
     NOT_TESTABLE = "not_testable"
+
+
+class Unidentified(StrEnum):
+    """Why nothing is claimed of what others lost."""
+
+    ONE_MARKET = "one_market"
+    NO_SATURATION_VARIATION = "no_saturation_variation"
+    NO_PURE_CONTROL = "no_pure_control"
+    SATURATION_FROM_SAMPLE = "saturation_from_sample"
+    TOO_FEW_MARKETS = "too_few_markets"
+    ONE_ARM_CELL = "one_arm_cell"
+    P_COLLINEAR = "p_collinear"
+    POST_TREATMENT_TIGHTNESS = "post_treatment_tightness"
+    EXTRAPOLATED_P = "extrapolated_p"
+    DENOMINATOR_NOT_SEPARATED = "denominator_not_separated"
+    BOUNDARY_LEAK = "boundary_leak"
+    NET_CLAIM_WITHOUT_DESIGN = "net_claim_without_design"
+    MARKET_SIZE = "market_size"
 
 
 class GateVerdict(StrEnum):

@@ -194,7 +194,7 @@ CASES: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], Design]]] = {
     "SyntheticControl": (_territories(), staggered),
     "AugmentedSyntheticControl": (_territories(), staggered),
     "SyntheticDiD": (_territories(), staggered),
-    "SaturationContrast": (_saturation(), saturated),
+    "SaturationRegression": (_saturation(), saturated),
     "WeightedDifference": (_cross_section(), weighted),
     "RegressionAdjustment": (_cross_section(), matched),
     "DoublyRobust": (_cross_section(), unmatched),

@@ -18,7 +18,7 @@ from whatworks import (
     MatchedDifference,
     NearestNeighbours,
     Question,
-    SaturationContrast,
+    SaturationRegression,
     compare,
     expand,
     read,
@@ -69,7 +69,7 @@ def test_changes_of_stacked_pilot_zones() -> None:
 
 
 @pytest.mark.parametrize("term", ["direct", "spillover", "total"])
-def test_saturation_contrast_where_jobs_are_finite(term: str) -> None:
+def test_saturation_regression_where_jobs_are_finite(term: str) -> None:
     rows = []
     for seed in range(DRAWS):
         options = worlds.FiniteJobs(seed=seed, n_markets=120, saturations=(0.0, 0.25, 0.5, 0.75))
@@ -77,14 +77,14 @@ def test_saturation_contrast_where_jobs_are_finite(term: str) -> None:
         design = Design.from_cross_section(
             frame, treatment="treated", outcome="y", market="market", saturation="saturation"
         )
-        effects = SaturationContrast().fit(design).effects
+        effects = SaturationRegression().fit(design).effects
         rows.append(effects[(effects["term"] == term) & (effects["group"] == "0.5")].iloc[0])
     table = worlds.jobs_truth(options)
     at = table[np.isclose(table["saturation"], 0.5)].iloc[0]
     truth = float(at[term])
     found = np.array([[r["estimate"], r["std_error"], r["conf_low"], r["conf_high"]] for r in rows])
     cover = (found[:, 2] <= truth) & (truth <= found[:, 3])
-    verdict(f"SaturationContrast, {term} at 0.5", found[:, 0], found[:, 1], truth, cover)
+    verdict(f"SaturationRegression, {term} at 0.5", found[:, 0], found[:, 1], truth, cover)
 
 
 COVARIATES = (

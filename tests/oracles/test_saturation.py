@@ -1,4 +1,4 @@
-"""SaturationContrast against estimatr::lm_robust(se_type = "stata"), and against Crépon et al. (2013)."""
+"""SaturationRegression against estimatr::lm_robust(se_type = "stata"), and against Crépon et al. (2013)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from oracles.reference import data, reference
-from whatworks import Design, SaturationContrast
+from whatworks import Design, SaturationRegression
 
 CASE = "saturation_two_stage"
 ROLES = {"treatment": "treat", "outcome": "y", "market": "cluster", "saturation": "saturation"}
 
 
 def test_pooled_and_saturated_effects_with_cr1_errors() -> None:
-    effects = SaturationContrast().fit(Design.from_cross_section(data(CASE), **ROLES)).effects
+    effects = SaturationRegression().fit(Design.from_cross_section(data(CASE), **ROLES)).effects
     ours = effects.set_index(["term", "group"])
     rows = reference(CASE).set_index(["quantity", "term"])
     pooled = "pooled_ITT_SNT[y~treat+untreated_in_treated_zone]"
@@ -40,7 +40,7 @@ def test_covariates_and_strata() -> None:
     design = Design.from_cross_section(
         data(CASE), **ROLES, covariates=["x", "fem"], stratum="stratum"
     )
-    effects = SaturationContrast().fit(design).effects
+    effects = SaturationRegression().fit(design).effects
     ours = effects[effects["group"] == "pooled"].set_index("term")
     rows = reference(CASE).set_index(["quantity", "term"])
     with_controls = "pooled_with_controls[y~treat+untreated_in_treated_zone+x+fem+factor(stratum)]"
@@ -96,7 +96,7 @@ def test_crepon_2013_pooled_effects(
         saturation="share",
         covariates=["duration", "duration2", "cohort", "homme", "bac", "bac3", "bac4", "bac5"],
     )
-    effects = SaturationContrast().fit(design).effects
+    effects = SaturationRegression().fit(design).effects
     ours = effects[effects["group"] == "pooled"].set_index("term")
     assert int(np.isfinite(design.outcomes.values).sum()) == 11_806
     assert ours.loc["direct", "estimate"] == pytest.approx(direct, abs=5e-8)
@@ -118,7 +118,7 @@ def test_averages_over_shares_are_averages_where_the_pooled_regression_is_not() 
         treat[rng.permutation(rows)[: int(share[rows[0]] * 40)]] = 1
     y = 10 * treat - 10 * (share == 0.75) + rng.normal(size=market.size)
     table = pd.DataFrame({"treat": treat, "cluster": market, "saturation": share, "y": y})
-    effects = SaturationContrast().fit(Design.from_cross_section(table, **ROLES)).effects
+    effects = SaturationRegression().fit(Design.from_cross_section(table, **ROLES)).effects
     found = effects.set_index(["term", "group"])["estimate"]
     for term, truth in (("direct", 10), ("spillover", -5), ("total", 5)):
         assert found[term, "all"] == pytest.approx(truth, abs=0.1)

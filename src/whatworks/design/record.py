@@ -17,6 +17,7 @@ from whatworks.design.looking.balance import arms, balance_by_market, overlap
 from whatworks.design.looking.opening import fixed, opened
 from whatworks.design.looking.saved import content_of, fields_of
 from whatworks.design.looking.seal import Seal, read, write
+from whatworks.design.markets.record import Markets
 from whatworks.design.parts import Candidates, Outcomes, Population
 from whatworks.design.question import Question
 from whatworks.design.rollout.reading import RolloutColumns, read_rollout
@@ -47,9 +48,9 @@ class Design:
     question : Question
     units : DataFrame
         ``unit_id, person_id, treated, entry_month, weight, sampling_weight, matched_set,
-        propensity, stratum, market, saturation``, ``dose`` where a rollout tells it, and the
-        covariate columns (float64). No outcome column. ``unit_id`` is the row number, ``person_id``
-        an integer that ties the units of one person, ``weight`` what a unit stands for in the mean
+        propensity, stratum, market, saturation``, ``dose``, ``took_part`` and ``eligible`` where told,
+        and the covariate columns (float64). No outcome column. ``unit_id`` is the row number,
+        ``person_id`` an integer that ties the units of one person, ``weight`` what a unit stands for in the mean
         of its arm, ``matched_set`` the number of its set or cell (−1 for none).
     covariates : tuple of str
     matches : DataFrame or None
@@ -72,6 +73,8 @@ class Design:
         Causal graph under which the covariates identify the effect, once declared.
     cautions : tuple of str
         What a reader must be told of the comparison itself, e.g. ``"conditions_on_the_future"``.
+    markets : Markets or None
+        What is known of the places where units compete for jobs, besides the units themselves.
     """
 
     question: Question
@@ -89,6 +92,7 @@ class Design:
     seal: Seal | None = None
     graph: Pathway | None = None
     cautions: tuple[str, ...] = ()
+    markets: Markets | None = None
 
     def __post_init__(self) -> None:
         check_units(self.units, covariates=self.covariates, n_outcomes=len(self.outcomes.values))
@@ -106,6 +110,8 @@ class Design:
         market: str | None = None,
         stratum: str | None = None,
         saturation: str | None = None,
+        took_part: str | None = None,
+        eligible: str | None = None,
         unit: str = "",
         randomised: bool = False,
     ) -> Design:
@@ -122,6 +128,8 @@ class Design:
             Column that ties rows of one person, and sampling weights.
         market, stratum, saturation : str, optional
             Labour market, randomisation stratum, and the share of the market assigned by design.
+        took_part, eligible : str, optional
+            Who took part, whatever the assignment, and who could have been assigned, 0 or 1.
         unit : str
             Unit of the outcome, e.g. ``"USD"``.
         randomised : bool
@@ -146,6 +154,8 @@ class Design:
             market=market,
             stratum=stratum,
             saturation=saturation,
+            took_part=took_part,
+            eligible=eligible,
         )
         tabled = read_cross_section(table, columns, unit=unit)
         made = fields_of_rows(tabled, treatment=treatment, randomised=randomised)

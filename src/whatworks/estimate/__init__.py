@@ -34,7 +34,7 @@ from whatworks.estimate.methods.quantile_effects import QuantileEffects
 from whatworks.estimate.methods.random_timing import RandomTiming
 from whatworks.estimate.methods.regression_adjustment import RegressionAdjustment
 from whatworks.estimate.methods.rolling_did import RollingDiD
-from whatworks.estimate.methods.saturation_contrast import SaturationContrast
+from whatworks.estimate.methods.saturation_regression import SaturationRegression
 from whatworks.estimate.methods.stacked_did import StackedDiD
 from whatworks.estimate.methods.sun_abraham import SunAbraham
 from whatworks.estimate.methods.synthetic_control import SyntheticControl
@@ -67,7 +67,7 @@ __all__ = [
     "RandomisationTest",
     "RegressionAdjustment",
     "RollingDiD",
-    "SaturationContrast",
+    "SaturationRegression",
     "StackedDiD",
     "SunAbraham",
     "SyntheticControl",

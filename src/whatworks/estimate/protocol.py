@@ -10,7 +10,7 @@ import numpy as np
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
 from whatworks.estimate.record import Estimate
-from whatworks.vocabulary import Clock, Supply
+from whatworks.vocabulary import ELIGIBLE, Clock, Supply
 
 
 class Estimator(Protocol):
@@ -35,7 +35,14 @@ _LIFTED_BY = {
     Supply.INDEPENDENT_UNITS: "choose errors='person': the same persons appear in several units",
     Supply.MARKETS: "name the column of the labour market",
     Supply.SATURATION: "name the column of the share assigned by design in each market",
+    Supply.DRAWN_SATURATION: "say randomised=True if that share was drawn at random; else use a method "
+    "for shares that were not",
+    Supply.TAKE_UP: "name the column of who took part, with took_part=",
+    Supply.COMPETITION: "say who competes with whom across markets",
 }
+
+_OF_POOLS = frozenset({Supply.SATURATION, Supply.DRAWN_SATURATION, Supply.COMPETITION})
+"""Supplies of methods that read what becomes of those who could not be treated."""
 
 
 def require(design: Design, needs: Set[Supply], *, method: str, cluster: str = "person") -> None:
@@ -76,6 +83,13 @@ def require(design: Design, needs: Set[Supply], *, method: str, cluster: str = "
             needed=f"a design that supplies {missing[0]}",
             found="one that supplies " + (", ".join(sorted(design.supplies)) or "none of these"),
             remedy=_LIFTED_BY[missing[0]],
+        )
+    if ELIGIBLE in design.units and not needs & _OF_POOLS and not design.units[ELIGIBLE].all():
+        raise DesignRefused(
+            what=method,
+            needed="units who could all have been treated",
+            found=f"{int((~design.units[ELIGIBLE]).sum())} who could not",
+            remedy="keep the eligible rows only; methods for saturations read the others too",
         )
     if design.outcomes.clock is Clock.CALENDAR and Supply.ROLLOUT not in needs:
         raise DesignRefused(

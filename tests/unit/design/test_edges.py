@@ -17,7 +17,7 @@ from whatworks import (
     NearestNeighbours,
     Panel,
     Question,
-    SaturationContrast,
+    SaturationRegression,
     WhatworksError,
     compare,
     stack,
@@ -243,7 +243,7 @@ def saturated(table: pd.DataFrame) -> pd.DataFrame:
     design = Design.from_cross_section(
         table, treatment="t", outcome="y", market="market", saturation="share"
     )
-    return SaturationContrast().fit(design).effects
+    return SaturationRegression().fit(design).effects
 
 
 def test_shares_that_are_not_round_numbers_are_counted() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from whatworks import Design, MatchedDiD, SaturationContrast, stack
+from whatworks import Design, MatchedDiD, SaturationRegression, stack
 
 ROLES = {"unit": "unit", "period": "period", "first_treated": "start", "outcome": "y"}
 
@@ -122,10 +122,10 @@ def contrasts(table: pd.DataFrame) -> pd.DataFrame:
     design = Design.from_cross_section(
         table, treatment="treat", outcome="y", market="market", saturation="share"
     )
-    return SaturationContrast().fit(design).effects.set_index(["term", "group"])
+    return SaturationRegression().fit(design).effects.set_index(["term", "group"])
 
 
-def test_saturation_contrasts_by_hand() -> None:
+def test_saturation_regressions_by_hand() -> None:
     # Means: pure control 2; at a half, treated 6 and untreated 1; at three quarters, 4 and 0.
     found = contrasts(markets())["estimate"]
     by_hand = {"0.5": (5, -1, 4), "0.75": (4, -2, 2)}
@@ -138,7 +138,7 @@ def test_saturation_contrasts_by_hand() -> None:
     assert found["total", "all"] == pytest.approx((3 * 4 + 2 * 2) / 5)
 
 
-def test_saturation_contrasts_are_those_of_statsmodels() -> None:
+def test_saturation_regressions_are_those_of_statsmodels() -> None:
     table = markets()
     table["a"] = (table["share"] == 0.5).astype(int)
     table["b"] = (table["share"] == 0.75).astype(int)

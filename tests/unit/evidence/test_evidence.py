@@ -15,7 +15,7 @@ from whatworks import (
     MatchedDiD,
     MatchedDifference,
     NearestNeighbours,
-    SaturationContrast,
+    SaturationRegression,
     WhatworksError,
     stack,
     weigh,
@@ -134,7 +134,7 @@ def test_displacement_is_not_measured_unless_saturation_varied() -> None:
         jobs, treatment="treated", outcome="y", market="market", saturation="saturation",
         randomised=True,
     )  # fmt: skip
-    measured = weigh(varied, [SaturationContrast().fit(varied)]).displacement
+    measured = weigh(varied, [SaturationRegression().fit(varied)]).displacement
     assert measured.measured
     assert set(measured.effects["term"]) == {"direct", "spillover", "total"}
 

@@ -142,7 +142,7 @@ def saturation_evidence() -> Evidence:
         ],
         unit="pp",
         ledger=ledger,
-        method="SaturationContrast",
+        method="SaturationRegression",
         options={"by_saturation": True},
     )
     return Evidence(

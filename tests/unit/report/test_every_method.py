@@ -38,7 +38,7 @@ ESTIMANDS = {
     "GroupRanking": "ATT",
 }
 """Each estimator says one; between them they say all four."""
-OF_ANOTHER_DESIGN = {"MatchedDiD", "SaturationContrast"}
+OF_ANOTHER_DESIGN = {"MatchedDiD", "SaturationRegression"}
 ON_A_ROLLOUT: dict[str, Estimator] = {
     "CallawaySantAnna": ww.CallawaySantAnna(base_period="universal"),
     "Imputation": ww.Imputation(),

@@ -14,7 +14,16 @@ from whatworks.design.looking.balance import population
 from whatworks.design.question import Question
 from whatworks.design.tables.table import Tabled
 from whatworks.errors import DesignRefused
-from whatworks.vocabulary import DOSE, MARKET, PERSON, Clock, DesignClass, Supply
+from whatworks.vocabulary import (
+    DOSE,
+    ELIGIBLE,
+    MARKET,
+    PERSON,
+    TOOK_PART,
+    Clock,
+    DesignClass,
+    Supply,
+)
 
 if TYPE_CHECKING:
     from whatworks.design.record import Design
@@ -26,6 +35,8 @@ def fields_of_rows(tabled: Tabled, *, treatment: str, randomised: bool) -> dict[
     given = {
         Supply.MARKETS: markets,
         Supply.SATURATION: markets and tabled.saturation is not None,
+        Supply.DRAWN_SATURATION: markets and tabled.saturation is not None and randomised,
+        Supply.TAKE_UP: tabled.took_part is not None,
         Supply.INDEPENDENT_UNITS: np.unique(tabled.person).size == tabled.person.size,
     }
     kind = DesignClass.RANDOMISED if randomised else DesignClass.UNADJUSTED
@@ -58,8 +69,8 @@ def _fields(
         stratum=tabled.stratum,
         saturation=tabled.saturation,
     )
-    if tabled.dose is not None:
-        units[DOSE] = tabled.dose
+    told = {DOSE: tabled.dose, TOOK_PART: tabled.took_part, ELIGIBLE: tabled.eligible}
+    units = units.assign(**{name: column for name, column in told.items() if column is not None})
     return {
         "question": Question(
             treatment=treatment,
@@ -108,7 +119,13 @@ def chosen_among(design: Design, using: Comparison) -> Design:
         person=design.units[PERSON].to_numpy(),
         market=design.units[MARKET].to_numpy(dtype=object),
     )
-    kept = design.supplies - {Supply.SATURATION, Supply.NEVER_TREATED}
+    lost = {
+        Supply.SATURATION,
+        Supply.DRAWN_SATURATION,
+        Supply.TAKE_UP,
+        Supply.NEVER_TREATED,
+    }
+    kept = design.supplies - lost
     drawn = design.design_class is DesignClass.RANDOMISED
     compared = DesignClass.CROSS_SECTION if design.covariates else DesignClass.UNADJUSTED
     return replace(

@@ -8,6 +8,7 @@ import pandas as pd
 from whatworks.contracts import frames as pa
 from whatworks.vocabulary import (
     DOSE,
+    ELIGIBLE,
     ENTRY_MONTH,
     MARKET,
     MATCHED_SET,
@@ -16,6 +17,7 @@ from whatworks.vocabulary import (
     SAMPLING,
     SATURATION,
     STRATUM,
+    TOOK_PART,
     TREATED,
     UNIT,
     WEIGHT,
@@ -34,6 +36,8 @@ ROLES = {
     MARKET: pa.Column("object", nullable=True),
     SATURATION: pa.Column("float64", nullable=True),
     DOSE: pa.Column("float64", pa.Check.gt(0), nullable=True, required=False),
+    TOOK_PART: pa.Column("bool", required=False),
+    ELIGIBLE: pa.Column("bool", required=False),
 }
 _ROLES = pa.DataFrameSchema(ROLES, strict=True)
 

@@ -28,6 +28,7 @@ class Tabled:
     person : ndarray of int, shape (n,)
     market, stratum : ndarray of object or None
     saturation, dose : ndarray of float or None
+    took_part, eligible : ndarray of bool or None
     ledger : Ledger
     """
 
@@ -39,6 +40,8 @@ class Tabled:
     saturation: Floats | None
     ledger: Ledger
     dose: Floats | None = None
+    took_part: NDArray[np.bool_] | None = None
+    eligible: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,21 @@ class Columns:
     market: str | None
     stratum: str | None
     saturation: str | None
+    took_part: str | None = None
+    eligible: str | None = None
+
+    @property
+    def roles(self) -> tuple[str | None, ...]:
+        """Those that are neither treatment, outcome nor covariate."""
+        return (
+            self.person,
+            self.weight,
+            self.market,
+            self.stratum,
+            self.saturation,
+            self.took_part,
+            self.eligible,
+        )
 
 
 def require(table: pd.DataFrame, names: Iterable[str | None]) -> None:
@@ -92,7 +110,7 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
     DesignRefused
         When an arm is empty.
     """
-    roles = (columns.person, columns.weight, columns.market, columns.stratum, columns.saturation)
+    roles = columns.roles
     require(table, (columns.treatment, columns.outcome, *columns.covariates, *roles))
     one_part_each((columns.treatment, columns.outcome), roles, columns.covariates)
     values, names, complete = encode(table, columns.covariates)
@@ -134,6 +152,8 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
         market=labels(rows, columns.market),
         stratum=labels(rows, columns.stratum),
         saturation=None if columns.saturation is None else numeric(rows, columns.saturation),
+        took_part=_yes(rows, columns.took_part),
+        eligible=_yes(rows, columns.eligible),
         ledger=ledger,
     )
 
@@ -210,8 +230,17 @@ def _binary(treatment: Floats, name: str) -> None:
             what=f"column {name!r}",
             needed="0 or 1 on every row",
             found=f"{int((~np.isin(treatment, (0.0, 1.0))).sum())} rows with something else",
-            remedy="recode the treatment, and drop rows where it is unknown",
+            remedy="recode it, and drop rows where it is unknown",
         )
+
+
+def _yes(rows: pd.DataFrame, name: str | None) -> NDArray[np.bool_] | None:
+    """Column of 0 and 1 as booleans."""
+    if name is None:
+        return None
+    values = numeric(rows, name)
+    _binary(values, name)
+    return np.asarray(values == 1)
 
 
 def weights(rows: pd.DataFrame, name: str | None) -> Floats:

@@ -55,7 +55,7 @@ from whatworks.errors import DesignRefused
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
 from whatworks.options import typed
-from whatworks.stats.saturation import Contrast, average, pooled, saturated
+from whatworks.stats.displacement.contrasts import Contrast, average, pooled, saturated
 from whatworks.stats.uncertainty import Influence, cluster_sums
 from whatworks.vocabulary import MARKET, SATURATION, STRATUM, TREATED, WEIGHT, Supply
 
@@ -66,7 +66,7 @@ FEWEST_MARKETS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SaturationContrast:
+class SaturationRegression:
     """Direct, spillover and total effects, on average, by saturation and pooled.
 
     Parameters
@@ -76,7 +76,7 @@ class SaturationContrast:
 
     Examples
     --------
-    >>> SaturationContrast().pooled_regression
+    >>> SaturationRegression().pooled_regression
     True
     """
 
@@ -107,7 +107,7 @@ class SaturationContrast:
         DesignRefused
             Without markets, saturations, pure-control markets, or enough of them.
         """
-        require(design, self.needs, method="SaturationContrast")
+        require(design, self.needs, method="SaturationRegression")
         units = design.units
         market = np.unique(units[MARKET].to_numpy(), return_inverse=True)[1].astype(np.int64)
         saturation = units[SATURATION].to_numpy()
@@ -138,7 +138,7 @@ class SaturationContrast:
             for name, group, here in labels
         ]
         return Estimate(
-            method="SaturationContrast",
+            method="SaturationRegression",
             options=asdict(self),
             effects=effects_table(
                 terms,
@@ -158,7 +158,7 @@ def _enough_markets(market: NDArray[np.int64], saturation: Floats) -> None:
     shares[market] = saturation
     if not np.array_equal(shares[market], saturation):
         raise DesignRefused(
-            what="SaturationContrast",
+            what="SaturationRegression",
             needed="one saturation per market",
             found="markets with several",
             remedy="give the share the design drew for each market",
@@ -166,7 +166,7 @@ def _enough_markets(market: NDArray[np.int64], saturation: Floats) -> None:
     n_zero, n_positive = int((shares == 0).sum()), int((shares > 0).sum())
     if min(n_zero, n_positive) < FEWEST_MARKETS:
         raise DesignRefused(
-            what="SaturationContrast",
+            what="SaturationRegression",
             needed=f"at least {FEWEST_MARKETS} markets without anyone assigned, and as many with",
             found=f"{n_zero} without and {n_positive} with",
             remedy="bring pure-control markets: without them what others lose counts as a gain",
@@ -177,7 +177,7 @@ def _as_designed(treated: NDArray[np.bool_], saturation: Floats) -> None:
     """Refuse shares that are not shares, and assigned units where the design assigned nobody."""
     if not ((saturation >= 0) & (saturation <= 1)).all():
         raise DesignRefused(
-            what="SaturationContrast",
+            what="SaturationRegression",
             needed="saturations from 0 to 1",
             found="values outside",
             remedy="divide percentages by 100",
@@ -185,7 +185,7 @@ def _as_designed(treated: NDArray[np.bool_], saturation: Floats) -> None:
     stray = int((treated & (saturation == 0)).sum())
     if stray:
         raise DesignRefused(
-            what="SaturationContrast",
+            what="SaturationRegression",
             needed="nobody assigned where the share is zero",
             found=f"{stray} assigned units in such markets",
             remedy="use assignment, not take-up, as the treatment; correct the share of those markets",
@@ -234,7 +234,7 @@ def _fit(design: Design, read: _Read, controls: Floats, market: NDArray[np.int64
     scaled = np.where(spread > 0, (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1), 1.0)
     if np.linalg.matrix_rank(scaled) < x.shape[1]:
         raise DesignRefused(
-            what="SaturationContrast",
+            what="SaturationRegression",
             needed="covariates and strata that do not determine exposure",
             found="collinear columns",
             remedy="leave out covariates constant within saturations, or merge strata",

@@ -1,0 +1,1 @@
+"""The next experiment: how many markets, at which shares, and who is drawn."""

@@ -1,0 +1,1 @@
+"""Formulas of displacement: saturations, exposure, net effects, ratios; numpy in, frozen records out."""
