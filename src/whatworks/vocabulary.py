@@ -43,7 +43,7 @@ STRATUM: Final = "stratum"
 SATURATION: Final = "saturation"
 DOSE: Final = "dose"
 TOOK_PART: Final = "took_part"
-ELIGIBLE: Final = "eligible"
+ELIGIBLE: Final = "may_take_part"
 MATCH: Final = "match_id"
 
 NONE: Final = "none"

@@ -48,10 +48,10 @@ class Design:
     question : Question
     units : DataFrame
         ``unit_id, person_id, treated, entry_month, weight, sampling_weight, matched_set,
-        propensity, stratum, market, saturation``, ``dose``, ``took_part`` and ``eligible`` where told,
+        propensity, stratum, market, saturation``, ``dose``, ``took_part``, ``may_take_part`` where told,
         and the covariate columns (float64). No outcome column. ``unit_id`` is the row number,
-        ``person_id`` an integer that ties the units of one person, ``weight`` what a unit stands for in the mean
-        of its arm, ``matched_set`` the number of its set or cell (−1 for none).
+        ``person_id`` an integer that ties the units of one person, ``weight`` what a unit stands for
+        in the mean of its arm, ``matched_set`` the number of its set or cell (−1 for none).
     covariates : tuple of str
     matches : DataFrame or None
         ``unit_id, match_id, weight``; weights of a unit's matches sum to one.
