@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 from scipy.optimize import brentq
 
+from whatworks.stats.threads import one_thread
 from whatworks.stats.uncertainty import order_by_content
 
 Floats = NDArray[np.float64]
@@ -33,6 +34,7 @@ MOST_ENUMERATED: Final = 14
 DRAWS: Final = 9_999
 
 
+@one_thread()
 def critical_value(covariance: Floats, *, level: float = 0.95, df: float = np.inf) -> float:
     r"""Number of standard errors on each side of a band that holds all terms at once.
 

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import pinvh
 
+from whatworks.stats.threads import one_thread
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -70,6 +72,7 @@ class BinaryFit:
     information: Floats
 
 
+@one_thread()
 def fit_binary(
     link: Link, covariates: Floats, outcome: NDArray[np.bool_], *, group: Ints, weight: Floats
 ) -> BinaryFit:

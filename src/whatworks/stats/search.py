@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from threadpoolctl import threadpool_limits
+
+from whatworks.stats.threads import one_thread
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -221,7 +222,7 @@ def _by_products(queries: Floats, points: Floats, k: int) -> tuple[Ints, Ints, F
     """Tiles of products, then the few groups that could hold a neighbour."""
     found: list[tuple[Ints, Ints, Floats]] = []
     total = 0
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         for rows, groups, reach in _groups_in_reach(queries, points, k):
             for begin in range(0, rows.size, POINTS):
                 part = slice(begin, begin + POINTS)

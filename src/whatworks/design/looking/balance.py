@@ -24,6 +24,7 @@ from whatworks.stats.balance import (
     standardised_difference,
     variance_ratio,
 )
+from whatworks.stats.threads import one_thread
 from whatworks.vocabulary import MARKET, PERSON, TREATED, WEIGHT
 
 Floats = NDArray[np.float64]
@@ -46,6 +47,7 @@ LEFT_OUT: Final = (
 )
 
 
+@one_thread()
 def population(candidates: Candidates, chosen: Chosen | None) -> Population:
     """Everyone a comparison chose from, and what the choice made of them.
 

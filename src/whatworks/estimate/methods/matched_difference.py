@@ -80,6 +80,7 @@ from whatworks.stats.matched_effects import matched_effect, regressions
 from whatworks.stats.matching import Matching
 from whatworks.stats.matching_variance import Gaps, abadie_imbens, matched_gaps, same_arm
 from whatworks.stats.propensity_variance import estimated_propensity
+from whatworks.stats.threads import one_thread
 from whatworks.stats.uncertainty import (
     Covariance,
     Influence,
@@ -149,6 +150,7 @@ class MatchedDifference:
                 remedy="choose errors='abadie_imbens' for the sample",
             )
 
+    @one_thread()
     def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
         """Estimate effects at every month of the design.
 
