@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from whatworks.cli_planning import add_to
 from whatworks.ending import ending
 from whatworks.errors import OptionError, choice
 
@@ -290,6 +291,9 @@ def build(
     records = linked(read(sources_file, connection=engine), progress=_say)
     panel = lay_out(records, folder, first=first, last=last, progress=_say)
     _line(f"Panel: {folder} ({panel.n_persons:,} persons)")
+
+
+add_to(app)
 
 
 def _months(cohort: str | None, horizon: int | None) -> tuple[str, str] | None:

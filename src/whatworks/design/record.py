@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,15 +20,11 @@ from whatworks.design.looking.seal import Seal, read, write
 from whatworks.design.markets.record import Markets
 from whatworks.design.parts import Candidates, Outcomes, Population
 from whatworks.design.question import Question
-from whatworks.design.rollout.reading import RolloutColumns, read_rollout
-from whatworks.design.tables.from_table import (
-    chosen_among,
-    fields_of_periods,
-    fields_of_rows,
-)
+from whatworks.design.rollout.reading import RolloutColumns
+from whatworks.design.tables.from_table import chosen_among, fields_of_periods, fields_of_rows
 from whatworks.design.tables.schemas import check_units
-from whatworks.design.tables.table import Columns, read_cross_section
-from whatworks.errors import DesignRefused, choice
+from whatworks.design.tables.table import Columns
+from whatworks.errors import choice
 from whatworks.indicators import Gate, Measured
 from whatworks.ledger import Ledger
 from whatworks.panel.record import Panel
@@ -103,7 +99,7 @@ class Design:
         table: pd.DataFrame,
         *,
         treatment: str,
-        outcome: str,
+        outcome: str | Mapping[int, str],
         covariates: Sequence[str] = (),
         person: str | None = None,
         weight: str | None = None,
@@ -115,13 +111,16 @@ class Design:
         unit: str = "",
         randomised: bool = False,
     ) -> Design:
-        """Design from a table with one row per person and one outcome.
+        """Design from a table with one row per person, and one outcome or one per wave.
 
         Parameters
         ----------
         table : DataFrame
-        treatment, outcome : str
-            Columns; the treatment is 0 or 1.
+        treatment : str
+            Column of 0 and 1.
+        outcome : str or mapping of int to str
+            Column, or the column of each wave by months since entry: ``{8: "job_8", 12: "job_12"}``.
+            A row stays while one is known; what it lacks of the others is NaN, and counted.
         covariates : sequence of str
             Columns known before treatment; text columns become indicators.
         person, weight : str, optional
@@ -157,9 +156,7 @@ class Design:
             took_part=took_part,
             eligible=eligible,
         )
-        tabled = read_cross_section(table, columns, unit=unit)
-        made = fields_of_rows(tabled, treatment=treatment, randomised=randomised)
-        return cls(**made)
+        return cls(**fields_of_rows(table, columns, unit=unit, randomised=randomised))
 
     @classmethod
     def from_panel(  # noqa: PLR0913 - each argument names the part one column plays
@@ -213,9 +210,7 @@ class Design:
             market=market,
             dose=dose,
         )
-        tabled = read_rollout(table, columns, outcome_unit=outcome_unit)
-        made = fields_of_periods(tabled, treatment=first_treated)
-        return cls(**made)
+        return cls(**fields_of_periods(table, columns, outcome_unit=outcome_unit))
 
     def candidates(self) -> Candidates:
         """Units as a comparison sees them: no outcome among them."""
@@ -262,13 +257,6 @@ class Design:
         if estimand is not None and estimand != self.question.estimand:
             asked = replace(self.question, estimand=estimand)
             return replace(self, question=asked).matched(using=using)
-        if Supply.WEIGHTS in self.supplies:
-            raise DesignRefused(
-                what="matching",
-                needed="a design not matched yet",
-                found="a matched one",
-                remedy="match the design you started from, with the options you want",
-            )
         return chosen_among(self, using)
 
     def balance(self, *, by: str | None = None) -> pd.DataFrame:

@@ -225,7 +225,7 @@ def _accept(design: Design, assignment: Assignment) -> None:
             what="randomisation",
             needed="one draw: of markets, or of persons",
             found="a two-stage draw, of shares and then of persons",
-            remedy="test each stage alone, on a design without the column of saturation",
+            remedy="write assignment=whatworks.TwoStage()",
         )
     by_market = assignment.level == "market" or assignment.within == "market"
     if by_market and Supply.MARKETS not in design.supplies:

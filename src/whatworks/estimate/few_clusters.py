@@ -2,75 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
-from whatworks.errors import expect
+from whatworks.errors import DesignRefused, expect
 from whatworks.estimate.cells import CELLS, Cells
-from whatworks.estimate.long_difference import LongDifference, regression_of
-from whatworks.estimate.randomisation import RandomisationTest
+from whatworks.estimate.few_saturations import few_saturations
+from whatworks.estimate.few_ways import (
+    COLUMNS,
+    FEW_CLUSTERS,
+    MOST_CLUSTERS,
+    FewClusters,
+    Way,
+    by_assignment,
+    by_regression,
+    by_score,
+    student,
+    way,
+)
+from whatworks.estimate.long_difference import regression_of
+from whatworks.estimate.reassigned.record import RandomisationTest
 from whatworks.estimate.record import Estimate
-from whatworks.stats.clusters.covariance import cluster_robust
-from whatworks.stats.clusters.inversion import ConfidenceSet
 from whatworks.stats.clusters.rules import REFERENCES, Clusters, verdict
-from whatworks.stats.clusters.score import score_bootstrap
-from whatworks.stats.clusters.wild import wild_bootstrap, wild_interval
-from whatworks.stats.intervals import wald
-from whatworks.stats.uncertainty import Influence
 from whatworks.vocabulary import ENTRY_MONTH, MARKET, PERSON, TREATED, DesignClass, Supply
 
-Floats = NDArray[np.float64]
+__all__ = ["FEW_CLUSTERS", "FewClusters", "few_clusters"]
+
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-FEW_CLUSTERS: Final = "few_clusters"
-"""Key of an estimate's extras under which this lies, for whoever weighs it."""
-MOST_CLUSTERS: Final = 500
-"""Beyond, sums of clusters are trusted and nothing else is worked out."""
-SIX_POINTS_BELOW: Final = 10
-"""Clusters below which signs give too few different values (Webb 2023)."""
 LONE: Final = ("wild_restricted", "cr2_satterthwaite", "randomisation")
 """With few clusters, the first of these that is legal is the one to read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FewClusters:
-    """What can be said of one effect with the clusters there are.
-
-    Parameters
-    ----------
-    month : int
-    term : str
-    level : str
-        What a cluster is: ``"person"`` or ``"market"``.
-    clusters : Clusters
-    table : DataFrame
-        One row per method: ``method, legal, reason, used, estimate, std_error, df, p_value, conf_low,
-        conf_high, connected, reference``. ``reason`` is a code of
-        `whatworks.stats.clusters.rules.verdict`, ``"no_regression"`` (none gives the estimate), or
-        ``"not_needed"`` (more than 500 clusters).
-    used : str
-        The method to read; empty when none is legal.
-    regression : LongDifference or None
-        The regression whose coefficient is the estimate; methods that need one are absent without.
-    """
-
-    month: int
-    term: str
-    level: str
-    clusters: Clusters
-    table: pd.DataFrame
-    used: str
-    regression: LongDifference | None
-
-    def beside(self, estimate: Estimate) -> Estimate:
-        """The estimate with this in its extras, where `whatworks.weigh` reads it."""
-        return replace(estimate, extras={**estimate.extras, FEW_CLUSTERS: self})
 
 
 def few_clusters(
@@ -78,6 +44,8 @@ def few_clusters(
     estimate: Estimate,
     *,
     month: int | None = None,
+    term: str | None = None,
+    group: str = "all",
     randomised: RandomisationTest | None = None,
     draws: int = 9_999,
     rng: np.random.Generator | None = None,
@@ -91,8 +59,12 @@ def few_clusters(
     estimate : Estimate
     month : int, optional
         By default the primary one of the question.
+    term, group : str
+        Where shares of markets are what differs: ``spillover``, ``direct`` or ``total`` (by default the
+        total), on average, at a share (``"0.25"``) or ``"pooled"``.
     randomised : RandomisationTest, optional
         What `whatworks.randomisation` found: only the user can say which assignments were possible.
+        Where the design says that shares were drawn, they are drawn again here if nothing is given.
     draws : int
         Draws of each bootstrap; all patterns of signs where they are no more.
     rng : Generator, optional
@@ -101,6 +73,11 @@ def few_clusters(
     Returns
     -------
     FewClusters
+
+    Raises
+    ------
+    DesignRefused
+        When a term or a group is asked of an estimate that has one effect a month.
 
     Notes
     -----
@@ -115,24 +92,36 @@ def few_clusters(
             randomised, RandomisationTest, what="randomised", remedy="give what randomisation found"
         )
     at = design.question.primary if month is None else month
+    chance = np.random.default_rng(0) if rng is None else rng
+    if Supply.SATURATION in design.supplies and estimate.term in ("total", "direct", "spillover"):
+        wanted = (at, estimate.term if term is None else term, group)
+        return few_saturations(
+            design, estimate, wanted, randomised=randomised, draws=draws, rng=chance
+        )
+    if group != "all" or term not in (None, estimate.term):
+        raise DesignRefused(
+            what="few_clusters",
+            needed="an estimate by share of the market assigned, to read one of its terms",
+            found=f"one of {estimate.method}",
+            remedy="leave term and group out",
+        )
     row = estimate.at(at)
     level, number = _level(design, estimate)
     clusters = _counted(design, estimate, at, number)
     point = float(row["estimate"])
     found = {"cluster_robust": _as_estimated(row, estimate, level, clusters)}
     regression = None
-    chance = np.random.default_rng(0) if rng is None else rng
     needed = clusters.n <= MOST_CLUSTERS
     if needed and np.isfinite(point):
         regression = regression_of(
             design, at, point, cluster=number, anticipation=_anticipation(estimate)
         )
     if regression is not None:
-        found |= _by_regression(regression, draws=draws, rng=chance)
+        found |= by_regression(regression, draws=draws, rng=chance)
     if needed:
-        found |= _by_score(row, estimate, level, draws=draws, rng=chance)
+        found |= by_score(row, estimate, level, draws=draws, rng=chance)
     if randomised is not None:
-        found["randomisation"] = _by_assignment(randomised, at)
+        found["randomisation"] = by_assignment(randomised, at)
     table = _table(found, clusters, randomised)
     used = _used(table, randomised=design.design_class is DesignClass.RANDOMISED)
     return FewClusters(
@@ -146,128 +135,25 @@ def few_clusters(
     )
 
 
-COLUMNS: Final = (
-    "method",
-    "legal",
-    "reason",
-    "used",
-    "estimate",
-    "std_error",
-    "df",
-    "p_value",
-    "conf_low",
-    "conf_high",
-    "connected",
-    "reference",
-)
 _WITH_REGRESSION: Final = ("cr2_satterthwaite", "jackknife", "wild_restricted", "wild_unrestricted")
-
-
-def _row(
-    point: float,
-    error: float,
-    p_value: float,
-    ends: ConfidenceSet | None,
-    *,
-    df: float = np.nan,
-) -> dict[str, Any]:
-    return {
-        "estimate": point,
-        "std_error": error,
-        "df": df,
-        "p_value": p_value,
-        "conf_low": np.nan if ends is None else ends.low,
-        "conf_high": np.nan if ends is None else ends.high,
-        "connected": True if ends is None else ends.connected,
-    }
-
-
-def _student(point: float, error: float, df: float) -> dict[str, Any]:
-    interval = wald(point, error, df=df)
-    ends = ConfidenceSet(intervals=((float(interval.low), float(interval.high)),))
-    return _row(point, error, float(interval.p_value), ends, df=df)
 
 
 def _as_estimated(
     row: pd.Series, estimate: Estimate, level: str, clusters: Clusters
-) -> dict[str, Any]:
+) -> Way:
     """The estimate's own error, read with G − 1 degrees of freedom."""
     told = getattr(estimate.uncertainty, "level", estimate.options.get("cluster", "person"))
     of_level = level != MARKET or told == MARKET
     error = float(row["std_error"]) if of_level else float("nan")
-    return _student(float(row["estimate"]), error, float(max(clusters.n - 1, 1)))
-
-
-def _by_regression(
-    regression: LongDifference, *, draws: int, rng: np.random.Generator
-) -> dict[str, dict[str, Any]]:
-    blocks, contrast = regression.blocks, regression.contrast
-    found = {}
-    for name, kind in (("cr2_satterthwaite", "CR2"), ("jackknife", "jackknife")):
-        robust = cluster_robust(blocks, kind=kind, contrasts=contrast)
-        df = float(robust.df[0]) if kind == "CR2" else float(max(blocks.n_clusters - 1, 1))
-        found[name] = _student(float(robust.estimate[0]), float(robust.std_error[0]), df)
-    law = "webb" if blocks.n_clusters < SIX_POINTS_BELOW else "rademacher"
-    for name, restricted in (("wild_restricted", True), ("wild_unrestricted", False)):
-        # The same draws for the test and its inversion.
-        seed = int(rng.integers(2**62))
-        test = wild_bootstrap(
-            blocks,
-            contrast,
-            restricted=restricted,
-            weights=law,
-            draws=draws,
-            rng=np.random.default_rng(seed),
-        )
-        ends = wild_interval(
-            blocks,
-            contrast,
-            restricted=restricted,
-            weights=law,
-            draws=draws,
-            rng=np.random.default_rng(seed),
-        )
-        found[name] = _row(regression.estimate, test.std_error, test.p_value, ends)
-    return found
-
-
-def _by_score(
-    row: pd.Series, estimate: Estimate, level: str, *, draws: int, rng: np.random.Generator
-) -> dict[str, dict[str, Any]]:
-    """Weights on the influence of clusters, where it is held at their level."""
-    held = estimate.uncertainty
-    if not isinstance(held, Influence) or held.level != level:
-        return {}
-    effects = estimate.effects
-    same = (effects["term"] == row["term"]) & (effects["month"] == row["month"])
-    same &= (effects["cohort"] == -1) & (effects["group"] == "all")
-    influence = held.values[:, int(np.flatnonzero(same)[0])]
-    if not np.isfinite(influence).all():
-        return {}
-    law = "webb" if influence.size < SIX_POINTS_BELOW else "rademacher"
-    test = score_bootstrap(
-        float(row["estimate"]), influence, weights=law, draws=min(draws, 9_999), rng=rng
-    )
-    return {"score": _row(float(row["estimate"]), test.std_error, test.p_value, None)}
-
-
-def _by_assignment(randomised: RandomisationTest, month: int) -> dict[str, Any]:
-    told = randomised.table["month"].tolist().index(randomised.at(month)["month"])
-    row = randomised.table.iloc[told]
-    return _row(
-        float(row["estimate"]),
-        float(row["std_error"]),
-        float(row["p_value"]),
-        randomised.sets[told],
-    )
+    return student(float(row["estimate"]), error, float(max(clusters.n - 1, 1)))
 
 
 def _table(
-    found: dict[str, dict[str, Any]], clusters: Clusters, randomised: RandomisationTest | None
+    found: dict[str, Way], clusters: Clusters, randomised: RandomisationTest | None
 ) -> pd.DataFrame:
     rows = []
     for method, reference in REFERENCES.items():
-        told = found.get(method, _row(np.nan, np.nan, np.nan, None))
+        told = found.get(method, way(np.nan, np.nan, np.nan, None))
         reason = verdict(
             method,
             clusters,

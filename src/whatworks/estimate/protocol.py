@@ -45,7 +45,14 @@ _OF_POOLS = frozenset({Supply.SATURATION, Supply.DRAWN_SATURATION, Supply.COMPET
 """Supplies of methods that read what becomes of those who could not be treated."""
 
 
-def require(design: Design, needs: Set[Supply], *, method: str, cluster: str = "person") -> None:
+def require(
+    design: Design,
+    needs: Set[Supply],
+    *,
+    method: str,
+    cluster: str = "person",
+    everyone: bool = False,
+) -> None:
     """Raise when a design lacks what a method needs, naming it and what would bring it.
 
     Parameters
@@ -55,6 +62,8 @@ def require(design: Design, needs: Set[Supply], *, method: str, cluster: str = "
     method : str
     cluster : str
         What errors are summed over: ``"market"`` needs markets as well.
+    everyone : bool
+        Whether the method reads what becomes of those who could not be treated.
 
     Raises
     ------
@@ -84,7 +93,8 @@ def require(design: Design, needs: Set[Supply], *, method: str, cluster: str = "
             found="one that supplies " + (", ".join(sorted(design.supplies)) or "none of these"),
             remedy=_LIFTED_BY[missing[0]],
         )
-    if ELIGIBLE in design.units and not needs & _OF_POOLS and not design.units[ELIGIBLE].all():
+    of_all = everyone or bool(needs & _OF_POOLS)
+    if ELIGIBLE in design.units and not of_all and not design.units[ELIGIBLE].all():
         raise DesignRefused(
             what=method,
             needed="units who could all have been treated",

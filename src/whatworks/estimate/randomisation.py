@@ -41,6 +41,9 @@ from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, WhatworksError, choice, expect
 from whatworks.estimate.assignment import Assignment, Places
 from whatworks.estimate.protocol import Estimator
+from whatworks.estimate.reassigned.record import RandomisationTest
+from whatworks.estimate.reassigned.two_stage import TwoStage
+from whatworks.estimate.reassigned.two_stage_test import two_stage_test
 from whatworks.estimate.record import Estimate, without_bands
 from whatworks.stats.assignments import share_as_far
 from whatworks.stats.clusters.inversion import ConfidenceSet, not_rejected
@@ -49,53 +52,6 @@ Floats = NDArray[np.float64]
 Prepare = Callable[[Design], Design]
 
 STATISTICS: Final = ("studentised", "raw")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RandomisationTest:
-    """What re-assignment says of an estimate.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row per month: ``term, month, estimate, std_error, statistic, p_value`` (two-sided),
-        ``p_greater, p_less, conf_low, conf_high``. Ends are those of the whole set, see ``sets``.
-    sets : tuple of ConfidenceSet
-        One per month; without intervals where the estimate is not linear in outcomes.
-    p_joint : float
-        Of no effect in any of the months: of the largest statistic.
-    n_assignments : int
-        Assignments that were possible.
-    n_tried : int
-    exact : bool
-        Whether all were tried; else drawn, and the one that happened counted beside them.
-    n_undefined : int
-        Of those tried, how many gave no statistic in some month; they count as being as far out.
-    assignment : Assignment
-    statistic : str
-    """
-
-    table: pd.DataFrame
-    sets: tuple[ConfidenceSet, ...]
-    p_joint: float
-    n_assignments: int
-    n_tried: int
-    exact: bool
-    n_undefined: int
-    assignment: Assignment
-    statistic: str
-
-    def at(self, month: int) -> pd.Series:
-        """Row of one month."""
-        rows = self.table[self.table["month"] == month]
-        if rows.empty:
-            raise OptionError(
-                what="RandomisationTest.at",
-                needed="a month among those tested",
-                found=str(month),
-                remedy="see .table for what there is",
-            )
-        return rows.iloc[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +69,7 @@ def randomisation(
     design: Design,
     estimator: Estimator,
     *,
-    assignment: Assignment,
+    assignment: Assignment | TwoStage,
     months: Sequence[int] | None = None,
     statistic: Literal["studentised", "raw"] = "studentised",
     draws: int = 999,
@@ -127,7 +83,7 @@ def randomisation(
     design : Design
         Not matched: a rollout, or a cross-section of those among whom treatment was drawn.
     estimator : Estimator
-    assignment : Assignment
+    assignment : Assignment or TwoStage
         What chance decided. That it did is for the user to know: nothing in the data can tell.
     months : sequence of int, optional
         By default all from the start on, of the term the estimate reads first.
@@ -153,6 +109,17 @@ def randomisation(
     """
     choice(statistic, STATISTICS, what="statistic")
     expect(design, Design, what="randomisation", remedy="give the design the method is fitted on")
+    chance = np.random.default_rng(0) if rng is None else rng
+    if isinstance(assignment, TwoStage):  # another draw, of which no one place has a start
+        return two_stage_test(
+            design if prepare is None else prepare(design),
+            estimator,
+            assignment=assignment,
+            months=months,
+            statistic=statistic,
+            draws=draws,
+            rng=chance,
+        )
     expect(assignment, Assignment, what="assignment", remedy="write whatworks.Assignment(...)")
     places = Places.of(design, assignment)
     possible = places.n_assignments
@@ -169,7 +136,6 @@ def randomisation(
         wanted = _wanted(seen, months)
         places = _smallest(places, estimator, made, wanted, _read(seen, wanted))
         exact = possible <= draws + 1
-        chance = np.random.default_rng(0) if rng is None else rng
         others = places.every() if exact else places.drawn(draws, chance)
         fits = _refitted(places, estimator, made, wanted, chain([places.start], others))
     return _told(wanted, fits, assignment, possible, statistic=statistic, exact=exact)
@@ -286,6 +252,7 @@ def _told(
         rows.append(
             {
                 "term": row.term,
+                "group": "all",
                 "month": row.month,
                 "estimate": row.estimate,
                 "std_error": row.std_error,

@@ -151,7 +151,7 @@ def effects_table(
     covariance: NDArray[np.float64],
     *,
     unit: str,
-    df: float = np.inf,
+    df: float | NDArray[np.float64] = np.inf,
     influence: Influence | Draws | None = None,
     along: str = "month",
     placebos: Placebos | None = None,
@@ -168,8 +168,8 @@ def effects_table(
     estimate : ndarray of shape (n_terms,)
     covariance : ndarray of shape (n_terms, n_terms)
     unit : str
-    df : float
-        Degrees of freedom of the interval.
+    df : float or ndarray of shape (n_terms,)
+        Degrees of freedom of the interval; a band has the fewest of its terms.
     influence : Influence or Draws, optional
         Where the covariance comes from; with fewer than 40 clusters the band is also read off their
         signs, and of draws off them, and the wider one kept.
@@ -190,7 +190,8 @@ def effects_table(
             continue
         curve = rows[np.isfinite(error[rows]) & np.isfinite(estimate[rows])]
         if curve.size and _BANDED.get():
-            critical = _critical(covariance, curve, df=df, influence=influence)
+            fewest = float(np.broadcast_to(df, error.shape)[curve].min())
+            critical = _critical(covariance, curve, df=fewest, influence=influence)
             reach[curve] = critical * error[curve]
     columns: dict[str, Any] = {name: [term[name] for term in terms] for name in _OF_TERM}
     columns |= {

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from whatworks.errors import OptionError
 from whatworks.estimate.record import Estimate, effects_table
 from whatworks.ledger import Ledger
+from whatworks.stats.displacement.degrees import Degrees
 from whatworks.stats.uncertainty import Influence, Uncertainty
 
 Floats = NDArray[np.float64]
@@ -83,7 +84,12 @@ class Responses:
         What each positive share counts for in averages over shares: its number of markets.
     df : float
         Degrees of freedom of intervals.
+        Of all effects, the fewest where they differ.
     further : Further, optional
+    degrees : Degrees, optional
+        Degrees of freedom of any form of cells and of ``further``, where they differ from form to form.
+    p_values : bool
+        Whether there are markets enough for probabilities other than those of randomisation.
     """
 
     arm: Texts
@@ -97,6 +103,8 @@ class Responses:
     weight: Mapping[float, float]
     df: float = np.inf
     further: Further | None = None
+    degrees: Degrees | None = None
+    p_values: bool = True
 
     @property
     def anchored(self) -> bool:
@@ -170,17 +178,21 @@ def estimate_of_responses(
             }
             for i in range(n_further)
         ]
+    degrees = responses.degrees
+    effects = effects_table(
+        terms,
+        effect,
+        uncertainty.covariance(),
+        unit=unit,
+        df=responses.df if degrees is None else degrees.of(forms),
+        influence=uncertainty if isinstance(uncertainty, Influence) else None,
+    )
+    if not responses.p_values:
+        effects["p_value"] = np.nan
     return Estimate(
         method=method,
         options=dict(options),
-        effects=effects_table(
-            terms,
-            effect,
-            uncertainty.covariance(),
-            unit=unit,
-            df=responses.df,
-            influence=uncertainty if isinstance(uncertainty, Influence) else None,
-        ),
+        effects=effects,
         uncertainty=uncertainty,
         ledger=ledger,
         extras={RESPONSES: responses, **(extras or {})},

@@ -94,3 +94,24 @@ def share_as_far(statistic: float, drawn: Floats, *, exact: bool, side: str = "b
     close = 1e-9 * max(1.0, abs(statistic))
     count = int((~(others < mine - close)).sum())
     return count / drawn.size if exact else (1 + count) / (1 + drawn.size)
+
+
+def mid_share(statistic: float, drawn: Floats, *, exact: bool) -> float:
+    """Share further out than the one observed, and half of those as far out, two-sided.
+
+    With few assignments an exact test at 5 % rejects less often than that, for want of values in
+    between; counting half of the ties it rejects 5 % on average over levels (Lancaster 1961,
+    doi:10.1080/01621459.1961.10482105). It is no upper bound: at one level it may reject a little more.
+
+    >>> mid_share(2.0, np.array([2.0, -2.0, 1.0, 0.0]), exact=True)
+    0.25
+    """
+    if not np.isfinite(statistic) or not drawn.size:
+        return float("nan")
+    mine, others = abs(statistic), np.abs(drawn)
+    close = 1e-9 * max(1.0, mine)
+    further = int((~(others <= mine + close)).sum())
+    ties = int((np.abs(others - mine) <= close).sum())
+    if exact:
+        return (further + ties / 2) / drawn.size
+    return (further + (1 + ties) / 2) / (1 + drawn.size)

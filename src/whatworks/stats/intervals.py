@@ -21,7 +21,7 @@ class Interval:
 
 
 def wald(
-    estimate: ArrayLike, std_error: ArrayLike, *, level: float = 0.95, df: float = np.inf
+    estimate: ArrayLike, std_error: ArrayLike, *, level: float = 0.95, df: ArrayLike = np.inf
 ) -> Interval:
     """Wald interval ``estimate ± q · std_error`` and p-value of no effect.
 
@@ -31,8 +31,8 @@ def wald(
         One shape. A standard error of zero or NaN leaves interval and p-value NaN.
     level : float
         Coverage.
-    df : float
-        Degrees of freedom of Student's t; infinite means the normal law.
+    df : float or array_like
+        Degrees of freedom of Student's t; infinite means the normal law, NaN that nothing is told.
 
     Examples
     --------
@@ -44,7 +44,10 @@ def wald(
     error = np.asarray(std_error, dtype=float)
     usable = np.isfinite(error) & (error > 0) & np.isfinite(point)
     error = np.where(usable, error, np.nan)
-    law = stats.norm if np.isinf(df) else stats.t(df)  # freezing a law costs more than reading it
-    q = float(law.ppf(0.5 + level / 2))
+    degrees = np.asarray(df, dtype=float)
+    # Freezing a law costs more than reading it.
+    law = stats.norm if np.isinf(degrees).all() else stats.t(degrees)
+    q = law.ppf(0.5 + level / 2)
     p = 2 * law.sf(np.abs(point / error))
-    return Interval(low=point - q * error, high=point + q * error, p_value=np.asarray(p))
+    low, high = np.asarray(point - q * error), np.asarray(point + q * error)
+    return Interval(low=low, high=high, p_value=np.asarray(p))

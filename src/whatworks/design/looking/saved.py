@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from whatworks.design.looking.seal import Content
+from whatworks.design.markets.saved import rewritten, written
 from whatworks.design.parts import Outcomes, Population
 from whatworks.design.question import Question
 from whatworks.ledger import Ledger, Step
@@ -44,6 +45,8 @@ def content_of(design: Design) -> Content:
         "history": None if design.history is None else _written(design.history),
         "ledger": [asdict(step) for step in design.ledger.steps],
     }
+    if design.markets is not None:
+        record["markets"] = written(design.markets)
     return Content(units=design.units, matches=design.matches, fitted=design.fitted, record=record)
 
 
@@ -70,6 +73,7 @@ def fields_of(content: Content) -> dict[str, Any]:
         "cautions": tuple(record["cautions"]),
         "fitted": content.fitted,
         "history": None if record["history"] is None else _frame(record["history"]),
+        "markets": rewritten(record["markets"]) if "markets" in record else None,
     }
 
 

@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
+from whatworks.design.markets.competition import Competition
 from whatworks.vocabulary import MARKET, MONTH, SATURATION, TIGHTNESS, TREATED
-
-Floats = NDArray[np.float64]
 
 SEEKERS = "seekers"
 ELIGIBLE_SEEKERS = "eligible"
 MARKET_COLUMNS = (MARKET, MONTH, SEEKERS, ELIGIBLE_SEEKERS, TREATED, SATURATION, TIGHTNESS)
 EVERY_MONTH = -1
 """Month of a row that says what a market is in all months."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Competition:
-    """How much the seekers of one market compete with those of another.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Markets, in alphabetical order.
-    weights : csr_array of shape (n_markets, n_markets)
-        Row *i* says which share of the competition that seekers of market *i* meet comes from each
-        market, its own included; rows sum to one.
-    distance : ndarray of shape (n_markets, n_markets) or None
-        Kilometres, or minutes, between markets; NaN where not known.
-    source : str
-        What the weights come from: ``"distance"``, ``"commuting"``, ``"skills"``, or several.
-    """
-
-    names: tuple[str, ...]
-    weights: csr_array
-    distance: Floats | None = None
-    source: str = ""
+BY_DESIGN: Final = "design"
+COUNTED: Final = "files"
+OF_SAMPLE: Final = "sample"
+SHARES_FROM: Final = (BY_DESIGN, COUNTED, OF_SAMPLE)
+"""Where shares come from: the draw, a count of everyone in whole files, or the sample itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +42,9 @@ class Markets:
         Across markets; None where each is taken to be on its own.
     hired_across : float
         Share of the hires of markets that cross their borders; NaN where not known.
+    shares_from : str or None
+        One of `SHARES_FROM`; None where nobody said, and then shares that are those of the sample are
+        refused. ``"sample"`` accepts them, knowing that a survey may draw its arms at different rates.
     """
 
     table: pd.DataFrame
@@ -70,3 +52,4 @@ class Markets:
     tightness_before: bool | None = None
     competition: Competition | None = None
     hired_across: float = float("nan")
+    shares_from: str | None = None

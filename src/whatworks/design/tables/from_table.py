@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from whatworks.design.choosing.kept import frame_of_units, keep_chosen
 from whatworks.design.comparison import Comparison
 from whatworks.design.looking.balance import population
 from whatworks.design.question import Question
-from whatworks.design.tables.table import Tabled
+from whatworks.design.rollout.reading import RolloutColumns, read_rollout
+from whatworks.design.tables.table import Columns, Tabled, read_cross_section
 from whatworks.errors import DesignRefused
 from whatworks.vocabulary import (
     DOSE,
@@ -29,22 +31,29 @@ if TYPE_CHECKING:
     from whatworks.design.record import Design
 
 
-def fields_of_rows(tabled: Tabled, *, treatment: str, randomised: bool) -> dict[str, Any]:
-    """Fields of the design of a table with one row per person and one outcome."""
+def fields_of_rows(
+    table: pd.DataFrame, columns: Columns, *, unit: str, randomised: bool
+) -> dict[str, Any]:
+    """Fields of the design of a table with one row per person, and one outcome or one per wave."""
+    tabled = read_cross_section(table, columns, unit=unit)
     markets = tabled.market is not None
     given = {
         Supply.MARKETS: markets,
         Supply.SATURATION: markets and tabled.saturation is not None,
         Supply.DRAWN_SATURATION: markets and tabled.saturation is not None and randomised,
+        Supply.PRE_MONTHS: tabled.outcomes.months[0] < 0,
         Supply.TAKE_UP: tabled.took_part is not None,
         Supply.INDEPENDENT_UNITS: np.unique(tabled.person).size == tabled.person.size,
     }
     kind = DesignClass.RANDOMISED if randomised else DesignClass.UNADJUSTED
-    return _fields(tabled, treatment=treatment, given=given, design_class=kind)
+    return _fields(tabled, treatment=columns.treatment, given=given, design_class=kind)
 
 
-def fields_of_periods(tabled: Tabled, *, treatment: str) -> dict[str, Any]:
+def fields_of_periods(
+    table: pd.DataFrame, columns: RolloutColumns, *, outcome_unit: str
+) -> dict[str, Any]:
     """Fields of the design of a table of units × periods."""
+    tabled = read_rollout(table, columns, outcome_unit=outcome_unit)
     given = {
         Supply.ROLLOUT: True,
         Supply.NEVER_TREATED: not tabled.candidates.treated.all(),
@@ -53,7 +62,7 @@ def fields_of_periods(tabled: Tabled, *, treatment: str) -> dict[str, Any]:
         Supply.DOSE: tabled.dose is not None,
     }
     kind = DesignClass.PANEL_DIFFERENCE
-    return _fields(tabled, treatment=treatment, given=given, design_class=kind)
+    return _fields(tabled, treatment=columns.first_treated, given=given, design_class=kind)
 
 
 def _fields(
@@ -93,7 +102,7 @@ def _horizons(tabled: Tabled) -> tuple[tuple[int, ...], int]:
     """Horizons of a table, and the one to conclude at: the last at which every cohort is seen."""
     outcomes = tabled.outcomes
     if outcomes.clock is Clock.ENTRY:
-        return outcomes.months, outcomes.months[-1]
+        return tuple(m for m in outcomes.months if m >= 0), outcomes.months[-1]
     periods = np.array(outcomes.months)
     cohorts = np.unique(tabled.candidates.cell[tabled.candidates.treated])
     since = [set((periods - g)[periods >= g].tolist()) for g in cohorts]
@@ -103,6 +112,13 @@ def _horizons(tabled: Tabled) -> tuple[tuple[int, ...], int]:
 
 def chosen_among(design: Design, using: Comparison) -> Design:
     """The design with comparisons chosen among its units; see `Design.matched`."""
+    if Supply.WEIGHTS in design.supplies:
+        raise DesignRefused(
+            what="matching",
+            needed="a design not matched yet",
+            found="a matched one",
+            remedy="match the design you started from, with the options you want",
+        )
     if design.outcomes.clock is Clock.CALENDAR:
         raise DesignRefused(
             what="matching",

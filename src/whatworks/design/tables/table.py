@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,10 +46,13 @@ class Tabled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """Which column plays which part; ``None`` where the table has no such column."""
+    """Which column plays which part; ``None`` where the table has no such column.
+
+    ``outcome`` is a column, or the column of each month since entry, increasing.
+    """
 
     treatment: str
-    outcome: str
+    outcome: str | Mapping[int, str]
     covariates: tuple[str, ...]
     person: str | None
     weight: str | None
@@ -58,6 +61,11 @@ class Columns:
     saturation: str | None
     took_part: str | None = None
     eligible: str | None = None
+
+    @property
+    def waves(self) -> dict[int, str]:
+        """Outcome columns by month since entry; a single one is at month 0."""
+        return {0: self.outcome} if isinstance(self.outcome, str) else dict(self.outcome)
 
     @property
     def roles(self) -> tuple[str | None, ...]:
@@ -100,7 +108,9 @@ def require(table: pd.DataFrame, names: Iterable[str | None]) -> None:
 
 
 def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> Tabled:
-    """One row per person, one outcome.
+    """One row per person, one outcome, or one per wave.
+
+    A row stays while one wave is known; the waves it lacks are NaN, and counted.
 
     Raises
     ------
@@ -110,15 +120,15 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
     DesignRefused
         When an arm is empty.
     """
-    roles = columns.roles
-    require(table, (columns.treatment, columns.outcome, *columns.covariates, *roles))
-    one_part_each((columns.treatment, columns.outcome), roles, columns.covariates)
+    roles, waves = columns.roles, _waves(columns)
+    require(table, (columns.treatment, *waves.values(), *columns.covariates, *roles))
+    one_part_each((columns.treatment, *waves.values()), roles, columns.covariates)
     values, names, complete = encode(table, columns.covariates)
-    outcome = numeric(table, columns.outcome)
+    outcome = np.column_stack([numeric(table, name) for name in waves.values()])
     treatment = numeric(table, columns.treatment)
     _binary(treatment, columns.treatment)
     placed = table[[c for c in roles if c is not None]].notna().all(axis=1).to_numpy()
-    known = ~np.isnan(outcome)
+    known = ~np.isnan(outcome).all(axis=1)
     keep = known & complete & placed
     ledger = Ledger()
     for name, arm in (("table_treated", treatment == 1), ("table_comparison", treatment == 0)):
@@ -129,6 +139,7 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
         }
         ledger = ledger.add("design", name, unit="rows", before=int(arm.sum()), dropped=reasons)
     treated = treatment[keep] == 1
+    ledger = _missing_waves(ledger, outcome[keep], treated)
     if not treated.any() or treated.all():
         raise DesignRefused(
             what="the table",
@@ -146,7 +157,7 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
             weight=weights(rows, columns.weight),
         ),
         outcomes=Outcomes(
-            name=columns.outcome, unit=unit, months=(0,), values=outcome[keep][:, None]
+            name=list(waves.values())[-1], unit=unit, months=tuple(waves), values=outcome[keep]
         ),
         person=_numbers(rows, columns.person),
         market=labels(rows, columns.market),
@@ -156,6 +167,33 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
         eligible=_yes(rows, columns.eligible),
         ledger=ledger,
     )
+
+
+def _waves(columns: Columns) -> dict[int, str]:
+    """Outcome columns by month since entry, or the refusal of what is no such thing."""
+    waves = columns.waves
+    months = list(waves)
+    whole = all(type(month) is int for month in months)
+    if not months or not whole or sorted(months) != months or months[-1] < 0:
+        raise OptionError(
+            what="outcome",
+            needed="a column, or the column of each month since entry, months increasing and the "
+            "last not before entry",
+            found=f"months {months}",
+            remedy="write for instance {8: 'employed_8', 12: 'employed_12'}",
+        )
+    return waves
+
+
+def _missing_waves(ledger: Ledger, outcome: Floats, treated: NDArray[np.bool_]) -> Ledger:
+    """The ledger with the answers that the rows kept lack, where there are several waves."""
+    if outcome.shape[1] == 1:
+        return ledger
+    for name, rows in (("waves_treated", treated), ("waves_comparison", ~treated)):
+        answers = outcome[rows]
+        lost = {"missing_outcome": int(np.isnan(answers).sum())}
+        ledger = ledger.add("design", name, unit="person_months", before=answers.size, dropped=lost)
+    return ledger
 
 
 def one_part_each(

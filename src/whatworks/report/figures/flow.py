@@ -22,9 +22,11 @@ _CHARACTERS: Final = 44
 _LANES: Final = {
     "entrants": 1,
     "table_treated": 1,
+    "waves_treated": 1,
     "matched_treated": 1,
     "comparisons": 2,
     "table_comparison": 2,
+    "waves_comparison": 2,
     "matched_comparison": 2,
 }
 """Steps that follow one arm; the arms are drawn one after the other, arrows only within."""

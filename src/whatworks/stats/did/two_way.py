@@ -67,8 +67,8 @@ class Units:
             for first in range(ends[g], ends[g + 1], size):
                 yield g, order[first : min(first + size, ends[g + 1])]
 
-    def read(self, g: int, rows: Ints) -> Block:
-        """Columns of one block."""
+    def read(self, g: int | Ints, rows: Ints) -> Block:
+        """Columns of one block, of one cohort or of the cohort of each row."""
         values = self.values[rows]
         seen = ~np.isnan(values)
         values[~seen] = 0.0

@@ -1,128 +1,232 @@
-r"""Contrasts of a two-stage randomised saturation, as columns of one regression.
+r"""Cells of a two-stage randomised saturation, and the regressions that restrict them.
 
-With assignment :math:`Z_i`, saturation :math:`p_c` of the market and the pure control
-:math:`p_c=0` left out,
+A cell holds the units of one arm :math:`Z` in the markets of one share :math:`p`. Every regression of
+this family has columns that are functions of the cell,
 
-.. math:: Y_i = \alpha + \sum_t \delta_t 1\{p_c=t\} + \sum_t \beta_t Z_i 1\{p_c=t\} + X_i'\gamma + u_i
+.. math:: Y_i = \alpha_{s} + \sum_j r_j(Z_i,p_c)\,\theta_j + X_i'\gamma + u_i
 
-so that :math:`\beta_t` is the direct effect DE(t), :math:`\delta_t` the spillover SNT(t) and
-:math:`\beta_t+\delta_t` the total TT(t) (Crépon et al. 2013, doi:10.1093/qje/qjt001; Baird et al. 2018,
-doi:10.1162/REST_a_00716).
+*saturated*: an indicator of every cell but one; *pooled*: :math:`r=(Z, 1\{p>0\})`, as published trials
+print it; *linear*: :math:`r=(Z, Zp, (1-Z)p)`; *together*: :math:`r=1\{p=t\}`, both arms of a share as
+one (Crépon et al. 2013, doi:10.1093/qje/qjt001; Baird et al. 2018, doi:10.1162/REST_a_00716). Each is
+then a linear restriction of the first, and all are had from the same sums of products.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast:
-    """Columns of a saturation regression and the linear forms to be read off it.
+class Cells:
+    """Arms and shares that are met, by share, the unassigned before the assigned.
 
     Parameters
     ----------
-    columns : ndarray of shape (n, n_coefficients)
-        Exposure columns only; the caller adds the constant, strata and covariates after them.
-    forms : ndarray of shape (n_terms, n_coefficients)
+    assigned : ndarray of bool, shape (n_cells,)
+    share : ndarray of shape (n_cells,)
+    number : ndarray of int, shape (n,)
+        Cell of each unit.
+    """
+
+    assigned: Bools
+    share: Floats
+    number: Ints
+
+    @property
+    def n(self) -> int:
+        """Number of cells."""
+        return int(self.share.size)
+
+    def at(self, *, assigned: bool, share: float) -> int | None:
+        """Number of a cell; None where nobody is in it."""
+        found = np.flatnonzero((self.assigned == assigned) & (self.share == share))
+        return int(found[0]) if found.size else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A regression as a restriction of cells, and what is read off it.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n_cells, k)
+        Value of each column in each cell.
+    forms : ndarray of shape (n_terms, k)
         Each term as a combination of coefficients.
     terms : tuple of str
-        ``direct``, ``spillover`` or ``total``.
-    levels : ndarray of shape (n_terms,)
-        The saturation a term belongs to; NaN when it is over several.
+    shares : ndarray of shape (n_terms,)
+        The share a term belongs to; NaN when it is over several.
     """
 
     columns: Floats
     forms: Floats
     terms: tuple[str, ...]
-    levels: Floats
+    shares: Floats
 
 
-def pooled(treated: NDArray[np.bool_], saturation: Floats) -> Contrast:
-    """One direct and one spillover coefficient over all positive shares, as papers print them.
-
-    Treated units come mostly from markets of high share and untreated ones from markets of low
-    share: when spillovers differ by share, the pooled direct effect is not an average of DE(t).
-    """
-    return _contrast(treated, [(float("nan"), saturation > 0)])
-
-
-def saturated(treated: NDArray[np.bool_], saturation: Floats) -> Contrast:
-    """Coefficients of their own for every positive share.
-
-    A share with one arm only in the sample identifies what that arm tells: its total when all are
-    treated, its spillover when none is.
+def cells_of(assigned: Bools, share: Floats) -> Cells:
+    """Cells of units.
 
     Parameters
     ----------
-    treated : ndarray of bool, shape (n,)
-    saturation : ndarray of shape (n,)
-        Share assigned by design in the unit's market.
+    assigned : ndarray of bool, shape (n,)
+    share : ndarray of shape (n,)
+        Share of the unit's market assigned by design.
+
+    Examples
+    --------
+    >>> cells = cells_of(np.array([True, False, False]), np.array([0.5, 0.5, 0.0]))
+    >>> cells.share.tolist(), cells.assigned.tolist(), cells.number.tolist()
+    ([0.0, 0.5, 0.5], [False, False, True], [2, 1, 0])
     """
-    shares = np.unique(saturation[saturation > 0])
-    return _contrast(treated, [(float(t), saturation == t) for t in shares])
+    levels, level = np.unique(share, return_inverse=True)
+    code = 2 * level.astype(np.int64) + assigned
+    met, number = np.unique(code, return_inverse=True)
+    return Cells(
+        assigned=np.asarray(met % 2 == 1),
+        share=np.asarray(levels[met // 2], dtype=float),
+        number=number.astype(np.int64),
+    )
 
 
-def average(contrast: Contrast, *, markets: dict[float, int]) -> tuple[Floats, tuple[str, ...]]:
-    """Forms of the average of each term over shares, weighted by their number of markets.
+def saturated(cells: Cells) -> Model:
+    """One mean per cell: indicators of all but the first, and each cell less the first as terms."""
+    columns = np.eye(cells.n)[:, 1:]
+    return Model(
+        columns=columns,
+        forms=np.vstack([np.zeros((1, cells.n - 1)), np.eye(cells.n - 1)]),
+        terms=tuple("assigned" if a else "unassigned" for a in cells.assigned),
+        shares=cells.share,
+    )
 
-    The three terms are averaged over the same shares, those that identify all three, so that the
-    total is the sum of the other two; where no share does, over those that identify the total.
 
-    Returns
-    -------
-    forms : ndarray of shape (n_averages, n_coefficients)
-    terms : tuple of str
+def pooled(cells: Cells) -> Model | None:
+    """One direct and one spillover coefficient over all positive shares, as papers print them.
+
+    Treated units come mostly from markets of high share and untreated ones from markets of low
+    share: when spillovers differ by share, the pooled direct effect is no average of DE(t). Without
+    pure control the direct effect alone is told, shares held; None where no share has both arms.
     """
-    by_share: dict[float, dict[str, int]] = {}
-    for row, (term, level) in enumerate(zip(contrast.terms, contrast.levels, strict=True)):
-        by_share.setdefault(float(level), {})[term] = row
-    complete = {level: rows for level, rows in by_share.items() if len(rows) == 3}
-    terms: tuple[str, ...] = ("direct", "spillover", "total")
-    if not complete:
-        complete = {level: rows for level, rows in by_share.items() if "total" in rows}
-        terms = ("total",)
-    total = sum(markets[level] for level in complete)
-    forms = np.array(
-        [
-            sum(
-                contrast.forms[rows[term]] * (markets[level] / total)
-                for level, rows in complete.items()
+    positive = cells.share > 0
+    both = np.intersect1d(cells.share[cells.assigned], cells.share[~cells.assigned])
+    anchored = bool((cells.share[~cells.assigned] == 0).any())
+    nan = float("nan")
+    if not anchored:
+        if not both.size:
+            return None
+        shares = np.unique(cells.share)[1:]
+        beside = (cells.share[:, None] == shares[None, :]).astype(float)
+        forms = np.eye(1, 1 + shares.size)
+        columns = np.column_stack([cells.assigned.astype(float), beside])
+        return Model(columns=columns, forms=forms, terms=("direct",), shares=np.array([nan]))
+    if not both.size:
+        return None
+    columns = np.column_stack([cells.assigned, positive]).astype(float)
+    return Model(
+        columns=columns,
+        forms=np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]),
+        terms=("direct", "spillover", "total"),
+        shares=np.full(3, nan),
+    )
+
+
+def linear(cells: Cells) -> Model | None:
+    """Lines in the share, one for each arm; None where an arm is met at fewer than two shares.
+
+    Terms: how much the outcome of the assigned, and of the unassigned, moves from nobody's being
+    assigned to everybody's, and the direct effect where next to nobody is.
+    """
+    z, p = cells.assigned.astype(float), cells.share
+    if np.unique(p[cells.assigned]).size < 2 or np.unique(p[~cells.assigned]).size < 2:
+        return None
+    return Model(
+        columns=np.column_stack([z, z * p, (1 - z) * p]),
+        forms=np.eye(3)[[1, 2, 0]],
+        terms=("slope_assigned", "slope_unassigned", "direct"),
+        shares=np.full(3, float("nan")),
+    )
+
+
+def together(cells: Cells) -> Model | None:
+    """Both arms of a share as one: the effect per eligible person, once rows weigh as the design drew.
+
+    None without pure control. A share is in it where it was met in the arms it has.
+    """
+    shares = np.unique(cells.share)
+    if shares[0] != 0 or shares.size < 2:
+        return None
+    columns = (cells.share[:, None] == shares[None, 1:]).astype(float)
+    return Model(
+        columns=columns,
+        forms=np.eye(shares.size - 1),
+        terms=("overall",) * (shares.size - 1),
+        shares=shares[1:],
+    )
+
+
+def on_a_line(cells: Cells) -> Floats:
+    """Constraints on cell means under which each arm's are on a line, shape (n_constraints, n_cells).
+
+    Divided differences: three shares of an arm in a row are on one line.
+    """
+    rows = []
+    for arm in (False, True):
+        mine = np.flatnonzero(cells.assigned == arm)
+        for one, two, three in zip(mine, mine[1:], mine[2:], strict=False):
+            p = cells.share[[one, two, three]]
+            row = np.zeros(cells.n)
+            row[two], row[one] = 1 / (p[1] - p[0]), -1 / (p[1] - p[0])
+            row[three], row[two] = (
+                row[three] - 1 / (p[2] - p[1]),
+                row[two] + 1 / (p[2] - p[1]),
             )
-            for term in terms
-        ]
-    )
-    return forms, terms
+            rows.append(row)
+    return np.array(rows).reshape(len(rows), cells.n)
 
 
-def _contrast(
-    treated: NDArray[np.bool_], exposed: list[tuple[float, NDArray[np.bool_]]]
-) -> Contrast:
-    columns: list[NDArray[np.bool_]] = []
-    reads: list[tuple[str, float, tuple[int, ...]]] = []
-    for level, here in exposed:
-        at = len(columns)
-        some_treated, some_not = (here & treated).any(), (here & ~treated).any()
-        if some_treated and some_not:
-            columns += [here & treated, here]
-            reads += [
-                ("direct", level, (at,)),
-                ("spillover", level, (at + 1,)),
-                ("total", level, (at, at + 1)),
-            ]
-        else:
-            columns += [here]
-            reads += [("total" if some_treated else "spillover", level, (at,))]
-    forms = np.zeros((len(reads), len(columns)))
-    for row, (_, _, chosen) in enumerate(reads):
-        forms[row, list(chosen)] = 1.0
-    return Contrast(
-        columns=np.column_stack(columns).astype(float),
-        forms=forms,
-        terms=tuple(r[0] for r in reads),
-        levels=np.array([r[1] for r in reads]),
-    )
+def flat(cells: Cells) -> Floats:
+    """Constraints under which the share moves no arm's mean, shape (n_constraints, n_cells)."""
+    rows = []
+    for arm in (False, True):
+        mine = np.flatnonzero(cells.assigned == arm)
+        for one, two in pairwise(mine):
+            row = np.zeros(cells.n)
+            row[two], row[one] = 1.0, -1.0
+            rows.append(row)
+    return np.array(rows).reshape(len(rows), cells.n)
+
+
+def alike(cells: Cells, term: str) -> Floats:
+    """Constraints under which a term is the same at all shares, shape (n_shares − 1, n_cells).
+
+    Parameters
+    ----------
+    cells : Cells
+    term : str
+        ``"direct"``, ``"spillover"`` or ``"total"``.
+    """
+    forms = at_shares(cells, term)
+    return forms[1:] - forms[:1]
+
+
+def at_shares(cells: Cells, term: str) -> Floats:
+    """A term at every positive share that tells it, as forms of cell means, shape (n_shares, n_cells)."""
+    rows = []
+    none = cells.at(assigned=False, share=0.0)
+    for share in np.unique(cells.share[cells.share > 0]):
+        one = cells.at(assigned=True, share=float(share))
+        zero = cells.at(assigned=False, share=float(share))
+        plus, minus = {"direct": (one, zero), "spillover": (zero, none), "total": (one, none)}[term]
+        if plus is not None and minus is not None:
+            row = np.zeros(cells.n)
+            row[plus], row[minus] = 1.0, -1.0
+            rows.append(row)
+    return np.array(rows).reshape(len(rows), cells.n)

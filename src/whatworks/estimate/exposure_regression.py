@@ -1,0 +1,125 @@
+r"""The saturation regression of a design through its markets: what cluster-robust tests are read off.
+
+.. math:: Y_i = \alpha_s + \sum_t \delta_t 1\{p_c=t\} + \sum_t \beta_t Z_i 1\{p_c=t\} + X_i'\gamma + u_i
+
+over the eligible, strata as columns, so that CR2, the jackknife and wild bootstraps know what they cost.
+Further columns of exposure can be set beside: a test of them is a test that the share of the market, and
+one's own assignment, are all that matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatworks.estimate.reassigned.two_stage import Assigned
+from whatworks.stats.clusters.blocks import ClusterBlocks, cluster_blocks
+from whatworks.stats.displacement.exposures import Exposures, by_share, levels_of, pooled
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+POOLED: Final = "pooled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureRegression:
+    """A regression through its markets.
+
+    Parameters
+    ----------
+    blocks : ClusterBlocks
+        Columns: those of exposure, then further ones, strata, covariates.
+    exposures : Exposures
+    n_further : int
+    rows : ndarray of int, shape (n,)
+        Of the eligible, those with an outcome.
+    """
+
+    blocks: ClusterBlocks
+    exposures: Exposures
+    n_further: int
+    rows: Ints
+
+    def form(self, term: str, group: str) -> Floats | None:
+        """An effect as a form of the coefficients, shape (k,); None where it is not among them."""
+        there = list(zip(self.exposures.terms, self.exposures.groups, strict=True))
+        if (term, group) not in there:
+            return None
+        form = np.zeros(self.blocks.k)
+        form[: self.exposures.n_columns] = self.exposures.forms[there.index((term, group))]
+        return form
+
+    @property
+    def further(self) -> Floats:
+        """Forms that read the further columns, shape (n_further, k)."""
+        begin = self.exposures.n_columns
+        return np.eye(self.blocks.k)[begin : begin + self.n_further]
+
+
+def exposures_of(assigned: Assigned, group: str) -> Exposures:
+    """Columns and effects of the regression whose group this is: pooled, or by share."""
+    if group == POOLED:
+        return pooled(arms=assigned.arms().any(axis=0))
+    return by_share(assigned.shares, arms=assigned.arms(), markets=assigned.markets_at())
+
+
+def levels(assigned: Assigned, group: str, share: Floats) -> Ints:
+    """Level of exposure of each share, shape of ``share``."""
+    if group == POOLED:
+        return (share > 0).astype(np.int64)
+    return levels_of(share, assigned.shares)
+
+
+def exposure_regression(
+    assigned: Assigned,
+    month: int,
+    *,
+    group: str = "all",
+    outcome: Floats | None = None,
+    further: Floats | None = None,
+) -> ExposureRegression:
+    """The regression of one month's outcome.
+
+    Parameters
+    ----------
+    assigned : Assigned
+    month : int
+    group : str
+        ``"pooled"``, or any other for shares apart.
+    outcome : ndarray of shape (n_eligible,), optional
+        Something else than the outcome, such as a covariate: regressed without covariates.
+    further : ndarray of shape (n_eligible, q), optional
+        Columns beside those of exposure.
+
+    Raises
+    ------
+    DesignRefused
+        When columns determine one another.
+    """
+    design = assigned.design
+    weight = assigned.weight(month)
+    rows = np.flatnonzero(weight > 0)
+    y = design.outcomes.at(month)[assigned.rows] if outcome is None else outcome
+    market = assigned.market[rows]
+    exposures = exposures_of(assigned, group)
+    level = levels(assigned, group, assigned.share)[market]
+    strata = assigned.stratum[market]
+    beside = np.empty((rows.size, 0)) if further is None else further[rows]
+    x = assigned.covariates[rows] if outcome is None else np.empty((rows.size, 0))
+    columns = np.column_stack(
+        [
+            exposures.columns(assigned.treated[rows], level),
+            beside,
+            (strata[:, None] == np.unique(strata)).astype(float),
+            x,
+        ]
+    )
+    even = bool(np.ptp(weight[rows]) == 0)
+    blocks = cluster_blocks(columns, y[rows], market, weight=None if even else weight[rows])
+    return ExposureRegression(
+        blocks=blocks, exposures=exposures, n_further=beside.shape[1], rows=rows
+    )

@@ -1,0 +1,142 @@
+r"""Joint tests of effects that shares identify, on the scale of Fisher's F.
+
+References
+----------
+Pustejovsky & Tipton (2018), doi:10.1080/07350015.2016.1247004; Wald (1943),
+doi:10.1090/S0002-9947-1943-0012401-3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from whatworks.stats.displacement.absorbed import Forms
+from whatworks.stats.displacement.small_sample import Adjusted, Within, swap
+
+Floats = NDArray[np.float64]
+
+AT_ONCE: Final = 2**22
+"""Numbers held at once."""
+SINGULAR: Final = 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FTest:
+    """Joint test of several forms, on the scale of Fisher's F.
+
+    Parameters
+    ----------
+    statistic, df, df_residual : float
+        ``df_residual`` is infinite where the law is that of chi-square over ``df``.
+    """
+
+    statistic: float
+    df: float
+    df_residual: float
+
+    @property
+    def p_value(self) -> float:
+        """Probability of a statistic as large were all forms nil; NaN where it is undefined."""
+        if not np.isfinite(self.statistic) or not self.df_residual > 0:
+            return float("nan")
+        if np.isinf(self.df_residual):
+            return float(special.chdtrc(self.df, self.statistic * self.df))
+        return float(special.fdtrc(self.df, self.df_residual, self.statistic))
+
+
+def wald(value: Floats, covariance: Floats, *, df: float = np.inf) -> FTest:
+    r"""Test that all forms are nil: :math:`Q/q` with :math:`Q=\hat\theta'\hat V^{-1}\hat\theta`.
+
+    Parameters
+    ----------
+    value : ndarray of shape (q,)
+    covariance : ndarray of shape (q, q)
+    df : float
+        Of the covariance: markets less one, or infinite.
+    """
+    q = value.size
+    variance = np.diag(covariance)
+    nan = float("nan")
+    undefined = FTest(statistic=nan, df=float(q), df_residual=df)
+    if not q or not np.isfinite(covariance).all() or not (variance > 0).all():
+        return undefined
+    size = np.sqrt(variance)
+    values, vectors = np.linalg.eigh(covariance / np.outer(size, size))
+    if values[0] < SINGULAR * values[-1]:
+        return undefined
+    form = float(((vectors.T @ (value / size)) ** 2 / values).sum())
+    return FTest(statistic=form / q, df=float(q), df_residual=df)
+
+
+def hotelling(found: Adjusted, forms: Forms, value: Floats, *, outcome: int = 0) -> FTest:
+    r"""Joint test of forms by Hotelling's approximation to the law of their covariance (HTZ).
+
+    :math:`\eta=q(q+1)/\sum_{s,t}\mathrm{Var}(D_{st})` and
+    :math:`\frac{\eta-q+1}{\eta q}Q\sim F(q,\eta-q+1)` (Pustejovsky & Tipton 2018, §3.2).
+
+    Parameters
+    ----------
+    found : Adjusted
+        By CR2 or CR3.
+    forms : Forms
+        q of them, linearly independent.
+    value : ndarray of shape (q,)
+        What they are found to be.
+    outcome : int
+        Which of the outcomes of the regression.
+    """
+    influence = found.influence(forms)[:, :, outcome]
+    q = value.size
+    within = found.within
+    nan = float("nan")
+    if within is None or not np.isfinite(influence).all():
+        return FTest(statistic=nan, df=float(q), df_residual=nan)
+    plain = wald(value, influence.T @ influence)
+    if not np.isfinite(plain.statistic):
+        return FTest(statistic=nan, df=float(q), df_residual=nan)
+    form = plain.statistic * q
+    eta = q * (q + 1) / _spread(found, within, forms)
+    residual = eta - q + 1
+    return FTest(
+        statistic=residual / (eta * q) * form if residual > 0 else nan,
+        df=float(q),
+        df_residual=residual,
+    )
+
+
+def _spread(found: Adjusted, within: Within, forms: Forms) -> float:
+    """Sum of the variances of the covariance matrix, standardised, markets a block at a time."""
+    coefficients, level = found.fit.local(forms)
+    q = level.size
+    parts = []
+    for r in range(q):
+        local = np.outer(np.ones(within.stratum.size), np.append(coefficients[r], 0.0))
+        local[:, -1] = found.fit.of_level() * level[r]
+        N = np.einsum("gwm,gm->gw", within.adjusted, local)
+        parts.append((N, *within.parts(local)[1:]))
+    N, v, r_ = (np.stack([p[i] for p in parts], axis=1) for i in range(3))
+    own = np.einsum("gsw,gwx,gtx->gst", N, within.gram, N)
+    diagonal = own - v @ np.swapaxes(swap(v), 1, 2) - r_ @ np.swapaxes(swap(r_), 1, 2)
+    values, vectors = np.linalg.eigh(diagonal.sum(axis=0))
+    root = (vectors / np.sqrt(values)) @ vectors.T
+    v, r_, own = root @ v, root @ r_, root @ own @ root
+    n = within.stratum.size
+    step = max(1, AT_ONCE // (n * q * q))
+    total = 0.0
+    for start in range(0, n, step):
+        here = slice(start, min(n, start + step))
+        place = np.arange(here.start, here.stop)
+        product = -np.einsum("gsi,hti->ghst", v[here], swap(v), optimize=True)
+        same = within.stratum[here, None] == within.stratum[None, :]
+        product -= same[:, :, None, None] * np.einsum(
+            "gsi,hti->ghst", r_[here], swap(r_), optimize=True
+        )
+        product[place - start, place] += own[here]
+        trace = np.einsum("ghss->gh", product)
+        total += float((trace**2).sum() + np.einsum("ghst,ghts->", product, product))
+    return total
