@@ -85,8 +85,6 @@ def assign(
     seed: Annotated[
         str | None, typer.Option(help="Drawn by the system where none is given.")
     ] = None,
-    *,
-    parquet: Annotated[bool, typer.Option(help="Persons in Parquet rather than CSV.")] = False,
 ) -> None:
     """Draw shares among similar markets, then persons within each, and write the audit trail.
 
@@ -102,8 +100,7 @@ def assign(
         rules=planning.Rules(similar_on=_names(similar_on), within=_names(within)),
         seed=seed,
     )
-    place = drawn.save(folder, table="parquet" if parquet else "csv")
-    _line(f"Assignment: {place}")
+    _line(f"Assignment: {drawn.save(folder)}")
     _line(f"Digest to publish: {drawn.audit['digest']}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 
 from whatworks import (
     ESTIMATORS,
@@ -20,9 +21,10 @@ from whatworks import (
     WhatworksError,
     stack,
 )
+from whatworks.design.markets.record import Competition, Markets
 from whatworks.estimate.record import EFFECT_COLUMNS
 from whatworks.study import build
-from whatworks.vocabulary import DesignClass
+from whatworks.vocabulary import DesignClass, Supply
 
 RNG = np.random.default_rng(20)
 
@@ -40,9 +42,10 @@ def _saturation() -> pd.DataFrame:
     share = np.array([0.0, 0.25, 0.5])[np.arange(30) % 3][market]
     treat = (RNG.random(600) < share).astype(int)
     y = treat + 0.3 * (share > 0) + RNG.normal(size=30)[market] + RNG.normal(size=600)
+    took = treat * (np.arange(600) % 3 > 0)
     return pd.DataFrame(
         {"person": np.arange(600), "treat": treat, "market": market, "share": share, "y": y}
-    )
+    ).assign(took=took)
 
 
 def _panel() -> pd.DataFrame:
@@ -109,8 +112,10 @@ def saturated(table: pd.DataFrame) -> Design:
         outcome="y",
         market="market",
         saturation="share",
+        took_part="took",
         person="person",
         weight="weight" if "weight" in table else None,
+        randomised=True,
     )
 
 
@@ -177,6 +182,58 @@ def dosed(table: pd.DataFrame) -> Design:
     )
 
 
+def _in_places() -> pd.DataFrame:
+    """Persons of thirty markets on a line, kilometres apart; a market starts in period 3, another in 5."""
+    rng = np.random.default_rng(23)
+    market = np.repeat(np.arange(30), 6)
+    start = np.where(market == 4, 3, np.where(market == 20, 5, 0))
+    unit, period = np.repeat(np.arange(180), 6), np.tile(np.arange(1, 7), 180)
+    y = rng.normal(size=180)[unit] + 0.2 * period + rng.normal(size=1080)
+    y += 1.5 * ((start[unit] > 0) & (period >= start[unit]))
+    where = np.cumsum(rng.uniform(5, 30, 30))
+    table = pd.DataFrame({"person": unit, "period": period, "start": start[unit], "y": y})
+    return table.assign(market=market[unit], where=where[market][unit])
+
+
+def _in_areas() -> pd.DataFrame:
+    """Persons of thirty areas, half of them eligible; six areas start in period 3, six in 5."""
+    table = _in_places()
+    start = np.array([3, 5, 0, 0, 0])[table["market"] % 5]
+    return table.assign(start=start, eligible=table["person"] % 2)
+
+
+def near_treated(table: pd.DataFrame) -> Design:
+    made = Design.from_panel(
+        table,
+        unit="person",
+        period="period",
+        first_treated="start",
+        outcome="y",
+        market="market",
+        weight="weight" if "weight" in table else None,
+    )
+    where = table.groupby(table["market"].astype(str))["where"].first()
+    apart = np.abs(np.subtract.outer(where.to_numpy(), where.to_numpy()))
+    held = Competition(
+        names=tuple(where.index), weights=csr_array(np.eye(where.size)), distance=apart
+    )
+    markets = Markets(table=pd.DataFrame({"market": where.index}), competition=held)
+    return replace(made, markets=markets, supplies=made.supplies | {Supply.COMPETITION})
+
+
+def in_areas(table: pd.DataFrame) -> Design:
+    return Design.from_panel(
+        table,
+        unit="person",
+        period="period",
+        first_treated="start",
+        outcome="y",
+        covariates=["eligible"],
+        market="market",
+        weight="weight" if "weight" in table else None,
+    )
+
+
 CASES: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], Design]]] = {
     "MatchedDifference": (_cross_section(), matched),
     "MatchedDiD": (_panel(), stacked),
@@ -191,10 +248,14 @@ CASES: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], Design]]] = {
     "RandomTiming": (_panel(), drawn),
     "RollingDiD": (_panel(), staggered),
     "TripleDifference": (_panel().assign(eligible=lambda t: t["person"] // 3 % 2), with_eligible),
+    "SpilloverDiD": (_in_places(), near_treated),
+    "PilotAreas": (_in_areas(), in_areas),
     "SyntheticControl": (_territories(), staggered),
     "AugmentedSyntheticControl": (_territories(), staggered),
     "SyntheticDiD": (_territories(), staggered),
     "SaturationRegression": (_saturation(), saturated),
+    "SaturationMeans": (_saturation(), saturated),
+    "SaturationIV": (_saturation(), saturated),
     "WeightedDifference": (_cross_section(), weighted),
     "RegressionAdjustment": (_cross_section(), matched),
     "DoublyRobust": (_cross_section(), unmatched),

@@ -75,8 +75,9 @@ def test_saturation_regression_where_jobs_are_finite(term: str) -> None:
         options = worlds.FiniteJobs(seed=seed, n_markets=120, saturations=(0.0, 0.25, 0.5, 0.75))
         frame = worlds.simulate_jobs(options).frame
         design = Design.from_cross_section(
-            frame, treatment="treated", outcome="y", market="market", saturation="saturation"
-        )
+            frame, treatment="treated", outcome="y", market="market", saturation="saturation",
+            randomised=True,
+        )  # fmt: skip
         effects = SaturationRegression().fit(design).effects
         rows.append(effects[(effects["term"] == term) & (effects["group"] == "0.5")].iloc[0])
     table = worlds.jobs_truth(options)

@@ -40,10 +40,10 @@ def test_pooled_and_dynamic_effects(ours: Estimate) -> None:
         dynamic = row.quantity.endswith("dynamic")
         month = int(row.month) if dynamic else 0
         if row.quantity.startswith("att"):
-            mine = effects.loc[("total", "all" if dynamic else "pooled", month)]
+            mine = effects.loc[("total", "all" if dynamic else "throughout", month)]
         else:
             ring = RINGS[row.ring]
-            mine = effects.loc[("spillover", ring if dynamic else f"pooled@{ring}", month)]
+            mine = effects.loc[("spillover", ring if dynamic else f"throughout@{ring}", month)]
         if row.quantity == "spillover_dynamic" and month < LATER - FIRST:
             continue  # exposed units about to be treated: their leads of treatment take a part there
         assert mine["estimate"] == pytest.approx(row.value, abs=1e-10)
@@ -87,7 +87,7 @@ def _dense(*, every_unit: bool) -> tuple[np.ndarray, np.ndarray]:
 
 def test_errors_are_those_of_two_regressions_seen_as_one(ours: Estimate) -> None:
     effects = ours.effects.set_index(["term", "group"])
-    rows = [("total", "pooled"), ("spillover", "pooled@0-8"), ("spillover", "pooled@8-16")]
+    rows = [("total", "throughout"), ("spillover", "throughout@0-8"), ("spillover", "throughout@8-16")]
     effect, error = _dense(every_unit=True)
     for k, row in enumerate(rows):
         assert effects.loc[row, "estimate"] == pytest.approx(effect[k], abs=1e-10)

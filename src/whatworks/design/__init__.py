@@ -26,6 +26,12 @@ from whatworks.design.comparisons.pairs import PairMatching
 from whatworks.design.comparisons.radius import RadiusMatching
 from whatworks.design.comparisons.stable import StableWeights
 from whatworks.design.comparisons.subclasses import Subclassification
+from whatworks.design.markets.across import exposures
+from whatworks.design.markets.attach import competing, with_markets
+from whatworks.design.markets.competition import Competition
+from whatworks.design.markets.expose import expose, leave_one_out
+from whatworks.design.markets.record import Markets
+from whatworks.design.markets.table import SaturationTable, saturation_table
 from whatworks.design.pairwise import Pair, pairwise
 from whatworks.design.parts import Outcomes, Population
 from whatworks.design.question import Question
@@ -38,6 +44,7 @@ __all__ = [
     "Caliper",
     "Coarsened",
     "CoarsenedExact",
+    "Competition",
     "CovariateBalancing",
     "Design",
     "EntropyBalancing",
@@ -47,6 +54,7 @@ __all__ = [
     "InverseProbability",
     "KernelMatching",
     "Layout",
+    "Markets",
     "NearestNeighbours",
     "OptimalPairs",
     "Outcomes",
@@ -57,13 +65,20 @@ __all__ = [
     "Propensity",
     "Question",
     "RadiusMatching",
+    "SaturationTable",
     "StableWeights",
     "Subclassification",
     "choose",
     "compare",
+    "competing",
+    "expose",
+    "exposures",
     "lay_out",
+    "leave_one_out",
     "pairwise",
     "roll_out",
+    "saturation_table",
     "stack",
     "territories",
+    "with_markets",
 ]

@@ -11,15 +11,19 @@ What methods share lies beside ``methods/``:
 - rollouts: ``rollouts`` (what is read), ``cells`` (effects by cohort and period, the one shape all
   give), ``aggregation`` (cells to an estimate, and its averages), ``controlled`` (with units that are
   not treated), ``by_cohort`` (cells fitted one cohort at a time), ``saturated`` (all in one
-  regression), ``two_way``, ``dosed``, ``changes`` (stacked cohorts); ``synthetic/`` for territories;
-- how sure, a second time: ``few_clusters`` (on ``long_difference``), ``randomisation`` (over
-  ``assignment``), ``redrawn`` (bootstrap bands).
+  regression), ``two_way``, ``dosed``, ``exposed`` (who is near the treated, with ``exposed_terms``
+  and ``exposed_widths``), ``changes`` (stacked cohorts); ``synthetic/`` for territories;
+- how sure, a second time: ``few_clusters`` (on ``long_difference``; ``few_saturations`` on
+  ``exposure_regression``; rows in ``few_ways``), ``randomisation`` (over ``assignment``;
+  ``reassigned/`` for shares and persons drawn one after the other), ``spillover_test`` (on the
+  untreated alone), ``redrawn`` (bootstrap bands).
 """
 
 from whatworks.estimate.aggregation import aggregate
 from whatworks.estimate.assignment import Assignment
 from whatworks.estimate.few_clusters import FewClusters
 from whatworks.estimate.groups import by_group
+from whatworks.estimate.market_totals import MarketTotals, market_totals, participation
 from whatworks.estimate.methods.augmented_synthetic_control import AugmentedSyntheticControl
 from whatworks.estimate.methods.callaway_santanna import CallawaySantAnna
 from whatworks.estimate.methods.continuous_dose import ContinuousDose
@@ -30,11 +34,15 @@ from whatworks.estimate.methods.group_ranking import GroupRanking
 from whatworks.estimate.methods.imputation import Imputation
 from whatworks.estimate.methods.matched_did import MatchedDiD
 from whatworks.estimate.methods.matched_difference import MatchedDifference
+from whatworks.estimate.methods.pilot_areas import PilotAreas
 from whatworks.estimate.methods.quantile_effects import QuantileEffects
 from whatworks.estimate.methods.random_timing import RandomTiming
 from whatworks.estimate.methods.regression_adjustment import RegressionAdjustment
 from whatworks.estimate.methods.rolling_did import RollingDiD
+from whatworks.estimate.methods.saturation_iv import SaturationIV
+from whatworks.estimate.methods.saturation_means import SaturationMeans
 from whatworks.estimate.methods.saturation_regression import SaturationRegression
+from whatworks.estimate.methods.spillover_did import SpilloverDiD
 from whatworks.estimate.methods.stacked_did import StackedDiD
 from whatworks.estimate.methods.sun_abraham import SunAbraham
 from whatworks.estimate.methods.synthetic_control import SyntheticControl
@@ -42,7 +50,8 @@ from whatworks.estimate.methods.synthetic_did import SyntheticDiD
 from whatworks.estimate.methods.triple_difference import TripleDifference
 from whatworks.estimate.methods.two_way_fixed_effects import TwoWayFixedEffects
 from whatworks.estimate.methods.weighted_difference import WeightedDifference
-from whatworks.estimate.randomisation import RandomisationTest
+from whatworks.estimate.reassigned.record import RandomisationTest
+from whatworks.estimate.reassigned.two_stage import TwoStage
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.redrawn import bootstrap
 from whatworks.estimate.registry import ESTIMATORS
@@ -60,22 +69,30 @@ __all__ = [
     "FewClusters",
     "GroupRanking",
     "Imputation",
+    "MarketTotals",
     "MatchedDiD",
     "MatchedDifference",
+    "PilotAreas",
     "QuantileEffects",
     "RandomTiming",
     "RandomisationTest",
     "RegressionAdjustment",
     "RollingDiD",
+    "SaturationIV",
+    "SaturationMeans",
     "SaturationRegression",
+    "SpilloverDiD",
     "StackedDiD",
     "SunAbraham",
     "SyntheticControl",
     "SyntheticDiD",
     "TripleDifference",
+    "TwoStage",
     "TwoWayFixedEffects",
     "WeightedDifference",
     "aggregate",
     "bootstrap",
     "by_group",
+    "market_totals",
+    "participation",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
@@ -184,6 +185,29 @@ def at_limit(terms: Terms, fit: str) -> Floats | None:
         return terms.further(fit, "direct")
     both = np.intersect1d(terms.shares(ASSIGNED), terms.shares(UNASSIGNED))
     return _saturated(terms, float(both[0]))[0].direct if both.size else None
+
+
+def departures(terms: Terms, fit: str) -> Floats:
+    """Forms of cells that are nil where a fit that smooths over shares holds, shape (n_forms, n_terms).
+
+    Pooled: spillover and total are the same at all shares. Linear: the spillover is in proportion to the
+    share, and the total on a line.
+    """
+    shares = np.union1d(terms.shares(ASSIGNED), terms.shares(UNASSIGNED))
+    here = [_saturated(terms, float(s))[0] for s in shares[shares > 0]]
+    total = [(a.share, a.total) for a in here if a.total is not None]
+    others = [(a.share, a.spillover) for a in here if a.spillover is not None]
+    rows: list[Floats] = []
+    for told in (total, others):
+        known = [(s, form) for s, form in told if form is not None]
+        if fit == POOLED:
+            rows += [b - a for (_, a), (_, b) in pairwise(known)]
+        else:
+            # The spillover starts at nil where nobody is assigned; the total starts where it will.
+            start = [(0.0, np.zeros(terms.values.size))] if told is others else []
+            rises = [(b - a) / (t - s) for (s, a), (t, b) in pairwise(start + known)]
+            rows += [b - a for a, b in pairwise(rises)]
+    return np.array(rows).reshape(len(rows), terms.values.size)
 
 
 def mean_form(terms: Terms, arm: str, share: float) -> Floats | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -314,6 +314,23 @@ def _one(  # noqa: PLR0913 - one fit is of one model, on one sample, in some mon
         adjusted=None if kind is None else adjusted(fit, kind),
         rows=rows,
         index=index,
+    )
+
+
+def refitted(fitted: Fitted, outcome: Floats, how: Fitting) -> Fitted:
+    """A regression on cells, of other outcomes of the same rows.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    outcome : ndarray of shape (n_rows, n_months)
+    how : Fitting
+    """
+    rows = replace(fitted.rows, outcome=outcome)
+    fit = regress(market_sums(rows, squares=how.errors == "CR2"), fitted.fit.columns)
+    kind: Kind | None = None if how.errors == "HC1" else how.errors
+    return replace(
+        fitted, rows=rows, fit=fit, adjusted=None if kind is None else adjusted(fit, kind)
     )
 
 

@@ -80,7 +80,7 @@ class Exposed:
         told = [format(bound, ".6g") for bound in self.bounds]
         if not self.nearness.by_share:
             return tuple(
-                f"{low}-{high}" if low != high else high
+                f"{low}-{high}"
                 for low, high in zip(["0", *told], told, strict=False)
             )
         return tuple(

@@ -26,7 +26,7 @@ SPILLOVER = "spillover"
 ORDINARY = "ordinary"
 CONTAMINATION = "contamination"
 EVERYONE = "all"
-POOLED = "pooled"
+POOLED = "throughout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

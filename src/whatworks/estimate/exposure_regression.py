@@ -63,7 +63,7 @@ class ExposureRegression:
 def exposures_of(assigned: Assigned, group: str) -> Exposures:
     """Columns and effects of the regression whose group this is: pooled, or by share."""
     if group == POOLED:
-        return pooled(arms=assigned.arms().any(axis=0))
+        return pooled(arms=np.asarray(assigned.arms().any(axis=0)))
     return by_share(assigned.shares, arms=assigned.arms(), markets=assigned.markets_at())
 
 

@@ -138,9 +138,7 @@ def few_clusters(
 _WITH_REGRESSION: Final = ("cr2_satterthwaite", "jackknife", "wild_restricted", "wild_unrestricted")
 
 
-def _as_estimated(
-    row: pd.Series, estimate: Estimate, level: str, clusters: Clusters
-) -> Way:
+def _as_estimated(row: pd.Series, estimate: Estimate, level: str, clusters: Clusters) -> Way:
     """The estimate's own error, read with G − 1 degrees of freedom."""
     told = getattr(estimate.uncertainty, "level", estimate.options.get("cluster", "person"))
     of_level = level != MARKET or told == MARKET

@@ -199,9 +199,10 @@ def by_assignment(
 ) -> Way:
     """What re-assignment says of the effect."""
     row = randomised.at(month, term=term, group=group)
+    at = int(np.flatnonzero(randomised.table.index == row.name)[0])
     return way(
         float(row["estimate"]),
         float(row["std_error"]),
         float(row["p_value"]),
-        randomised.sets[int(row.name)],
+        randomised.sets[at],
     )

@@ -47,6 +47,7 @@ from whatworks.estimate.net_rows import (
     Money,
     Place,
     found_at,
+    lack_of_fit,
     level_rows,
     ratio_row,
     rows_of,
@@ -63,7 +64,8 @@ Floats = NDArray[np.float64]
 
 COLUMNS: Final = (
     *("fit", "quantity", "share", "pool", "estimate", "std_error"),
-    *("set_kind", "low", "high", "numerator", "denominator", "read", "code"),
+    *("set_kind", "low", "high", "band_low", "band_high"),
+    *("numerator", "denominator", "read", "code"),
 )
 
 
@@ -76,14 +78,17 @@ class NetEffects:
     table : DataFrame
         A row per quantity: ``fit`` (``saturated``, ``pooled``, ``linear``), ``quantity``, ``share``,
         ``pool`` (whose losses count: ``eligible_only``, ``everyone_exposed``, ``seen``; empty where it
-        does not matter), ``estimate, std_error, set_kind, low, high`` (95 %), ``numerator, denominator``
-        of ratios, ``read`` (``observed`` or ``between`` two shares, or of the ``fit``), ``code`` (why
-        there is no point: a word of `whatworks.vocabulary.Unidentified`). First what is linear in cells
+        does not matter), ``estimate, std_error, set_kind, low, high`` (95 %), ``band_low, band_high`` (of
+        all shares at once), ``numerator, denominator`` of ratios, ``read`` (``observed`` or ``between``
+        two shares, or of the ``fit``), ``code`` (why there is no point: a word of
+        `whatworks.vocabulary.Unidentified`). First what is linear in cells
         (`whatworks.estimate.net_rows.LEVELS`), then ratios.
     uncertainty : Uncertainty
         Of the levels, in the order of their rows.
     sets : tuple of RatioSet
         Of the ratios, in the order of their rows.
+    lack_of_fit : DataFrame
+        ``fit, statistic, df1, df2, p_value``: whether the fits that smooth over shares hold.
     month : int
     group : str
     unit : str
@@ -100,6 +105,7 @@ class NetEffects:
     table: pd.DataFrame
     uncertainty: Uncertainty
     sets: tuple[RatioSet, ...]
+    lack_of_fit: pd.DataFrame
     month: int
     group: str
     unit: str
@@ -212,12 +218,13 @@ def net(
     uncertainty = terms.uncertainty.combine(forms)
     sets = tuple(set_of(terms, row, money) for _, row in ratios)
     effect = [np.nan if r.over is None else terms.value(r.over) for _, r in levels]
-    rows = level_rows(levels, np.array(effect), uncertainty.covariance(), money.df)
+    rows = level_rows(levels, np.array(effect), uncertainty, money.df)
     rows += [ratio_row(place, row, found) for (place, row), found in zip(ratios, sets, strict=True)]
     return NetEffects(
         table=pd.DataFrame(rows, columns=list(COLUMNS)),
         uncertainty=uncertainty,
         sets=sets,
+        lack_of_fit=lack_of_fit(terms, responses.df),
         month=month,
         group=group,
         unit=design.outcomes.unit,

@@ -7,14 +7,27 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.estimate.at_shares import OF_FIT, Terms, at_limit, at_share, participants
+from whatworks.estimate.at_shares import (
+    LINEAR,
+    OF_FIT,
+    POOLED,
+    Terms,
+    at_limit,
+    at_share,
+    departures,
+    participants,
+)
 from whatworks.estimate.record import ROUNDING
 from whatworks.estimate.responses import ASSIGNED, UNASSIGNED
+from whatworks.stats.bands import FEW_CLUSTERS, critical_value, multiplier_critical_value
+from whatworks.stats.displacement.departures import wald_test
 from whatworks.stats.displacement.net import AtShare, lost, lost_seen, net, overall
 from whatworks.stats.displacement.ratios import RatioSet, ratio_set
 from whatworks.stats.intervals import wald
+from whatworks.stats.uncertainty import Influence, Uncertainty
 from whatworks.vocabulary import Unidentified
 
 Floats = NDArray[np.float64]
@@ -142,24 +155,60 @@ def set_of(terms: Terms, row: Row, money: Money) -> RatioSet:
 
 
 def level_rows(
-    rows: Sequence[tuple[Place, Row]], effect: Floats, covariance: Floats, df: float
+    rows: Sequence[tuple[Place, Row]], effect: Floats, uncertainty: Uncertainty, df: float
 ) -> list[tuple[object, ...]]:
-    """Rows of what is linear, each with its interval of Student's t."""
+    """Rows of what is linear: interval of Student's t, and band joint over the shares of a curve."""
+    covariance = uncertainty.covariance()
     variance = np.diag(covariance)
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
     error = np.where(error > ROUNDING * np.abs(effect), error, np.nan)
     interval = wald(effect, error, df=df)
+    reach = _joint(rows, uncertainty, error, df) * error
     made: list[tuple[object, ...]] = []
     for k, (place, row) in enumerate(rows):
         kind = "interval" if np.isfinite(error[k]) else "undefined"
-        ends = (kind, float(interval.low[k]), float(interval.high[k]), np.nan, np.nan)
-        made.append((*_head(place, row), effect[k], error[k], *ends, *_foot(place, row)))
+        ends = (kind, float(interval.low[k]), float(interval.high[k]))
+        band = (effect[k] - reach[k], effect[k] + reach[k], np.nan, np.nan)
+        made.append((*_head(place, row), effect[k], error[k], *ends, *band, *_foot(place, row)))
     return made
+
+
+def _joint(
+    rows: Sequence[tuple[Place, Row]], uncertainty: Uncertainty, error: Floats, df: float
+) -> Floats:
+    """Standard errors on each side of the band of each row's curve."""
+    curves: dict[tuple[str, str, str], list[int]] = {}
+    for k, (place, row) in enumerate(rows):
+        if np.isfinite(error[k]):
+            curves.setdefault((place.fit, row.quantity, row.pool), []).append(k)
+    critical = np.full(len(rows), np.nan)
+    for curve in curves.values():
+        among = uncertainty.combine(np.eye(len(rows))[curve])
+        critical[curve] = critical_value(among.covariance(), df=df)
+        if isinstance(among, Influence) and 1 < among.cluster.size < FEW_CLUSTERS:
+            critical[curve] = np.maximum(critical[curve], multiplier_critical_value(among.values))
+    return critical
+
+
+def lack_of_fit(terms: Terms, df: float) -> pd.DataFrame:
+    """Whether the fits that smooth over shares hold, by a Wald test on cells.
+
+    Columns ``fit, statistic, df1, df2, p_value``; NaN where the cells leave nothing to test.
+    """
+    rows = []
+    for fit in (POOLED, LINEAR):
+        if at_limit(terms, fit) is None:
+            continue
+        found = wald_test(
+            departures(terms, fit), terms.values, terms.uncertainty.covariance(), df=df
+        )
+        rows.append((fit, found.statistic, found.df1, found.df2, found.p_value))
+    return pd.DataFrame(rows, columns=["fit", "statistic", "df1", "df2", "p_value"])
 
 
 def ratio_row(place: Place, row: Row, found: RatioSet) -> tuple[object, ...]:
     """Row of a ratio: its set, and its point where the denominator is told from zero."""
-    ends = (found.kind, found.low, found.high, found.numerator, found.denominator)
+    ends = (found.kind, found.low, found.high, *(np.nan,) * 2, found.numerator, found.denominator)
     code = ""
     if not row.missing and found.kind != "undefined" and not found.separated:
         code = str(Unidentified.DENOMINATOR_NOT_SEPARATED)

@@ -15,11 +15,15 @@ from whatworks.estimate.methods.group_ranking import GroupRanking
 from whatworks.estimate.methods.imputation import Imputation
 from whatworks.estimate.methods.matched_did import MatchedDiD
 from whatworks.estimate.methods.matched_difference import MatchedDifference
+from whatworks.estimate.methods.pilot_areas import PilotAreas
 from whatworks.estimate.methods.quantile_effects import QuantileEffects
 from whatworks.estimate.methods.random_timing import RandomTiming
 from whatworks.estimate.methods.regression_adjustment import RegressionAdjustment
 from whatworks.estimate.methods.rolling_did import RollingDiD
+from whatworks.estimate.methods.saturation_iv import SaturationIV
+from whatworks.estimate.methods.saturation_means import SaturationMeans
 from whatworks.estimate.methods.saturation_regression import SaturationRegression
+from whatworks.estimate.methods.spillover_did import SpilloverDiD
 from whatworks.estimate.methods.stacked_did import StackedDiD
 from whatworks.estimate.methods.sun_abraham import SunAbraham
 from whatworks.estimate.methods.synthetic_control import SyntheticControl
@@ -44,10 +48,14 @@ ESTIMATORS: Final = MappingProxyType(
             RandomTiming,
             RollingDiD,
             TripleDifference,
+            SpilloverDiD,
+            PilotAreas,
             SyntheticControl,
             AugmentedSyntheticControl,
             SyntheticDiD,
             SaturationRegression,
+            SaturationMeans,
+            SaturationIV,
             RegressionAdjustment,
             DoublyRobust,
             DoublyRobustDiD,

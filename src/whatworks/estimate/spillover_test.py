@@ -159,9 +159,7 @@ def spillover_test(
         orders = names[np.array(list(every_assignment(coded, read.stratum)))]
     else:
         orders = shares_redrawn(read.share, read.stratum, draws=draws, rng=chance)
-    fits = slopes(
-        read.outcome, read.mass, read.stratum, np.vstack([read.share[None], orders])
-    )
+    fits = slopes(read.outcome, read.mass, read.stratum, np.vstack([read.share[None], orders]))
     error = np.where(fits.std_error > 0, fits.std_error, np.nan)
     values = fits.slope / error if statistic == "studentised" else fits.slope
     mine, others = float(values[0]), values[1:]
@@ -241,8 +239,8 @@ def _summed(drawn: Assigned, picked: _Picked, month: int, *, adjusted: bool) -> 
     total = np.bincount(picked.market, weights=weight * y, minlength=drawn.n_markets)
     kept = mass > 0
     return _Focal(
-        outcome=total[kept],
-        mass=mass[kept],
+        outcome=np.asarray(total[kept], dtype=float),
+        mass=np.asarray(mass[kept], dtype=float),
         share=drawn.share[kept],
         stratum=np.unique(drawn.stratum[kept], return_inverse=True)[1].astype(np.int64),
         n=int((weight > 0).sum()),

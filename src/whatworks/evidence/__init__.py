@@ -10,8 +10,10 @@ from whatworks.evidence.record import (
     Displacement,
     Evidence,
     Finding,
+    Lack,
     Rating,
     Refusal,
+    Stakes,
 )
 from whatworks.evidence.weigh import weigh
 
@@ -21,7 +23,9 @@ __all__ = [
     "Displacement",
     "Evidence",
     "Finding",
+    "Lack",
     "Rating",
     "Refusal",
+    "Stakes",
     "weigh",
 ]

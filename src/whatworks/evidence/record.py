@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from whatworks.design.record import Design
+from whatworks.estimate.net import NetEffects
 from whatworks.estimate.record import Estimate
 from whatworks.indicators import Refusal
-from whatworks.vocabulary import Conclusion, DesignClass, Impact, Verdict
+from whatworks.vocabulary import Conclusion, DesignClass, Impact, Unidentified, Verdict
 
 Facts = Mapping[str, str | int | float]
 
@@ -25,8 +26,10 @@ __all__ = [
     "Evidence",
     "Facts",
     "Finding",
+    "Lack",
     "Rating",
     "Refusal",
+    "Stakes",
 ]
 
 
@@ -82,17 +85,85 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stakes:
+    """What an evaluator knows of the jobs at stake: whether they are scarce, what they cost and are worth.
+
+    Parameters
+    ----------
+    scarce_jobs : bool
+        Those helped and others may be after the same jobs. The effect of help on those helped, against
+        their neighbours, is then never printed without what others lost, or without the banner that
+        it is not measured. Say False for an outcome that nobody can take from another.
+    cost, value : float, optional
+        Of a participant, and of a job, in the same money.
+    pool_share : float, optional
+        Part of those who compete for the same jobs that could be helped.
+    share : float, optional
+        Part of them that is helped, in a territory where the design does not say it.
+    programme : str, optional
+        Kind of programme whose published magnitudes apply; by default that of the accompaniment
+        (`whatworks.evidence.scenarios.PROGRAMMES`).
+    tightness : float, optional
+        Vacancies per seeker before the programme.
+    """
+
+    scarce_jobs: bool = True
+    cost: float | None = None
+    value: float | None = None
+    pool_share: float | None = None
+    share: float | None = None
+    programme: str | None = None
+    tightness: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lack:
+    """One typed reason why less is said of others than one would wish (catalogue ``lack.<code>``)."""
+
+    code: Unidentified
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Displacement:
     """Whether what the helped gained was taken from others.
 
-    ``measured`` is False unless the design varied saturation; ``code`` names the statement
-    (catalogue ``displacement.<code>``); ``effects`` holds direct, spillover and total effects.
+    Parameters
+    ----------
+    measured : bool
+        False unless shares were drawn and an estimate tells what others lost.
+    code : str
+        Names the statement (catalogue ``displacement.<code>``): ``measured`` (shares drawn),
+        ``saturation_not_randomised`` (shares that vary), ``direct_only`` (no market left alone),
+        ``not_read`` (shares vary, no method reads them), ``no_saturation_variation``,
+        ``markets_only``, ``one_market``, ``not_measured`` (nothing is known).
+    facts : mapping
+    effects : DataFrame or None
+        Direct effects, those on others, totals, as estimated.
+    scarce : bool
+        Whether jobs are scarce, and so no direct effect is printed alone.
+    lacks : tuple of Lack
+        What is missing, typed.
+    net : NetEffects or None
+    break_even : DataFrame or None
+        ``quantity, estimate, set_kind, low, high, code``: share of an effect that may be taken from
+        others before helping no longer pays.
+    bounds : DataFrame or None
+        ``assumption, low, high, conf_low, conf_high``: net per 100 helped.
+    scenarios : DataFrame or None
+        From `whatworks.evidence.scenarios.scenarios`; no estimate.
     """
 
     measured: bool
     code: str
     facts: Facts = field(default_factory=dict)
     effects: pd.DataFrame | None = None
+    scarce: bool = True
+    lacks: tuple[Lack, ...] = ()
+    net: NetEffects | None = None
+    break_even: pd.DataFrame | None = None
+    bounds: pd.DataFrame | None = None
+    scenarios: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,10 @@ from whatworks.evidence.checks import (
     attrition,
     balance,
     clusters,
+    contamination,
     future,
     identification,
+    micro_macro,
     multiplicity,
     overlap,
     placebo,
@@ -30,10 +32,11 @@ from whatworks.evidence.checks import (
     territories,
     twoway,
 )
+from whatworks.evidence.displaced import displaced
 from whatworks.evidence.rating import conclude, rate
-from whatworks.evidence.record import Benchmark, Deduction, Displacement, Evidence, Finding
+from whatworks.evidence.record import Benchmark, Deduction, Evidence, Finding, Stakes
 from whatworks.indicators import Assessment, Refusal
-from whatworks.vocabulary import MARKET, SATURATION, Conclusion, DesignClass, Impact
+from whatworks.vocabulary import Conclusion, Impact
 
 CHECKS: Final = (
     identification,
@@ -50,12 +53,14 @@ CHECKS: Final = (
     multiplicity,
     territories,
     twoway,
+    contamination,
+    micro_macro,
     refutation,
 )
 """Run in this order; one file each."""
 
 
-def weigh(
+def weigh(  # noqa: PLR0913 - each argument is one thing that bears on what an estimate is worth
     design: Design,
     estimates: Sequence[Estimate] | Estimate,
     *,
@@ -64,6 +69,7 @@ def weigh(
     refusals: Sequence[Refusal] = (),
     benchmarks: Sequence[Benchmark] = (),
     provenance: Mapping[str, str] | None = None,
+    stakes: Stakes | None = None,
     rng: np.random.Generator | None = None,
 ) -> Evidence:
     """Weigh what estimates are worth.
@@ -83,6 +89,9 @@ def weigh(
         Numbers known from elsewhere: a simulated truth, an experiment.
     provenance : mapping, optional
         Hashes and versions to print.
+    stakes : Stakes, optional
+        Whether jobs are scarce, what they cost and are worth; by default they are scarce, and no cost
+        is known.
     rng : Generator, optional
         For checks that draw; by default seeded with 0.
 
@@ -139,32 +148,11 @@ def weigh(
         impact=dial,
         conclusion=conclusion,
         conclusion_reasons=reasons,
-        displacement=displacement(design, estimates),
+        displacement=displaced(design, estimates, Stakes() if stakes is None else stakes),
         refusals=(*refused, *refusals),
         benchmarks=tuple(benchmarks),
         provenance={
             "question": hashlib.sha256(question.encode()).hexdigest(),
             **(provenance or {}),
         },
-    )
-
-
-def displacement(design: Design, estimates: Sequence[Estimate]) -> Displacement:
-    """What can be said of others' losses: nothing, unless saturation varied by design."""
-    drawn = design.design_class is DesignClass.RANDOMISED
-    for estimate in estimates:
-        rows = estimate.effects[estimate.effects["term"].isin(["direct", "spillover", "total"])]
-        if not rows.empty:
-            return Displacement(
-                measured=drawn,
-                code="measured" if drawn else "saturation_not_randomised",
-                effects=rows.reset_index(drop=True),
-                facts={
-                    "markets": int(design.units[MARKET].nunique()),
-                    "shares": int(design.units[SATURATION].nunique()),
-                },
-            )
-    n = int(design.units[MARKET].nunique())
-    return Displacement(
-        measured=False, code="not_measured" if n != 1 else "one_market", facts={"markets": n}
     )

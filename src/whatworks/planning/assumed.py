@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, expect
 from whatworks.options import typed
-from whatworks.stats.planning.variance import components
+from whatworks.stats.planning.variance import components, together
 from whatworks.vocabulary import ELIGIBLE, MARKET, SATURATION, STRATUM, TOOK_PART, TREATED
 
 Floats = NDArray[np.float64]
@@ -29,6 +29,11 @@ class Assumed:
         Standard deviation of the outcome between persons, in its unit.
     icc : float
         Part of its variance that persons of one market share, for reasons nobody knows beforehand.
+    sd_assigned, icc_assigned : float, optional
+        The same of the assigned, where help is thought to change them.
+    together : float
+        Correlation between assigned and unassigned of what their market makes of them: 1 where effects
+        are the same everywhere; less where they differ, or where what some get others do not.
     means : tuple of float, optional
         What is usual in each market, e.g. last year's outcome: a difference that is known, on top of
         ``icc``. Where larger markets fare otherwise than small ones, leaving it out promises too much.
@@ -56,15 +61,22 @@ class Assumed:
     ineligible: tuple[int, ...] = ()
     take_up: float = 1.0
     unit: str = ""
+    sd_assigned: float | None = None
+    icc_assigned: float | None = None
+    together: float = 1.0
 
     def __post_init__(self) -> None:
         typed(self)
         if len(self.sizes) < 2 or min(self.sizes) < 1:
             raise _wrong("sizes", "two markets or more, of one person or more", len(self.sizes))
-        if not (np.isfinite(self.sd) and self.sd > 0):
-            raise _wrong("sd", "a positive standard deviation", self.sd)
-        if not 0 <= self.icc < 1:
-            raise _wrong("icc", "a part from 0 to less than 1", self.icc)
+        for name, sd in (("sd", self.sd), ("sd_assigned", self.of_assigned[0])):
+            if not (np.isfinite(sd) and sd > 0):
+                raise _wrong(name, "a positive standard deviation", sd)
+        for name, icc in (("icc", self.icc), ("icc_assigned", self.of_assigned[1])):
+            if not 0 <= icc < 1:
+                raise _wrong(name, "a part from 0 to less than 1", icc)
+        if not -1 <= self.together <= 1:
+            raise _wrong("together", "a correlation", self.together)
         if not 0 < self.take_up <= 1:
             raise _wrong("take_up", "a part of more than 0, to 1", self.take_up)
         for name in ("means", "stratum", "ineligible"):
@@ -120,24 +132,40 @@ class Assumed:
         sizes = np.bincount(market[seen & mine], minlength=names.size)
         others = np.bincount(market[seen & ~mine], minlength=names.size)
         treated = units[TREATED].to_numpy()
-        kept = seen & mine
         share = np.nan_to_num(units[SATURATION].to_numpy(), nan=-1.0)
-        cell = np.unique(np.column_stack([treated, share])[kept], axis=0, return_inverse=True)[1]
-        place = np.unique(market[kept], return_inverse=True)[1]
-        found = components(values[kept], market=place, cell=np.ravel(cell))
+        cell = np.ravel(
+            np.unique(np.column_stack([treated, share]), axis=0, return_inverse=True)[1]
+        )
         held = sizes > 0
-        took = units[TOOK_PART].to_numpy()[treated].mean() if TOOK_PART in units else 1.0
         strata = units[STRATUM].to_numpy()
         first = np.unique(market, return_index=True)[1]
+        one, zero = (
+            components(values[a], market=_numbered(market[a]), cell=_numbered(cell[a]))
+            for a in (seen & mine & treated, seen & mine & ~treated)
+        )
+        kept = seen & mine
         return cls(
             sizes=tuple(sizes[held].tolist()),
-            sd=found.sd,
-            icc=found.icc,
+            sd=zero.sd,
+            icc=zero.icc,
+            sd_assigned=one.sd,
+            icc_assigned=one.icc,
+            together=together(
+                values[kept], market=market[kept], cell=_numbered(cell[kept]), arm=treated[kept]
+            ),
             stratum=tuple(str(s) for s in strata[first][held]) if _told(strata) else (),
             ineligible=tuple(others[held].tolist()) if others.any() else (),
-            take_up=float(took),
+            take_up=float(units[TOOK_PART].to_numpy()[treated].mean())
+            if TOOK_PART in units
+            else 1.0,
             unit=pilot.outcomes.unit,
         )
+
+    @property
+    def of_assigned(self) -> tuple[float, float]:
+        """Standard deviation of the assigned, and the part of their variance that markets share."""
+        sd = self.sd if self.sd_assigned is None else self.sd_assigned
+        return sd, self.icc if self.icc_assigned is None else self.icc_assigned
 
     @property
     def away(self) -> Floats:
@@ -153,6 +181,10 @@ class Assumed:
     def jobs(self) -> float:
         """Jobs in one unit of outcome."""
         return 0.01 if self.unit == "pp" else 1.0
+
+
+def _numbered(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
 def _told(strata: NDArray[np.object_]) -> bool:

@@ -153,12 +153,15 @@ def cells(trial: Trial, assumed: Assumed, contrasts: Contrasts, allocation: Floa
             for arm, k in zip(contrasts.arm.tolist(), contrasts.share.tolist(), strict=True)
         ]
     )
+    helped = contrasts.arm == ASSIGNED
+    sd, icc = assumed.of_assigned
     return cell_variance(
         counts,
         contrasts.share,
         allocation=allocation,
-        variance=np.full(size.size, assumed.sd**2),
-        icc=np.full(size.size, assumed.icc),
+        variance=np.where(helped, sd, assumed.sd)[:, None] ** 2,
+        icc=np.where(helped, icc, assumed.icc)[:, None],
+        together=np.where(helped[:, None] == helped, 1.0, assumed.together),
         away=assumed.away,
     )
 

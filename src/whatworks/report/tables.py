@@ -45,6 +45,8 @@ MEASURES: Final = {
     "clusters": "clusters",
     "multiplicity": "p_adjusted",
     "twoway": "errors",
+    "contamination": "p_value",
+    "micro_macro": "p_value",
     "refutation": "p_value",
 }
 """What each check measures, and so the unit and the sense of its bound; another's is a number."""

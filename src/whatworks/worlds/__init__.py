@@ -6,7 +6,10 @@
     sample under ``data/synthetic/`` is one draw of it.
 ``finite_jobs``
     Markets where jobs are finite and help is given at randomised saturations: `simulate_jobs` and
-    its closed-form `jobs_truth`.
+    its closed-form `jobs_truth`, `market_truth` and `employers_truth`; options tell how it departs
+    from a clean experiment. Month by month as markets open one after the other: `simulate_rollout`,
+    `rollout_truth` and `simulated_rollout_truth`, and `write_rollout` for its raw files. `Unbounded`
+    is a sibling whose means are a formula.
 ``pilots``
     Zones that adopt a measure at known months among zones that do not: `simulate_pilots` and
     `pilots_truth`.
@@ -25,12 +28,24 @@ from __future__ import annotations
 
 from whatworks.worlds.departement import DepartementWorld, simulate
 from whatworks.worlds.finite_jobs import (
+    Employers,
     FiniteJobs,
     FiniteJobsWorld,
+    Sampling,
+    TakeUp,
+    Tightness,
     displacement_at,
+    employers_truth,
+    fill_rate_at,
     jobs_truth,
+    jobs_truth_by_tightness,
+    market_truth,
     simulate_jobs,
 )
+from whatworks.worlds.jobs.pathways import write_rollout
+from whatworks.worlds.jobs.rollout import JobsRollout, JobsRolloutWorld, simulate_rollout
+from whatworks.worlds.jobs.rollout_truth import rollout_truth, simulated_rollout_truth
+from whatworks.worlds.jobs.sibling import Unbounded
 from whatworks.worlds.pilots import Pilots, PilotsWorld, pilots_truth, simulate_pilots
 from whatworks.worlds.programmes import PROGRAMMES, Departement, Programme, Selection
 from whatworks.worlds.registers import write
@@ -49,29 +64,44 @@ __all__ = [
     "PROGRAMMES",
     "Departement",
     "DepartementWorld",
+    "Employers",
     "FiniteJobs",
     "FiniteJobsWorld",
+    "JobsRollout",
+    "JobsRolloutWorld",
     "Pilots",
     "PilotsWorld",
     "Programme",
     "Reliance",
     "RelianceWorld",
+    "Sampling",
     "Selection",
+    "TakeUp",
+    "Tightness",
     "Truth",
+    "Unbounded",
     "Waiting",
     "WaitingWorld",
     "compute_truth",
     "displacement_at",
+    "employers_truth",
+    "fill_rate_at",
     "jobs_truth",
+    "jobs_truth_by_tightness",
+    "market_truth",
     "pilots_truth",
     "read_truth",
     "reliance_truth",
+    "rollout_truth",
     "simulate",
     "simulate_jobs",
     "simulate_pilots",
     "simulate_reliance",
+    "simulate_rollout",
     "simulate_waiting",
+    "simulated_rollout_truth",
     "waiting_panel",
     "waiting_truth",
     "write",
+    "write_rollout",
 ]

@@ -27,7 +27,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from whatworks.design.markets.record import ELIGIBLE_SEEKERS, SEEKERS, Competition
+from whatworks.design.markets.competition import Competition
+from whatworks.design.markets.record import ELIGIBLE_SEEKERS, SEEKERS
 from whatworks.errors import OptionError
 from whatworks.vocabulary import (
     MARKET,
@@ -167,9 +168,7 @@ def simulate_jobs(options: FiniteJobs | None = None) -> FiniteJobsWorld:
     markets[SHOCK] = np.exp(options.shock * rng.standard_normal(options.n_markets))
     for name, who in ((ELIGIBLE_SEEKERS, eligible), (TREATED, treated)):
         markets[name] = np.bincount(market, who, minlength=len(markets)).astype(np.int64)
-    helped = take_part(
-        options.take_up, x=x, eligible=eligible, treated=treated, rng=variants
-    )
+    helped = take_part(options.take_up, x=x, eligible=eligible, treated=treated, rng=variants)
     crossing = on_a_circle(options, variants) if options.crossing else None
     place = market if crossing is None else searched(crossing, market, variants)
     base = np.exp(options.slope * x)

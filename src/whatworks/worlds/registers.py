@@ -21,22 +21,18 @@ The identifier is the same everywhere, starts with zeros and has another column 
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.errors import OptionError
 from whatworks.months import to_index, to_label
 from whatworks.vocabulary import Accompaniment
 from whatworks.worlds.clock import Calendar
 from whatworks.worlds.departement import DepartementWorld
+from whatworks.worlds.folder import MAPPING, RawFile, lay_down
 from whatworks.worlds.mapping_text import mapping_text
 from whatworks.worlds.pathways import CODES, RUNNING
 from whatworks.worlds.population import Ints
@@ -71,26 +67,8 @@ NESTED: Final = 0.03
 """Of contracts of six months or more: a shorter one of the same kind inside."""
 _WRITING: Final = 2
 """Branch of the seed from which habits and errors of the files are drawn."""
-MAPPING: Final = "sources.toml"
 TRUTH: Final = "truth.json"
 SENTINEL: Final = "31/12/2099"
-
-
-@dataclass(frozen=True, slots=True)
-class RawFile:
-    """One file before it is written: header and columns of equal length, in reading order."""
-
-    name: str
-    header: tuple[str, ...]
-    columns: tuple[list[str], ...]
-    separator: str = ";"
-    encoding: str = "utf-8"
-
-    def text(self) -> str:
-        """Lay out the whole file, every line ended."""
-        lines = [self.separator.join(self.header)]
-        lines += map(self.separator.join, zip(*self.columns, strict=True))
-        return "\n".join(lines) + "\n"
 
 
 def write(
@@ -126,58 +104,26 @@ def write(
     OptionError
         When ``folder`` holds something else than a world, or cannot be written.
     """
-    target = Path(folder)
-    target = target if target.name else target.resolve()
     say = progress or (lambda _: None)
-    with _writing(target):
-        _check_target(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}-{os.getpid()}")
-        beside.mkdir()
-    try:
-        for file in raw_files(world):
-            say(file.name)
-            with _writing(target):
-                (beside / file.name).write_bytes(file.text().encode(file.encoding))
-        with _writing(target):
-            (beside / MAPPING).write_bytes(mapping_text(world.options).encode("utf-8"))
-        if truth_persons:
-            truth = compute_truth(
-                world.options,
-                n_persons=truth_persons,
-                progress=lambda done, blocks: say(f"truth: block {done} of {blocks}"),
-            )
-            with _writing(target):
-                (beside / TRUTH).write_bytes(truth_to_json(truth).encode("utf-8"))
-        with _writing(target):
-            return _move(beside, target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    contents = _contents(world, truth_persons=truth_persons, say=say)
+    return lay_down(folder, contents, stale=(TRUTH, "caf_rsa_[0-9][0-9][0-9][0-9].csv"))
 
 
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
-    """Say which folder could not be written, and why, when the system refuses."""
-    try:
-        yield
-    except OSError as error:
-        raise OptionError(
-            what=f"the folder to write, {str(target)!r}",
-            needed="a folder that can be written, in folders that exist or can be made",
-            found=(error.strerror or type(error).__name__).lower(),
-            remedy="name another folder, or correct its permissions",
-        ) from None
-
-
-def _check_target(target: Path) -> None:
-    empty = target.is_dir() and not any(target.iterdir())
-    if target.exists() and not empty and not (target / MAPPING).is_file():
-        raise OptionError(
-            what="the folder to write",
-            needed=f"one that does not exist, or that holds a world with its {MAPPING}",
-            found="something else of that name",
-            remedy="name another folder",
+def _contents(
+    world: DepartementWorld, *, truth_persons: int, say: Callable[[str], None]
+) -> Iterator[tuple[str, bytes]]:
+    """Raw files, mapping, and truth where it is asked for."""
+    for file in raw_files(world):
+        say(file.name)
+        yield file.name, file.content()
+    yield MAPPING, mapping_text(world.options).encode("utf-8")
+    if truth_persons:
+        truth = compute_truth(
+            world.options,
+            n_persons=truth_persons,
+            progress=lambda done, blocks: say(f"truth: block {done} of {blocks}"),
         )
+        yield TRUTH, truth_to_json(truth).encode("utf-8")
 
 
 def raw_files(world: DepartementWorld) -> Iterator[RawFile]:
@@ -220,7 +166,7 @@ def _contracts(world: DepartementWorld, rng: np.random.Generator) -> RawFile:
     person, code, start, end, number = _repeated(numbered, rng).T
     natures = np.array([NATURES[name] for name in CODES])
     closed = end != RUNNING
-    ends = np.where(closed, _iso(np.where(closed, end, 0)), "")
+    ends = np.where(closed, iso_dates(np.where(closed, end, 0)), "")
     return RawFile(
         "contrats.csv",
         ("IdIndividu", "Contrat", "Nature", "DebutCTT", "FinCTT"),
@@ -228,7 +174,7 @@ def _contracts(world: DepartementWorld, rng: np.random.Generator) -> RawFile:
             _identifiers(world)[person].tolist(),
             number.astype(str).tolist(),
             natures[code].tolist(),
-            _iso(start).tolist(),
+            iso_dates(start).tolist(),
             ends.tolist(),
         ),
         separator=",",
@@ -282,8 +228,8 @@ def _accompaniments(world: DepartementWorld, rng: np.random.Generator) -> RawFil
             _identifiers(world)[person].tolist(),
             np.array([code for code, _ in schemes])[programme].tolist(),
             np.array([label for _, label in schemes])[programme].tolist(),
-            _french(start).tolist(),
-            np.where(closed == 1, _french(end), SENTINEL).tolist(),
+            french_dates(start).tolist(),
+            np.where(closed == 1, french_dates(end), SENTINEL).tolist(),
             meetings.astype(str).tolist(),
         ),
         encoding="iso-8859-1",
@@ -313,7 +259,7 @@ def _benefit(world: DepartementWorld, rng: np.random.Generator) -> Iterator[RawF
             ("MATRICULE", "DTREF", "ETATDOSRSA", "MTTOTDRORSA"),
             (
                 names[person].tolist(),
-                _french(first_days[month]).tolist(),
+                french_dates(first_days[month]).tolist(),
                 state.tolist(),
                 _euros(cents).tolist(),
             ),
@@ -324,13 +270,13 @@ def _identifiers(world: DepartementWorld) -> Strings:
     return np.array([f"{i:07d}" for i in range(1, world.options.n_persons + 1)])
 
 
-def _iso(days: Ints) -> Strings:
+def iso_dates(days: Ints) -> Strings:
     """Dates ``2021-03-01``; each distinct day is written once."""
     distinct, position = np.unique(days, return_inverse=True)
     return np.datetime_as_string(EPOCH + distinct)[position]
 
 
-def _french(days: Ints) -> Strings:
+def french_dates(days: Ints) -> Strings:
     """Dates ``01/03/2021``."""
     distinct, position = np.unique(days, return_inverse=True)
     written = [f"{d[8:]}/{d[5:7]}/{d[:4]}" for d in np.datetime_as_string(EPOCH + distinct)]
@@ -342,17 +288,3 @@ def _euros(cents: Ints) -> Strings:
     distinct, position = np.unique(cents, return_inverse=True)
     written = [f"{c // 100},{c % 100:02d}" for c in distinct.tolist()]
     return np.array(written, dtype=np.str_)[position]
-
-
-def _move(beside: Path, target: Path) -> tuple[Path, ...]:
-    """Put finished files in place; those of the former world that the new one has not go."""
-    names = sorted(path.name for path in beside.iterdir())
-    if target.exists() and not any(target.iterdir()):
-        target.rmdir()
-    if not target.exists():
-        beside.replace(target)
-        return tuple(target / name for name in names)
-    for stale in (target / TRUTH, *target.glob("caf_rsa_[0-9][0-9][0-9][0-9].csv")):
-        if stale.name not in names:
-            stale.unlink(missing_ok=True)
-    return tuple((beside / name).replace(target / name) for name in names)

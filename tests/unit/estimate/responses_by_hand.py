@@ -96,9 +96,7 @@ def known(rows, *, covariance=None, weight=None, df=np.inf, unit: str = "") -> E
 
 
 def as_estimate(responses: Responses, *, unit: str = "") -> Estimate:
-    return estimate_of_responses(
-        responses, method="ByHand", options={}, unit=unit, ledger=Ledger()
-    )
+    return estimate_of_responses(responses, method="ByHand", options={}, unit=unit, ledger=Ledger())
 
 
 def arms(truth: pd.DataFrame, *, base: float, ineligible: bool = False):

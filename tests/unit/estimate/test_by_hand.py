@@ -120,7 +120,8 @@ def markets() -> pd.DataFrame:
 
 def contrasts(table: pd.DataFrame) -> pd.DataFrame:
     design = Design.from_cross_section(
-        table, treatment="treat", outcome="y", market="market", saturation="share"
+        table, treatment="treat", outcome="y", market="market", saturation="share",
+        randomised=True,
     )
     return SaturationRegression().fit(design).effects.set_index(["term", "group"])
 

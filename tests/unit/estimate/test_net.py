@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 import pytest
-from unit.estimate.responses_by_hand import arms, fitted, known
 
+from unit.estimate.responses_by_hand import arms, fitted, known
 from whatworks.design import Design
 from whatworks.errors import DisplacementRefused, OptionError
 from whatworks.estimate.net import net
@@ -124,15 +124,17 @@ def test_levels_have_their_joint_covariance_and_ratios_their_sets(design: Design
     frame = simulate_jobs(FiniteJobs(n_markets=60, seed=5)).frame
     estimate = fitted(frame)
     found = net(estimate, design, pool_share=0.5)
-    levels = found.table[found.table["quantity"].isin(["direct", "spillover", "net_assigned"])]
-    covariance = found.covariance()
+    table, covariance = found.table, found.covariance()
     for share in (0.25, 0.5, 0.75):
         for fit in ("saturated", "pooled", "linear"):
-            here = levels[(levels["share"] == share) & (levels["fit"] == fit)]
-            de, snt, n = (here[here["quantity"] == q].index[0] for q in ("direct", "spillover", "net_assigned"))  # fmt: skip
-            variance = covariance[de, de] + 2 / share * covariance[de, snt] + covariance[snt, snt] / share**2  # fmt: skip
+            here = table[(table["share"] == share) & (table["fit"] == fit)]
+            place = here.reset_index().drop_duplicates("quantity").set_index("quantity")["index"]
+            de, snt, n = (place[q] for q in ("direct", "spillover", "net_assigned"))
+            variance = covariance[de, de] + 2 / share * covariance[de, snt]
+            variance += covariance[snt, snt] / share**2
             assert covariance[n, n] == pytest.approx(1e4 * variance)
-            assert found.table.loc[n, "std_error"] == pytest.approx(100 * np.sqrt(variance))
+            assert table.loc[n, "std_error"] == pytest.approx(100 * np.sqrt(variance))
+            assert table.loc[n, "band_low"] <= table.loc[n, "low"]
     assert len(covariance) + len(found.sets) == len(found.table)
     row = found.at("spillover_over_direct", share=0.5, fit="pooled")
     direct = found.at("direct", share=0.5, fit="pooled")["estimate"]
@@ -202,7 +204,14 @@ def test_nets_per_participant_divide_by_those_who_came_because_assigned():
 
 
 def test_a_net_claim_without_a_design_is_refused(design: Design):
-    term = {"term": "att", "cohort": -1, "month": 0, "group": "all", "n_treated": 9, "n_comparison": 9}
+    term = {
+        "term": "att",
+        "cohort": -1,
+        "month": 0,
+        "group": "all",
+        "n_treated": 9,
+        "n_comparison": 9,
+    }
     alone = Estimate(
         method="MatchedDifference",
         options={},
@@ -308,10 +317,25 @@ def test_the_ratios_of_the_french_trial_and_their_sets(graduates):
 def test_pooled_and_saturated_fits_of_the_trial_disagree_and_are_both_told(graduates):
     design, estimate = graduates("long_fixed_term", "not_employed")
     found = net(estimate, design, at=1.0)
-    smooth, apart = (found.at("total", share=1.0, fit=f)["estimate"] for f in ("pooled", "saturated"))
+    smooth, apart = (
+        found.at("total", share=1.0, fit=f)["estimate"] for f in ("pooled", "saturated")
+    )
     assert smooth == pytest.approx(0.98, abs=0.005)
     assert apart == pytest.approx(2.50, abs=0.005)
     assert set(found.table["fit"]) == {"saturated", "pooled", "linear"}
+
+
+def test_lack_of_fit_is_told_where_the_fits_smooth_over_what_differs(design: Design):
+    frame = simulate_jobs(FiniteJobs(n_markets=60, seed=5)).frame
+    alike = net(fitted(frame), design).lack_of_fit.set_index("fit")
+    bent = frame.assign(
+        y=frame["y"] + 0.5 * ((frame["saturation"] == 0.5) & (frame["treated"] == 0))
+    )
+    apart = net(fitted(bent), design).lack_of_fit.set_index("fit")
+    # By hand: four totals and three spillovers; alike take 3 + 2, on lines take 2 + 2.
+    assert alike["df1"].tolist() == apart["df1"].tolist() == [5, 4]
+    assert (apart["p_value"] < 1e-6).all()
+    assert (alike["p_value"] > 0.01).all()
 
 
 def pooled_rows(estimate) -> list[int]:

@@ -9,11 +9,10 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 
-from whatworks import Design
+from whatworks import Design, SpilloverDiD
 from whatworks.design.markets.record import EVERY_MONTH, MARKET_COLUMNS, Competition, Markets
 from whatworks.design.rollout.rings import by_distance, by_share
 from whatworks.errors import DesignRefused, DisplacementRefused, OptionError
-from whatworks.estimate.methods.spillover_did import SpilloverDiD
 from whatworks.stats.did.near import Places, moran
 from whatworks.vocabulary import Supply, Unidentified
 
@@ -50,10 +49,10 @@ def test_two_periods_by_hand() -> None:
     found = SpilloverDiD(**LINE).fit(design(on_a_line(), covariates=("x", "z")))
     rows = found.effects.set_index(["term", "group"])["estimate"]
     # Clean changes: 1 and 3, mean 2. Treated +5, exposed −1; all three untreated: mean 1.
-    assert rows["total", "pooled"] == pytest.approx(5 - 2)
-    assert rows["spillover", "pooled@0-10"] == pytest.approx(-1 - 2)
-    assert rows["ordinary", "pooled"] == pytest.approx(5 - 1)
-    assert rows["contamination", "pooled"] == pytest.approx(1)
+    assert rows["total", "throughout"] == pytest.approx(5 - 2)
+    assert rows["spillover", "throughout@0-10"] == pytest.approx(-1 - 2)
+    assert rows["ordinary", "throughout"] == pytest.approx(5 - 1)
+    assert rows["contamination", "throughout"] == pytest.approx(1)
     table = found.extras["widths"].set_index(["rings", "term"])["estimate"]
     assert table[0, "total"].iloc[0] == pytest.approx(4)
 
@@ -85,7 +84,9 @@ def exposure(table: pd.DataFrame) -> np.ndarray:
     return near
 
 
-def dense(table: pd.DataFrame, columns: np.ndarray, *, weighted: bool) -> tuple[np.ndarray, np.ndarray]:
+def dense(
+    table: pd.DataFrame, columns: np.ndarray, *, weighted: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Means of imputed effects, and the sums by unit of their influence, all by dense matrices."""
     clean = columns.sum(axis=1) == 0
     unit, levels = np.unique(table["u"], return_inverse=True)
@@ -120,19 +121,25 @@ def test_points_and_errors_are_those_of_dense_regressions(weighted: bool) -> Non
     made = design(table, covariates=("x", "z", "c"), **roles)
     method = SpilloverDiD(rings=(6, 12), coordinates=("x", "z"))
     found = method.fit(made).effects.set_index(["term", "group"])
-    names = [("total", "pooled"), ("spillover", "pooled@0-6"), ("spillover", "pooled@6-12")]
+    names = [
+        ("total", "throughout"),
+        ("spillover", "throughout@0-6"),
+        ("spillover", "throughout@6-12"),
+    ]
     n = sums.shape[0]
     for k, name in enumerate(names):
         assert found.loc[name, "estimate"] == pytest.approx(effect[k], abs=1e-9)
         error = np.sqrt((sums[:, k] ** 2).sum() * n / (n - 1))
         assert found.loc[name, "std_error"] == pytest.approx(error, rel=1e-7)
-    assert found.loc[("total", "pooled@alone"), "n_treated"] == table.loc[alone > 0, "u"].nunique()
+    assert (
+        found.loc[("total", "throughout@alone"), "n_treated"] == table.loc[alone > 0, "u"].nunique()
+    )
     # The other fit: exposed units are a comparison; the difference has the error of both together.
     naive, beside = dense(table, columns[:, :1], weighted=weighted)
-    assert found.loc[("ordinary", "pooled"), "estimate"] == pytest.approx(naive[0], abs=1e-9)
+    assert found.loc[("ordinary", "throughout"), "estimate"] == pytest.approx(naive[0], abs=1e-9)
     apart = beside[:, 0] - sums[:, 0]
     error = np.sqrt((apart**2).sum() * n / (n - 1))
-    assert found.loc[("contamination", "pooled"), "std_error"] == pytest.approx(error, rel=1e-7)
+    assert found.loc[("contamination", "throughout"), "std_error"] == pytest.approx(error, rel=1e-7)
 
 
 def test_errors_across_space_and_by_region() -> None:
@@ -153,10 +160,12 @@ def test_errors_across_space_and_by_region() -> None:
         )
         wider = replace(method, cluster="person", cutoff=None)
         found = method.fit(design(table, covariates=("x", "z", "c"))).effects
-        assert np.isfinite(wider.fit(design(table, covariates=("x", "z", "c"))).effects["estimate"]).all()
+        assert np.isfinite(
+            wider.fit(design(table, covariates=("x", "z", "c"))).effects["estimate"]
+        ).all()
         rows = found.set_index(["term", "group"])
         variance = sums.T @ weights @ sums
-        for k, name in enumerate([("total", "pooled"), ("spillover", "pooled@0-6")]):
+        for k, name in enumerate([("total", "throughout"), ("spillover", "throughout@0-6")]):
             expected = np.sqrt(variance[k, k]) if variance[k, k] > 0 else np.nan
             assert rows.loc[name, "std_error"] == pytest.approx(expected, rel=1e-7, nan_ok=True)
     region = table.groupby("u")["region"].first().to_numpy().astype(int)
@@ -165,7 +174,7 @@ def test_errors_across_space_and_by_region() -> None:
     g = np.unique(region).size
     found = SpilloverDiD(rings=(6,), coordinates=("x", "z"), cluster="region").fit(made)
     error = np.sqrt((totals[:, 0] ** 2).sum() * g / (g - 1))
-    row = found.effects.set_index(["term", "group"]).loc[("total", "pooled")]
+    row = found.effects.set_index(["term", "group"]).loc[("total", "throughout")]
     assert row["std_error"] == pytest.approx(error, rel=1e-7)
 
 
@@ -190,7 +199,7 @@ def test_criteria_are_those_of_the_dense_regression() -> None:
 
 
 def competing(names: list[str], weights: np.ndarray, distance: np.ndarray | None = None) -> Markets:
-    table = pd.DataFrame({name: np.nan for name in MARKET_COLUMNS}, index=range(len(names)))
+    table = pd.DataFrame(dict.fromkeys(MARKET_COLUMNS, np.nan), index=range(len(names)))
     table = table.assign(market=names, month=EVERY_MONTH)
     held = Competition(names=tuple(names), weights=csr_array(weights), distance=distance)
     return Markets(table=table, competition=held)
@@ -222,12 +231,15 @@ def test_the_untreated_of_a_treated_market_are_at_distance_nought() -> None:
     made = with_markets(in_markets(), competing(list("abcdef"), np.eye(6), LENGTHS))
     found = SpilloverDiD(rings=(0, 10), cluster="market", pretrends=1).fit(made)
     rows = found.effects.set_index(["term", "group"])["estimate"]
-    assert rows["total", "pooled"] == pytest.approx(3, abs=0.2)
-    assert rows["spillover", "pooled@0"] == pytest.approx(-2, abs=0.2)
-    assert rows["spillover", "pooled@0-10"] == pytest.approx(-1, abs=0.2)
+    assert rows["total", "throughout"] == pytest.approx(3, abs=0.2)
+    assert rows["spillover", "throughout@0-0"] == pytest.approx(-2, abs=0.2)
+    assert rows["spillover", "throughout@0-10"] == pytest.approx(-1, abs=0.2)
     # Without rings the losses of neighbours count as gains of the treated.
-    assert rows["contamination", "pooled"] > 0.4
-    assert found.extras["exposure"].set_index(["group", "treated"]).loc[("0", False), "n_units"] == 20
+    assert rows["contamination", "throughout"] > 0.4
+    assert (
+        found.extras["exposure"].set_index(["group", "treated"]).loc[("0-0", False), "n_units"]
+        == 20
+    )
 
 
 def test_levels_of_exposure_through_competition() -> None:
@@ -242,7 +254,7 @@ def test_levels_of_exposure_through_competition() -> None:
     np.testing.assert_allclose(measure.treated[0, 0], weights[0, 1])
     found = SpilloverDiD(levels=(0.2,), rings=(), pretrends=0).fit(made)
     assert set(found.extras["exposure"]["group"]) >= {"0.2+"}
-    row = found.effects.set_index(["term", "group"]).loc[("spillover", "pooled@0.2+")]
+    row = found.effects.set_index(["term", "group"]).loc[("spillover", "throughout@0.2+")]
     assert row["n_treated"] == 20  # market c
     with pytest.raises(DisplacementRefused) as refused:
         by_share(with_markets(table, competing(list("abcdef"), weights)))
@@ -300,7 +312,14 @@ def test_what_is_beyond_the_outermost_ring_is_seen() -> None:
     reach = (period >= 4) & (start[unit] == 0) & (near[unit] <= 16)
     y = rng.normal(size=unit.size) - 1.0 * reach + 2.0 * ((start[unit] > 0) & (period >= 4))
     table = pd.DataFrame(
-        {"u": unit, "t": period, "g": start[unit], "y": y, "x": points[unit, 0], "z": points[unit, 1]}
+        {
+            "u": unit,
+            "t": period,
+            "g": start[unit],
+            "y": y,
+            "x": points[unit, 0],
+            "z": points[unit, 1],
+        }
     )
     made = design(table, covariates=("x", "z"))
     short = SpilloverDiD(rings=(8,), coordinates=("x", "z")).fit(made).extras["beyond"].iloc[0]

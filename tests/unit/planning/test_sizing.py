@@ -82,6 +82,7 @@ def test_two_hundred_clusters_of_which_ten_are_large() -> None:
             allocation=np.array([0.5, 0.5]),
             variance=np.ones(200),
             icc=np.full(200, 0.5),
+            together=np.ones((2, 2)),
             away=away,
         )
         return float(np.sqrt([1, -1] @ found.told @ [1, -1]))
@@ -126,6 +127,7 @@ def test_variances_are_those_of_the_paper_written_out() -> None:
         allocation=np.array([q0, qt]),
         variance=np.full(30, s2),
         icc=np.full(30, rho),
+        together=np.ones((3, 3)),
         away=away,
     )
     for row, part in ((1, p), (2, 1 - p)):
@@ -286,6 +288,23 @@ def test_a_pilot_says_what_to_assume() -> None:
     assert found.sd == pytest.approx(10**0.5, rel=0.05)  # the effect itself is no variance
     assert found.icc == pytest.approx(0.1, abs=0.05)
     assert (found.take_up, found.unit) == (1.0, "h")
+    assert found.of_assigned == pytest.approx((10**0.5, 0.1), abs=0.2)
+    assert found.together > 0.7
+
+
+def test_arms_that_do_not_go_together_cost_power_to_direct_effects_alone() -> None:
+    trial, sizes = Trial(shares=(0, 0.5)), (50,) * 40
+    one, half = (
+        detectable(trial, Assumed(sizes=sizes, sd=1.0, icc=0.1, together=r)).set_index(
+            ["term", "group"]
+        )["std_error"]
+        for r in (1.0, 0.5)
+    )
+    # Of 20 treated markets, each with 25 persons of each arm.
+    assert one["direct", "0.5"] ** 2 == pytest.approx(2 * 0.9 / 500)
+    assert half["direct", "0.5"] ** 2 == pytest.approx(2 * 0.9 / 500 + 2 * 0.1 * 0.5 / 20)
+    assert one["spillover", "0.5"] == pytest.approx(half["spillover", "0.5"])
+    assert one["overall", "0.5"] > half["overall", "0.5"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,9 +41,7 @@ def of_truth(row):
 def test_published_table_of_the_world_of_finite_jobs(row):
     theta, d, direct, total, spillover, taken, pool, ratio, eligible = row
     assert displacement_at(theta) == pytest.approx(d, abs=5e-4)
-    options = FiniteJobs(
-        displacement=displacement_at(theta), saturations=(0.0, 0.5), n_markets=40
-    )
+    options = FiniteJobs(displacement=displacement_at(theta), saturations=(0.0, 0.5), n_markets=40)
     here = of_truth(jobs_truth(options).iloc[1])
     found = lost(here, pool_share=0.5, exposure=1.0)
 
@@ -175,7 +175,7 @@ def test_bounds_are_nested_from_the_weakest_assumption_to_the_strongest():
         (pytest.approx(-130.0), pytest.approx(10.0)),
         (0.0, pytest.approx(10.0)),
     ]
-    for wide, narrow in zip(found, found[1:], strict=False):
+    for wide, narrow in pairwise(found):
         assert wide.low <= narrow.low
         assert narrow.high <= wide.high
 

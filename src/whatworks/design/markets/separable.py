@@ -53,10 +53,11 @@ def _of_markets(design: Design, shares: Shares) -> list[tuple[str, Floats]]:
     """What is known of cells, by family, then all of it."""
     found: list[tuple[str, Floats]] = []
     n_cells = shares.saturation.size
-    if shares.stratum is not None and (shares.stratum >= 0).all():
-        strata = np.unique(shares.stratum)
+    stratum = shares.stratum
+    if stratum is not None and (stratum >= 0).all():
+        strata = np.unique(stratum)
         if strata.size > 1:
-            found.append(("strata", (shares.stratum[:, None] == strata[1:]).astype(float)))
+            found.append(("strata", (stratum[:, None] == strata[1:]).astype(float)))
     constant = _constant_covariates(design, shares)
     if constant.shape[1]:
         found.append(("covariates of markets", constant))

@@ -55,8 +55,10 @@ class Shares:
     n_units : ndarray of int, shape (n_cells, 2)
         Eligible units of each cell, unassigned then assigned.
     n_ineligible : ndarray of int, shape (n_cells,)
-    stratum : ndarray of int, shape (n_cells,), or None
-        Position of each cell's stratum; −1 where its units are of several.
+    eligible : ndarray of bool, shape (n_units,)
+        Who could have been treated.
+    strata : ndarray of int, shape (n_units,), or None
+        Position of each unit's stratum.
     """
 
     names: Texts
@@ -67,7 +69,8 @@ class Shares:
     saturation: Floats
     n_units: Ints
     n_ineligible: Ints
-    stratum: Ints | None = None
+    eligible: Bools
+    strata: Ints | None = None
 
     @property
     def levels(self) -> Floats:
@@ -78,6 +81,14 @@ class Shares:
     def n_markets(self) -> Ints:
         """Markets at each of `levels`, shape (n_levels,)."""
         return np.array([self._markets(self.saturation == t) for t in self.levels], dtype=np.int64)
+
+    @property
+    def stratum(self) -> Ints | None:
+        """Position of each cell's stratum, shape (n_cells,); −1 where its units are of several."""
+        if self.strata is None:
+            return None
+        found, mixed = _one_each(self.cell, self.strata.astype(float), self.saturation.size)
+        return np.where(mixed, -1, found).astype(np.int64)
 
     @property
     def by_market(self) -> Floats:
@@ -151,11 +162,6 @@ def read_shares(design: Design) -> tuple[Shares, int]:
     counts = np.column_stack(
         [np.bincount(cell[eligible & arm], minlength=keys.size) for arm in (~treated, treated)]
     )
-    stratum = None
-    if units[STRATUM].notna().all():
-        _, place = coded(units[STRATUM])
-        of_strata, mixed = _one_each(cell, place.astype(float), keys.size)
-        stratum = np.where(mixed, -1, of_strata).astype(np.int64)
     shares = Shares(
         names=names,
         market=market,
@@ -165,7 +171,8 @@ def read_shares(design: Design) -> tuple[Shares, int]:
         saturation=share,
         n_units=counts.astype(np.int64),
         n_ineligible=np.bincount(cell[~eligible], minlength=keys.size).astype(np.int64),
-        stratum=stratum,
+        eligible=eligible,
+        strata=coded(units[STRATUM])[1] if units[STRATUM].notna().all() else None,
     )
     return shares, int(several.sum())
 

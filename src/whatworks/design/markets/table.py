@@ -7,12 +7,15 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from whatworks.design.markets.shares import Shares, read_shares
 from whatworks.design.record import Design
 from whatworks.stats.displacement.balanced import balance_of_design
 from whatworks.stats.intervals import wald
 from whatworks.vocabulary import MARKET, SATURATION, TREATED, WEIGHT, Supply
+
+Ints = NDArray[np.int64]
 
 SATURATION_DRAWN: Final = "saturation_drawn"
 SATURATION_VARIES: Final = "saturation_varies"
@@ -127,7 +130,7 @@ def _frame(found: pd.DataFrame | None, columns: tuple[str, ...]) -> pd.DataFrame
     return pd.DataFrame(columns=list(columns)) if found is None else found
 
 
-def _binned(shares: Shares) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _binned(shares: Shares) -> Ints:
     """Number of the row of each cell: its share, or the fifth of cells it is in."""
     if shares.levels.size <= MOST_LEVELS:
         return np.searchsorted(shares.levels, shares.saturation).astype(np.int64)
@@ -138,9 +141,7 @@ def _binned(shares: Shares) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.where(shares.saturation == 0, 0, fifth).astype(np.int64)
 
 
-def _cells(
-    shares: Shares | None, bins: np.ndarray[tuple[int], np.dtype[np.int64]] | None
-) -> pd.DataFrame:
+def _cells(shares: Shares | None, bins: Ints | None) -> pd.DataFrame:
     """Units and markets by share and arm."""
     names = ("saturation_from", "saturation_to", "arm", "n_units", "n_markets")
     if shares is None or bins is None:
@@ -159,9 +160,7 @@ def _cells(
     return pd.DataFrame(rows, columns=list(names))
 
 
-def _sampled(
-    shares: Shares | None, bins: np.ndarray[tuple[int], np.dtype[np.int64]] | None
-) -> pd.DataFrame:
+def _sampled(shares: Shares | None, bins: Ints | None) -> pd.DataFrame:
     """Share by design beside the share of the sample."""
     names = (
         "saturation_from",
@@ -194,22 +193,24 @@ def _sampled(
 
 def _balanced(design: Design, shares: Shares) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Contrasts of covariates among the eligible, and the leverage of markets."""
-    from_ = shares.eligible
+    rows_of = shares.eligible
     units = design.units
-    saturation = shares.saturation[shares.cell][from_]
-    treated = units[TREATED].to_numpy()[from_]
-    stratum = np.zeros(saturation.size, dtype=np.int64)
-    if shares.stratum is not None:
-        stratum = shares.stratum_of_unit[from_]
-    market, kept = shares.market[from_], np.arange(shares.names.size)
+    saturation = shares.saturation[shares.cell][rows_of]
+    treated = units[TREATED].to_numpy()[rows_of]
+    size = np.bincount(shares.market[rows_of], minlength=shares.names.size)
+    kept = np.flatnonzero(size)
+    number = np.cumsum(size > 0) - 1
+    values = np.empty((saturation.size, len(design.covariates)))
+    for j, name in enumerate(design.covariates):
+        values[:, j] = units[name].to_numpy(dtype=float)[rows_of]
     found = balance_of_design(
-        np.column_stack([units[c].to_numpy(dtype=float)[from_] for c in design.covariates])
-        if design.covariates
-        else np.empty((saturation.size, 0)),
+        values,
         np.column_stack([treated, saturation > 0]).astype(float),
-        stratum=stratum,
-        market=market,
-        weight=units[WEIGHT].to_numpy(dtype=float)[from_],
+        stratum=np.zeros(saturation.size, dtype=np.int64)
+        if shares.strata is None
+        else shares.strata[rows_of],
+        market=number[shares.market[rows_of]],
+        weight=units[WEIGHT].to_numpy(dtype=float)[rows_of],
     )
     rows = []
     for place, contrast in enumerate(CONTRASTS):
@@ -226,8 +227,8 @@ def _balanced(design: Design, shares: Shares) -> tuple[pd.DataFrame, pd.DataFram
     leverage = pd.DataFrame(
         {
             MARKET: shares.names[kept],
-            SATURATION: shares.by_market,
-            "n_units": np.bincount(market, minlength=shares.names.size),
+            SATURATION: shares.by_market[kept],
+            "n_units": size[kept],
             **dict(zip(CONTRASTS, found.leverage.T, strict=True)),
         }
     )

@@ -7,7 +7,7 @@ In pilot areas, from their start on, with those who may take part (the eligible)
 of their own area, which counts as a gain what these lost; ``total`` (B), what they gained above the
 eligible of other areas; ``spillover_ineligible`` (C), what the others gained or lost against the others
 elsewhere: substitution; ``triple``, B − C; and ``trend_gap``, A − B + C. By periods since the area's
-start over all cohorts of areas, then ``pooled`` over all periods from the start on.
+start over all cohorts of areas, then ``throughout`` over all periods from the start on.
 
 Equation
 --------
@@ -74,7 +74,7 @@ Bools = NDArray[np.bool_]
 
 NAME: Final = "PilotAreas"
 TERMS: Final = tuple(FORMS)
-POOLED: Final = "pooled"
+POOLED: Final = "throughout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

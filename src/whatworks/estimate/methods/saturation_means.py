@@ -36,7 +36,7 @@ has a mean and no variance (NaN). Without pure control, direct effects only.
 References
 ----------
 Hudgens & Halloran (2008), doi:10.1198/016214508000000292. Jiang, Imai & Malani (2023),
-doi:10.1111/biom.13782. Basse & Feller (2018), doi:10.1080/01621459.2017.1323641. Imai, King & Nall
+arXiv:2011.07677. Basse & Feller (2018), doi:10.1080/01621459.2017.1323641. Imai, King & Nall
 (2009), doi:10.1214/08-STS274.
 """
 
@@ -158,7 +158,7 @@ class SaturationMeans:
             for eligible in (True, False)
             if (units.eligible == eligible).any()
         ]
-        responses = self._responses(parts, units)
+        responses = self._responses(parts, units, kept)
         return estimate_of_responses(
             responses,
             method="SaturationMeans",
@@ -166,7 +166,7 @@ class SaturationMeans:
             unit=design.outcomes.unit,
             ledger=ledger,
             extras={
-                TESTS: tests_of(responses, families={}),
+                TESTS: tests_of(responses, families={}, df=_residual(responses)),
                 MARKETS: market_table(units),
                 ONE_ARMED: units.shares.one_armed,
                 "average_over": self.average_over,
@@ -219,7 +219,7 @@ class SaturationMeans:
             found=_averaged(means, size, strata),
         )
 
-    def _responses(self, parts: list[_Part], units: Saturated) -> Responses:
+    def _responses(self, parts: list[_Part], units: Saturated, strata: Ints | None) -> Responses:
         places = [
             (part, cell, m)
             for part in parts
@@ -227,9 +227,7 @@ class SaturationMeans:
             for cell in range(part.cells.n)
         ]
         influence = np.column_stack([p.found.influence[:, c, m] for p, c, m in places])
-        level = np.unique(units.shares.by_market, return_inverse=True)[1].astype(np.int64)
-        within = self.within_strata
-        group = np.zeros(influence.shape[0], dtype=np.int64) if within else level
+        group, level = _varying_among(parts, units, strata)
         return Responses(
             arm=np.array([_arm(p, c) for p, c, _ in places], dtype=object),
             saturation=np.array([p.cells.share[c] for p, c, _ in places]),
@@ -241,7 +239,7 @@ class SaturationMeans:
             uncertainty=Influence(
                 values=influence,
                 cluster=np.arange(influence.shape[0]),
-                level="matched_set" if within else "market",
+                level=level,
             ),
             weight=weight_of_shares(units),
             df=float(max(int(np.bincount(group).min()) - 1, 1)),
@@ -259,7 +257,27 @@ def _arm(part: _Part, cell: int) -> str:
 def _averaged(means: ArmMeans, size: Floats, strata: Ints | None) -> Averages:
     if strata is None:
         return averages(means, size)
-    return averages_within(means, np.where(strata >= 0, size, 0.0), strata)
+    return averages_within(means, size, strata)
+
+
+def _residual(responses: Responses) -> float:
+    """Residual degrees of freedom of joint tests: chi-square, but for contrasts of few strata."""
+    held = responses.uncertainty
+    paired = isinstance(held, Influence) and held.level == "matched_set"
+    return responses.df if paired else np.inf
+
+
+def _varying_among(
+    parts: list[_Part], units: Saturated, strata: Ints | None
+) -> tuple[Ints, Literal["market", "matched_set"]]:
+    """What the variance of each cluster is estimated among, and what a cluster is."""
+    share = np.unique(units.shares.by_market, return_inverse=True)[1].astype(np.int64)
+    if strata is None:
+        return share, "market"
+    n_clusters = parts[0].found.influence.shape[0]
+    if n_clusters != share.size:
+        return np.zeros(n_clusters, dtype=np.int64), "matched_set"
+    return np.unique((strata + 1) * (share.max() + 1) + share, return_inverse=True)[1], "market"
 
 
 def _whole_strata(units: Saturated) -> Ints:

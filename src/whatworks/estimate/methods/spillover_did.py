@@ -5,8 +5,8 @@ Estimand
 ``total``: average effect on the treated, set against what nobody treated or near the treated lived; it
 holds what the treated receive from one another. ``spillover``: average effect on those not treated yet,
 or ever, while they are near treated places, of either sign: over all of them, and by ring of distance or
-by level of exposure. Each by periods since the own start, or since first reached; group ``pooled`` is
-over all of them, and ``pooled@alone`` the effect on the treated that no other treated place is near.
+by level of exposure. Each by periods since the own start, or since first reached; group ``throughout`` is
+over all of them, and ``throughout@alone`` the effect on the treated that no other treated place is near.
 ``ordinary`` is what the difference in differences without rings says of the same treated observations,
 and ``contamination`` how far it is from ``total``.
 
@@ -167,7 +167,7 @@ class SpilloverDiD:
         -------
         Estimate
             Terms ``total``, ``spillover``, ``ordinary``, ``contamination``; ``group`` is ``all``, a ring, or
-            ``pooled``. Extras ``widths``, ``beyond``, ``exposure``, ``not_imputed``.
+            ``throughout``. Extras ``widths``, ``beyond``, ``exposure``, ``not_imputed``.
 
         Raises
         ------
@@ -176,6 +176,7 @@ class SpilloverDiD:
         """
         among = set() if self.coordinates else {Supply.MARKETS, Supply.COMPETITION}
         level = "market" if self.cluster == "market" else "person"
+        require(design, self.needs, method=NAME, everyone=True)
         require(design, self.needs | among, method=NAME, cluster=level, everyone=True)
         nearness = (
             by_share(design)

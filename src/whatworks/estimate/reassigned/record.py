@@ -59,7 +59,7 @@ class RandomisationTest:
         if rows.empty:
             raise OptionError(
                 what="RandomisationTest.at",
-                needed="a month, a term and a group among those tested",
+                needed="a month among those tested, with a term and a group told in it",
                 found=f"month {month}, term {term!r}, group {group!r}",
                 remedy="see .table for what there is",
             )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, choice
 from whatworks.options import typed
-from whatworks.stats.assignments import every_assignment, number_of_assignments
+from whatworks.stats.assignments import number_of_assignments
 from whatworks.stats.displacement.redraws import (
     NUMBERS,
     Numbers,
@@ -175,11 +175,6 @@ class Assigned:
     def markets_at(self) -> Ints:
         """Number of markets at each positive share."""
         return np.array([(self.share == p).sum() for p in self.shares], dtype=np.int64)
-
-    def every_order(self) -> Floats:
-        """All orders of shares, shape (n_assignments, n_markets)."""
-        names = np.unique(self.share)
-        return names[np.array(list(every_assignment(self.coded, self.stratum)))]
 
     def orders(self, draws: int, rng: np.random.Generator) -> Floats:
         """Orders of shares at random, shape (draws, n_markets)."""

@@ -156,7 +156,10 @@ def _by_sums(
             return None
         exposures = [found for found in read if found is not None]
         seen = assigned.observed(columns)
-        first = [refitted(sums, e, seen, levels(assigned, e.groups[0], assigned.share[None])) for e in exposures]
+        first = [
+            refitted(sums, e, seen, levels(assigned, e.groups[0], assigned.share[None]))
+            for e in exposures
+        ]
         for part, fit in zip(parts, first, strict=True):
             if not _same(part, fit):
                 return None
@@ -169,9 +172,7 @@ def _by_sums(
             again = assigned.redrawn(columns, share, numbers=assignment.numbers, rng=chance)
             for held, e in zip(found, exposures, strict=True):
                 held.append(refitted(sums, e, again, levels(assigned, e.groups[0], share)))
-        tested += [
-            _Tested(part, _joined(fits)) for part, fits in zip(parts, found, strict=True)
-        ]
+        tested += [_Tested(part, _joined(fits)) for part, fits in zip(parts, found, strict=True)]
     return tested
 
 
@@ -261,7 +262,7 @@ def _told(
                 values[:, k],
                 sided=True,
             )
-            for k, row in each.rows.iterrows()
+            for k, row in enumerate(each.rows.to_dict("records"))
         ]
         joint = _distance(each, statistic=statistic)
         if joint is not None:
@@ -297,7 +298,7 @@ def _distance(tested: _Tested, *, statistic: str) -> Floats | None:
     among = np.cov(effect[told].T)
     if told.sum() < 3 or not np.linalg.det(among) > 0:
         return np.full(effect.shape[0], np.nan)
-    return np.einsum("br,rq,bq->b", effect, np.linalg.inv(among), effect)
+    return np.asarray(np.einsum("br,rq,bq->b", effect, np.linalg.inv(among), effect))
 
 
 def _row(of: dict[str, object], values: Floats, *, sided: bool) -> dict[str, object]:

@@ -110,7 +110,11 @@ def programme_of(treatment: str) -> str:
 
 
 def scenarios(
-    gain: float, *, programme: str, tightness: str = "any", vacancies_per_seeker: float | None = None
+    gain: float,
+    *,
+    programme: str,
+    tightness: str = "any",
+    vacancies_per_seeker: float | None = None,
 ) -> pd.DataFrame:
     r"""What would be left of a gain under each published magnitude of a kind of programme.
 

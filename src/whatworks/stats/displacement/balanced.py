@@ -102,8 +102,12 @@ def _within(columns: Floats, stratum: Ints, weight: Floats) -> Floats:
     """Columns less their weighted means by stratum."""
     n_strata = int(stratum.max()) + 1
     mass = np.bincount(stratum, weight, n_strata)
-    means = np.column_stack([np.bincount(stratum, weight * c, n_strata) / mass for c in columns.T])
-    return np.asarray(columns - means[stratum]) if columns.shape[1] else columns
+    mass = np.where(mass > 0, mass, 1.0)
+    centred = np.empty_like(columns)
+    for j, column in enumerate(columns.T):
+        means = np.bincount(stratum, weight * column, n_strata) / mass
+        centred[:, j] = column - means[stratum]
+    return centred
 
 
 def _own(d: Floats, weight: Floats, *, scale: Floats) -> Floats:

@@ -98,12 +98,14 @@ def _length(straight: Floats, metric: Metric) -> Floats:
 def decayed(distance: csr_array, *, kernel: Kernel, scale: float) -> csr_array:
     """Kernel of stored distances, their pattern kept."""
     ratio = distance.data / scale
-    value = {
-        "exponential": lambda: np.exp(-ratio),
-        "gaussian": lambda: np.exp(-(ratio**2) / 2),
-        "inverse": lambda: 1 / (1 + ratio),
-        "uniform": lambda: np.ones_like(ratio),
-    }[kernel]()
+    if kernel == "exponential":
+        value = np.exp(-ratio)
+    elif kernel == "gaussian":
+        value = np.exp(-(ratio**2) / 2)
+    elif kernel == "inverse":
+        value = 1 / (1 + ratio)
+    else:
+        value = np.ones_like(ratio)
     return csr_array((value, distance.indices, distance.indptr), shape=distance.shape)
 
 
@@ -211,4 +213,4 @@ def in_rings(distance: csr_array, share: Floats, size: Floats, *, edges: Floats)
     mass = np.bincount(at, size[there], n_bins)
     summed = np.bincount(at, (size * share)[there], n_bins)
     found = np.divide(summed, mass, out=np.full(n_bins, np.nan), where=mass > 0)
-    return found.reshape(n, edges.size - 1)
+    return np.asarray(found.reshape(n, edges.size - 1))

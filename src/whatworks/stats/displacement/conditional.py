@@ -13,8 +13,9 @@ stays untreated set aside.
 
 The statistic is the slope of focal outcomes on shares within strata,
 
-.. math:: \hat b=\frac{\sum_c \tilde p_c\,\tilde Y_c}{\sum_c M_c\tilde p_c^2},\qquad
-          \widehat{se}^2=\frac{\sum_c\tilde p_c^2(\tilde Y_c-\hat b M_c\tilde p_c)^2}{(\sum_c M_c\tilde p_c^2)^2}
+.. math:: \hat b=\frac1S\sum_c \tilde p_c\,\tilde Y_c,\qquad
+          \widehat{se}^2=\frac1{S^2}\sum_c\tilde p_c^2(\tilde Y_c-\hat b M_c\tilde p_c)^2,\qquad
+          S=\sum_c M_c\tilde p_c^2
 
 with :math:`M_c` the weight of focal persons, :math:`\tilde Y_c` their outcomes summed, less the mean of
 the stratum, and :math:`\tilde p_c` the share less its mean.

@@ -118,7 +118,8 @@ def pooled(*, arms: Bools) -> Exposures:
 
 
 def _columns(arms: Bools) -> tuple[Ints, Bools]:
-    level, of_treated = [], []
+    level: list[int] = []
+    of_treated: list[bool] = []
     for j, (some, others) in enumerate(arms):
         if some and others:
             level, of_treated = [*level, j + 1], [*of_treated, True]
@@ -126,9 +127,7 @@ def _columns(arms: Bools) -> tuple[Ints, Bools]:
     return np.array(level, dtype=np.int64), np.array(of_treated, dtype=np.bool_)
 
 
-def _terms(
-    level: Ints, of_treated: Bools, at: int, share: float, arms: Bools
-) -> dict[str, Floats]:
+def _terms(level: Ints, of_treated: Bools, at: int, share: float, arms: Bools) -> dict[str, Floats]:
     """Effects one level tells, as forms; the overall one where its share is one number."""
     here = level == at
     alone, beta = here & ~of_treated, here & of_treated

@@ -8,7 +8,7 @@ market weighs (1: *markets* are averaged; its number of persons: *persons* are),
 
 so that :math:`\sum_c\psi_c\psi_c'` is the covariance between markets of one share, over their number:
 conservative for the draw (Hudgens & Halloran 2008, doi:10.1198/016214508000000292; Jiang, Imai & Malani
-2023, doi:10.1111/biom.13782). The two weights are two estimands (Basse & Feller 2018,
+2023, arXiv:2011.07677). The two weights are two estimands (Basse & Feller 2018,
 doi:10.1080/01621459.2017.1323641).
 """
 
@@ -113,11 +113,11 @@ def averages(means: ArmMeans, weight: Floats) -> Averages:
 
 
 def averages_within(means: ArmMeans, weight: Floats, stratum: Ints) -> Averages:
-    r"""Averages of strata, each weighing as its markets, with the spread between strata.
+    r"""Averages within strata, then over them, each weighing as its markets.
 
-    :math:`\hat\mu(z,p)=\sum_s m_s\hat\mu_s(z,p)`, :math:`m_s` the weight of the stratum; with one market
-    of each share in a stratum no variance is told within, and that between strata of a contrast
-    is conservative (Imai, King & Nall 2009, doi:10.1214/08-STS274).
+    :math:`\hat\mu(z,p)=\sum_s m_s\hat\mu_s(z,p)`, :math:`m_s` the weight of the stratum. Where every stratum
+    has two markets of each cell or more, with the spread among these; else with that of contrasts
+    between strata, which is conservative (Imai, King & Nall 2009, doi:10.1214/08-STS274).
 
     Parameters
     ----------
@@ -128,27 +128,49 @@ def averages_within(means: ArmMeans, weight: Floats, stratum: Ints) -> Averages:
         From 0; −1 for a market that is left out.
     """
     inside = stratum >= 0
-    n_strata = int(stratum.max()) + 1
-    n_cells, q = means.mean.shape[1:]
     there = np.isfinite(means.mean[:, :, 0]) & inside[:, None]
+    place = np.maximum(stratum, 0)
+    n_strata = int(place.max()) + 1
     held = np.where(there, weight[:, None], 0.0)
-    size = np.zeros((n_strata, n_cells))
-    total = np.zeros((n_strata, n_cells, q))
-    np.add.at(size, stratum[inside], held[inside])
     values = np.where(there[:, :, None], means.mean, 0.0)
-    np.add.at(total, stratum[inside], (held[:, :, None] * values)[inside])
-    by_stratum = total / size[:, :, None]
-    mass = np.bincount(stratum[inside], weights=weight[inside], minlength=n_strata)
+    size = _by_stratum(held, place, n_strata)
+    inner = _by_stratum(held[:, :, None] * values, place, n_strata) / size[:, :, None]
+    mass = np.bincount(place, weights=np.where(inside, weight, 0.0), minlength=n_strata)
     mass = mass / mass.sum()
-    mean = np.einsum("s,scq->cq", mass, by_stratum)
-    apart = by_stratum - mean
-    apart[np.abs(apart) <= ROUNDING * np.abs(by_stratum).max()] = 0.0
-    factor = np.sqrt(n_strata / (n_strata - 1)) if n_strata > 1 else np.nan
-    return Averages(
-        mean=mean,
-        influence=factor * mass[:, None, None] * apart,
-        n_markets=there.sum(axis=0).astype(np.int64),
-    )
+    mean = np.einsum("s,scq->cq", mass, inner)
+    number = _by_stratum(there.astype(float), place, n_strata)
+    close = ROUNDING * np.abs(values).max(initial=0.0)
+    if paired(there, stratum):
+        apart = inner - mean
+        factor = np.sqrt(n_strata / (n_strata - 1)) if n_strata > 1 else np.nan
+        influence = factor * mass[:, None, None] * np.where(np.abs(apart) <= close, 0.0, apart)
+    else:
+        apart = np.where(there[:, :, None], values - inner[place], 0.0)
+        factor = np.sqrt(number / (number - 1))[place] * mass[place][:, None]
+        part = factor * held / size[place]
+        influence = part[:, :, None] * np.where(np.abs(apart) <= close, 0.0, apart)
+    return Averages(mean=mean, influence=influence, n_markets=there.sum(axis=0).astype(np.int64))
+
+
+def paired(there: Bools, stratum: Ints) -> bool:
+    """Whether some stratum has one market only of some cell: no spread is told within it.
+
+    Parameters
+    ----------
+    there : ndarray of bool, shape (n_markets, n_cells)
+        Cells met in each market.
+    stratum : ndarray of int, shape (n_markets,)
+        From 0; −1 for a market that is left out.
+    """
+    inside = stratum >= 0
+    number = _by_stratum(there[inside].astype(float), stratum[inside], int(stratum.max()) + 1)
+    return bool((number < 2).any())
+
+
+def _by_stratum(values: Floats, stratum: Ints, n_strata: int) -> Floats:
+    found = np.zeros((n_strata, *values.shape[1:]))
+    np.add.at(found, stratum, values)
+    return found
 
 
 def direct_variance(

@@ -49,9 +49,7 @@ def shares_redrawn(share: Floats, stratum: Ints, *, draws: int, rng: np.random.G
     return drawn
 
 
-def numbers_redrawn(
-    share: Floats, size: Ints, *, rule: Numbers, rng: np.random.Generator
-) -> Ints:
+def numbers_redrawn(share: Floats, size: Ints, *, rule: Numbers, rng: np.random.Generator) -> Ints:
     """How many are drawn in each market, shape of ``share``.
 
     Parameters
@@ -91,7 +89,7 @@ def sums_over_drawn(
     draws, n_markets = number.shape
     sums = np.empty((draws, n_markets, values.shape[1]))
     ends = np.append(first[1:], values.shape[0])
-    by_coin = []
+    by_coin: list[int] = []
     for c in range(n_markets):
         rows = values[first[c] : ends[c]]
         counted = _counted(rows)
@@ -100,6 +98,7 @@ def sums_over_drawn(
         else:
             sums[:, c] = _by_value(*counted, number[:, c], rng)
     for piece in _pieces(ends - first, by_coin, draws):
+        columns = np.array(piece)
         step = max(1, PIECE // int((ends - first)[piece].sum()))
         parts = [values[first[c] : ends[c]] for c in piece]
         size = (ends - first)[piece]
@@ -107,9 +106,9 @@ def sums_over_drawn(
         some = ((number[:, piece] > 0) & (number[:, piece] < size)).any(axis=1)
         tossed = np.flatnonzero(some)
         for begin in range(0, tossed.size, step):
-            here = np.ix_(tossed[begin : begin + step], piece)
+            here = np.ix_(tossed[begin : begin + step], columns)
             sums[here] = _by_coins(parts, number[here], rng)
-        rest = np.ix_(np.flatnonzero(~some), piece)
+        rest = np.ix_(np.flatnonzero(~some), columns)
         whole = np.array([rows.sum(axis=0) for rows in parts])
         sums[rest] = np.where((number[rest] > 0)[..., None], whole, 0.0)
     return sums
@@ -174,9 +173,7 @@ def _by_coins(parts: list[Floats], number: Ints, rng: np.random.Generator) -> Fl
     return sums
 
 
-def _mend(
-    heads: Bools, first: Ints, size: Ints, number: Ints, rng: np.random.Generator
-) -> None:
+def _mend(heads: Bools, first: Ints, size: Ints, number: Ints, rng: np.random.Generator) -> None:
     """Put in or take out members at random, in place, until each market has its number.
 
     One is tried at a time in each market and draw, and tried again where it was already as wanted: the

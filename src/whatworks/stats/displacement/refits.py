@@ -104,11 +104,10 @@ class Refits:
     def wald(self, forms: Ints) -> Floats:
         """Squared distance of several forms from zero in their own covariance, shape (draws,)."""
         effect = self.effect[:, forms]
-        among = self.covariance[:, forms[:, None], forms]
-        told = np.isfinite(among).all(axis=(1, 2)) & (np.linalg.det(among) > 0)
+        told = np.isfinite(self.covariance[:, forms[:, None], forms]).all(axis=(1, 2))
+        inverse = _inverses(self.covariance[told][:, forms[:, None], forms])
         found = np.full(effect.shape[0], np.nan)
-        solved = np.linalg.solve(among[told], effect[told][..., None])[..., 0]
-        found[told] = np.einsum("br,br->b", effect[told], solved)
+        found[told] = np.einsum("br,brq,bq->b", effect[told], inverse, effect[told])
         return found
 
 
@@ -154,9 +153,7 @@ def market_sums(
     by_market = sums_by_number(columns, market, n_clusters=n_markets)
     products = np.empty((n_markets, k, k + 1))
     for j in range(k):
-        found = sums_by_number(
-            both * columns[:, 2 + j : 3 + j], market, n_clusters=n_markets
-        )
+        found = sums_by_number(both * columns[:, 2 + j : 3 + j], market, n_clusters=n_markets)
         products[:, j] = found
     xx = products[:, :, 1:]
     sums = MarketSums(
@@ -277,7 +274,7 @@ def _influences(
         left_x = sums.xy - beta * x_treated - shift[..., None] * sums.x
         left_x -= np.tensordot(fit.g, sums.xx, axes=(1, 2))
         psi -= left_x @ (fit.pi @ fit.turn)
-    return psi
+    return np.asarray(psi)
 
 
 def _of_market(exposures: Exposures, column: Floats, level: Ints) -> tuple[Floats, Floats]:

@@ -66,18 +66,13 @@ def verdict_on_shares(
     ...     for m in ("conditional", "cr2_satterthwaite")]
     ['legal', 'few_in_arm']
     """
-    if clusters.smaller < FEWEST_IN_ARM:
+    by_draw = method in BY_DRAW
+    if clusters.smaller < (FEWEST_IN_ARM if by_draw else FEW_IN_ARM):
         return "few_in_arm"
-    if method in BY_DRAW:
-        if not n_assignments:
-            return "no_assignment"
-        if n_assignments < LEAST_ASSIGNMENTS:
-            return "few_assignments"
+    if by_draw and n_assignments < LEAST_ASSIGNMENTS:
+        return "few_assignments" if n_assignments else "no_assignment"
+    if by_draw or not defined:
         return "legal" if defined else "undefined"
-    if clusters.smaller < FEW_IN_ARM:
-        return "few_in_arm"
-    if not defined:
-        return "undefined"
     if method in ("cluster_robust", "wild_unrestricted", "score"):
         return "legal" if clusters.n >= MANY else "few_clusters"
     return "legal" if df >= LEAST_DF else "low_df"

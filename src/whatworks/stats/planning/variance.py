@@ -78,6 +78,42 @@ def components(values: Floats, *, market: Ints, cell: Ints) -> Components:
     return Components(between=max(0.0, (spread - within) / usual), within=within)
 
 
+def together(values: Floats, *, market: Ints, cell: Ints, arm: NDArray[np.bool_]) -> float:
+    r"""Correlation between two arms of what persons of one market share.
+
+    .. math:: \hat r = \widehat{\mathrm{cov}}_g(\bar y_{1g}, \bar y_{0g})\big/(\hat\tau_1\hat\tau_0)
+
+    over markets that have both, within −1 and 1: means of the two arms have no sampling error in common.
+    Where jobs are scarce it is low, for what one arm gets the other does not. 1 where nothing tells it.
+
+    Parameters
+    ----------
+    values, market, cell
+        As `components`.
+    arm : ndarray of bool, shape (n,)
+    """
+    parts = [
+        components(values[a], market=_numbered(market[a]), cell=_numbered(cell[a]))
+        for a in (arm, ~arm)
+    ]
+    shared = parts[0].between * parts[1].between
+    rest = values - _means(values, cell)[cell]
+    counts = [np.bincount(market[a], minlength=int(market.max()) + 1) for a in (arm, ~arm)]
+    both = (counts[0] > 0) & (counts[1] > 0)
+    if both.sum() < 3 or not shared > 0:
+        return 1.0
+    means = [
+        (np.bincount(market[a], rest[a], minlength=n.size) / np.maximum(n, 1))[both]
+        for a, n in zip((arm, ~arm), counts, strict=True)
+    ]
+    found = float(np.cov(means[0], means[1])[0, 1]) / float(np.sqrt(shared))
+    return float(np.clip(found, -1.0, 1.0))
+
+
+def _numbered(labels: Ints) -> Ints:
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
 def _means(values: Floats, label: Ints) -> Floats:
     n = int(label.max()) + 1
     count = np.bincount(label, minlength=n)

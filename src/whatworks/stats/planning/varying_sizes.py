@@ -1,11 +1,12 @@
 r"""Covariance of mean outcomes by arm and share, where markets differ in size and in what is usual there.
 
 A market drawn to share :math:`t` with probability :math:`q_t` has :math:`N_{cg}` persons in cell :math:`c`.
-Its outcomes are :math:`\mu_g` on average, with variance :math:`\sigma_g^2` around it of which
-:math:`\rho_g` is common to the market. With :math:`w_{cg}=N_{cg}/\sum_h N_{ch}`, for cells of one share,
+Its outcomes are :math:`\mu_g` on average, with variance :math:`\sigma_{cg}^2` around it of which
+:math:`\tau_{cg}^2` is common to the cell's persons there; what is common goes together between cells with
+correlation :math:`r_{cc'}`. With :math:`w_{cg}=N_{cg}/\sum_h N_{ch}`, for cells of one share,
 
-.. math:: V_{cc'} = \frac{1}{q_t}\sum_g w_{cg}w_{c'g}\bigl[\sigma_g^2\rho_g
-          + 1\{c=c'\}\,\sigma_g^2(1-\rho_g)/N_{cg} + (\mu_g-\mu)^2\bigr]
+.. math:: V_{cc'} = \frac{1}{q_t}\sum_g w_{cg}w_{c'g}\bigl[r_{cc'}\tau_{cg}\tau_{c'g}
+          + 1\{c=c'\}\,(\sigma_{cg}^2-\tau_{cg}^2)/N_{cg} + (\mu_g-\mu)^2\bigr]
 
 and zero between shares: what clustered errors tell. What the means truly vary by is less, by
 :math:`\sum_g w_{cg}w_{c'g}(\mu_g-\mu)^2` for every two cells, for a market is at one share only.
@@ -51,6 +52,7 @@ def cell_variance(
     allocation: Floats,
     variance: Floats,
     icc: Floats,
+    together: Floats,
     away: Floats,
 ) -> CellVariance:
     """Covariance of the means of cells over the draw of markets.
@@ -63,18 +65,22 @@ def cell_variance(
         Number of the share of each cell.
     allocation : ndarray of shape (n_shares,)
         Part of markets at each.
-    variance, icc, away : ndarray of shape (n_markets,)
-        Variance around the market's usual outcome, the part of it that is common to the market, and how
-        far that usual outcome is from those it is compared with.
+    variance, icc : ndarray, broadcast to shape (n_cells, n_markets)
+        Variance around the market's usual outcome, and the part of it that is common to the market.
+    together : ndarray of shape (n_cells, n_cells)
+        Correlation of what is common between cells of one market.
+    away : ndarray of shape (n_markets,)
+        How far the market's usual outcome is from those it is compared with.
     """
     total = counts.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         w = counts / total
         own = (w * variance * (1 - icc)).sum(axis=1) / total[:, 0]
-        same = share[:, None] == share[None, :]
-        between = (w * away**2) @ w.T
-        within = (w * (variance * icc)) @ w.T + np.diag(own)
-        told = np.where(same, within + between, 0.0) / allocation[share][:, None]
+    common = w * np.sqrt(variance * icc)
+    same = share[:, None] == share[None, :]
+    between = (w * away**2) @ w.T
+    within = together * (common @ common.T) + np.diag(own)
+    told = np.where(same, within + between, 0.0) / allocation[share][:, None]
     return CellVariance(told=told, true=told - between)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from whatworks.design.markets.record import Competition
+from whatworks.design.markets.competition import Competition
 from whatworks.worlds.jobs.options import FiniteJobs
 
 Floats = NDArray[np.float64]

@@ -16,7 +16,7 @@ Bools = NDArray[np.bool_]
 def rank_within(group: Ints, key: Floats) -> Ints:
     """Rank from 0 of each key in its group, smallest first."""
     order = np.lexsort((key, group))
-    size = np.bincount(group)
+    size = np.bincount(group) if group.size else np.zeros(0, dtype=np.int64)
     rank = np.empty(group.size, dtype=np.int64)
     rank[order] = np.arange(group.size) - np.repeat(np.cumsum(size) - size, size)
     return rank
@@ -40,9 +40,7 @@ def assign(
     # A uniform is minus the log of a standard exponential: in the order of a Gumbel.
     key = drawn if leaning is None else np.log(-np.log1p(-drawn)) - leaning
     key = np.where(eligible, key, np.inf)
-    return np.asarray(
-        eligible & (rank_within(market, key) < np.minimum(places, count)[market])
-    )
+    return np.asarray(eligible & (rank_within(market, key) < np.minimum(places, count)[market]))
 
 
 def take_part(
@@ -75,4 +73,21 @@ def whole(value: Floats, rng: np.random.Generator) -> Floats:
 def hire(place: Ints, *, jobs: Floats, weight: Floats, rng: np.random.Generator) -> Bools:
     r"""Give each place's jobs to the largest :math:`\log w_i+\text{Gumbel}_i` (Plackett–Luce)."""
     key = np.log(weight) + rng.gumbel(size=weight.size)
-    return np.asarray(rank_within(place, -key) < jobs[place])
+    return hired_above(place, key, jobs=jobs)[0]
+
+
+def hired_above(place: Ints, key: Floats, *, jobs: Floats) -> tuple[Bools, Floats]:
+    """Who is hired, the largest keys of each place, and the bars to pass.
+
+    Returns
+    -------
+    chosen : ndarray of bool, shape (n,)
+    bars : ndarray of shape (2, n_places)
+        The smallest key hired, infinite where nobody is: what someone else had to pass; and the
+        largest key not hired, minus infinite where everybody is: what one of the hired had to.
+    """
+    chosen = np.asarray(rank_within(place, -key) < jobs[place])
+    bars = np.stack([np.full(jobs.size, np.inf), np.full(jobs.size, -np.inf)])
+    np.minimum.at(bars[0], place[chosen], key[chosen])
+    np.maximum.at(bars[1], place[~chosen], key[~chosen])
+    return chosen, bars

@@ -61,7 +61,7 @@ class Search:
 
     def time_for(self, share: Floats, helped: Floats) -> Floats:
         """Time by which this share has a job; 0 where none, infinite where everybody."""
-        return _rising_root(lambda time: self.mixed(time, helped), np.asarray(share, dtype=float))
+        return rising_root(lambda time: self.mixed(time, helped), np.asarray(share, dtype=float))
 
     def closing(
         self, time: Floats, helped: Floats, displacement: Floats, *, added: Floats | float = 0.0
@@ -95,7 +95,7 @@ def drawn_with(leaning: float, share: Floats) -> Floats:
     return np.where(share[..., None] < 1, chosen.found(time, helped=False), 1.0)
 
 
-def _rising_root(value: Callable[[Floats], Floats], target: Floats) -> Floats:
+def rising_root(value: Callable[[Floats], Floats], target: Floats) -> Floats:
     """Where a rising function of times reaches a target, by bisection, for all targets at once."""
     low, high = np.zeros(target.shape), np.ones(target.shape)
     for _ in range(_HALVINGS):

@@ -162,7 +162,9 @@ def jobs_truth_by_tightness(
     """
     options = options or FiniteJobs()
     values = (np.nan,) if options.tightness is None else options.tightness.values
-    return pd.concat([_truth_at(options, value, shocks=shocks) for value in values], ignore_index=True)
+    return pd.concat(
+        [_truth_at(options, value, shocks=shocks) for value in values], ignore_index=True
+    )
 
 
 def _truth_at(options: FiniteJobs, tightness: float, *, shocks: bool) -> pd.DataFrame:
@@ -180,9 +182,10 @@ def _truth_at(options: FiniteJobs, tightness: float, *, shocks: bool) -> pd.Data
     )
     found = {name: values.reshape(shape) @ masses for name, values in means(options, flat).items()}
     one, zero = take_up_at_nodes(options.take_up)
-    return _contrasts(found, p, eligible_share=options.eligible_share).assign(
-        **{TIGHTNESS: tightness, DISPLACEMENT: displacement, "participation": (one - zero) @ LAW}
-    )
+    table = _contrasts(found, p, eligible_share=options.eligible_share)
+    table[TIGHTNESS], table[DISPLACEMENT] = tightness, displacement
+    table["participation"] = float((one - zero) @ LAW)
+    return table
 
 
 def _contrasts(found: dict[str, Floats], p: Floats, *, eligible_share: float) -> pd.DataFrame:

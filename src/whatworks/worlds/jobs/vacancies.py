@@ -74,7 +74,8 @@ def support(
     helped = assign(saturation, owner, np.ones(owner.size, dtype=bool), rng)[employer]
     without = rank_within(market, rng.random(market.size)) < jobs[market]
     filled = _with_support(told, market, helped=helped, filled=without, rng=rng)
-    added = np.bincount(market, filled.astype(float) - without, minlength=posted.size)
+    n = posted.size
+    added = _counted(market, filled, n) - _counted(market, without, n)
     table = pd.DataFrame(
         {
             VACANCY: np.arange(market.size),
@@ -137,11 +138,16 @@ def _with_support(
 ) -> Bools:
     """Fill some of the vacancies of the supported in addition, and empty some of the others."""
     n = int(market[-1]) + 1
-    wanted = whole(told.additional * np.bincount(market, helped, minlength=n), rng)
+    wanted = whole(told.additional * _counted(market, helped, n), rng)
     more = _some(market, helped & ~filled, wanted, rng)
-    gained = np.bincount(market, more, minlength=n)
+    gained = _counted(market, more, n)
     lost = _some(market, ~helped & filled, whole(told.from_others * gained, rng), rng)
     return (filled | more) & ~lost
+
+
+def _counted(market: Ints, who: Bools, n: int) -> Floats:
+    """How many of each market."""
+    return np.bincount(market[who], minlength=n).astype(np.float64)
 
 
 def _some(market: Ints, among: Bools, wanted: Floats, rng: np.random.Generator) -> Bools:

@@ -1,0 +1,171 @@
+"""What help to some takes from others, on a million job seekers: ours, and peers where they accept the data.
+
+    python benchmarks/displacement.py [--size 100000x2000 1000000x2000] [--peer StatsPAI=/path/to/python ...]
+
+Markets of unequal sizes in strata of five, a share of 0, 25, 50, 75 or 100 % drawn in each, persons drawn
+within, five covariates, an outcome of 0 or 1, a take-up of four in ten; and, for differences in
+differences, four periods of each market with those next to a treated one exposed. Each case has a process
+of its own, which makes the same table as all others: seconds begin once it stands, and go from that table
+to effects with errors. Peak memory is that of the process, table and imported modules included. A peer
+runs in the interpreter it is installed in, named by ``--peer``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+NAMES = [f"x{k}" for k in range(5)]
+SHARES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+Act = Callable[[], float]
+"""What is timed; it answers one effect."""
+
+
+def trial(n: int, n_markets: int) -> Any:
+    """One row per job seeker of a two-stage draw."""
+    rng = np.random.default_rng(n + n_markets)
+    size = rng.gamma(6, 1 / 6, n_markets)
+    market = np.sort(rng.choice(n_markets, n, p=size / size.sum()))
+    share = rng.permuted(np.tile(SHARES, (n_markets // SHARES.size, 1)), axis=1).ravel()
+    assigned = rng.random(n) < share[market]
+    x = rng.normal(size=(n, len(NAMES)))
+    local = rng.normal(scale=0.03, size=n_markets)
+    tight = rng.gamma(4, 0.2, n_markets)
+    chance = 0.3 + 0.1 * assigned - 0.04 * share[market] + local[market] + 0.02 * x[:, 0]
+    return import_module("pandas").DataFrame(
+        {
+            "market": market,
+            "stratum": (np.arange(n_markets) // SHARES.size)[market],
+            "share": share[market],
+            "tight": tight[market],
+            "assigned": assigned.astype(int),
+            "took": (assigned & (rng.random(n) < 0.4)).astype(int),
+            "y": (rng.random(n) < chance).astype(float),
+            **dict(zip(NAMES, x.T, strict=True)),
+        }
+    )
+
+
+def areas(n: int, n_markets: int) -> Any:
+    """Units of markets along a line over four periods; every tenth market treated from the third on."""
+    rng = np.random.default_rng(n + n_markets + 1)
+    n_units = n // 4
+    market = np.sort(rng.integers(0, n_markets, n_units))
+    treated = market % 10 == 0
+    near = np.isin(market % 10, (1, 9))
+    level = rng.normal(size=n_units)
+    columns: dict[str, Any] = {}
+    t = np.arange(1, 5)
+    under = t >= 3
+    y = level[:, None] + 0.1 * t + rng.normal(size=(n_units, 4))
+    y += under * (1.0 * treated - 0.3 * near)[:, None]
+    columns["id"] = np.repeat(np.arange(n_units), 4)
+    columns["t"] = np.tile(t, n_units)
+    columns["g"] = np.repeat(np.where(treated, 3, 0), 4)
+    columns["market"] = np.repeat(market, 4)
+    columns["east"] = np.repeat(market * 10.0, 4)
+    columns["north"] = 0.0
+    columns["y"] = y.ravel()
+    return import_module("pandas").DataFrame(columns)
+
+
+# --- ours ------------------------------------------------------------------------------------
+
+
+def design_of(table: Any, *, covariates: bool = True, randomised: bool = True) -> Any:
+    return import_module("whatworks").Design.from_cross_section(
+        table,
+        treatment="assigned",
+        outcome="y",
+        covariates=NAMES if covariates else (),
+        market="market",
+        stratum="stratum" if randomised else None,
+        saturation="share",
+        took_part="took",
+        randomised=randomised,
+    )
+
+
+def fitted(name: str, *, covariates: bool = True, randomised: bool = True) -> Callable[[Any], Act]:
+    """An estimator with its defaults, from the table on."""
+
+    def prepare(table: Any) -> Act:
+        method = getattr(import_module("whatworks"), name)
+
+        def act() -> float:
+            design = design_of(table, covariates=covariates, randomised=randomised)
+            effects = method().fit(design).effects
+            return float(effects["estimate"].iloc[0])
+
+        return act
+
+    return prepare
+
+
+def redrawn(draws: int) -> Callable[[Any], Act]:
+    """Both stages drawn again."""
+
+    def prepare(table: Any) -> Act:
+        ww = import_module("whatworks")
+
+        def act() -> float:
+            found = ww.randomisation(
+                design_of(table),
+                ww.SaturationRegression(),
+                assignment=ww.TwoStage(),
+                draws=draws,
+                rng=np.random.default_rng(0),
+            )
+            return float(found.table["p_value"].iloc[0])
+
+        return act
+
+    return prepare
+
+
+# --- peers, as their documentation has them ----------------------------------------------------
+
+
+def statspai(table: Any) -> Act:
+    """Without strata nor covariates; it wants both arms in every market, so the extremes are left out."""
+    method = import_module("statspai").two_stage_interference
+    both = table[(table["share"] > 0) & (table["share"] < 1)]
+
+    def act() -> float:
+        found = method(both, y="y", treat="assigned", group="market", saturation="share")
+        return float(found.estimate)
+
+    return act
+
+
+def statspai_spillover(table: Any) -> Act:
+    """A contrast of exposure above and below its median; 500 bootstrap draws by default."""
+    method = import_module("statspai").spillover
+
+    def act() -> float:
+        return float(method(table, y="y", treat="assigned", cluster="market").estimate)
+
+    return act
+
+
+OWN = "whatworks"
+Case = tuple[str, Callable[[int, int], Any], Callable[[Any], Act]]
+CASES: dict[str, Case] = {
+    "SaturationRegression": (OWN, trial, fitted("SaturationRegression")),
+    "SaturationMeans": (OWN, trial, fitted("SaturationMeans", covariates=False)),
+    "SaturationIV": (OWN, trial, fitted("SaturationIV")),
+    "SaturationScore": (OWN, trial, fitted("SaturationScore", randomised=False)),
+    "randomisation, 2,000 draws": (OWN, trial, redrawn(2_000)),
+    "StatsPAI two stages": ("StatsPAI", trial, statspai),
+    "StatsPAI spillover": ("StatsPAI", trial, statspai_spillover),
+}
