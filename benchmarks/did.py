@@ -15,16 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
-import subprocess
-import sys
-import time
 import warnings
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+from apart import asked_apart, peak, pythons_of, timed
 
 COHORTS = 6
 NAMES = [f"x{k}" for k in range(5)]
@@ -226,7 +223,7 @@ def main() -> None:
     if asked.case:
         run(*asked.case, compact=asked.compact)
         return
-    pythons = {OWN: sys.executable, **dict(one.split("=", 1) for one in asked.peer)}
+    pythons = pythons_of(asked.peer, own=OWN)
     for size in asked.size:
         for covariates in asked.covariates:
             for control in asked.control:
@@ -242,19 +239,9 @@ def told(options: list[str], pythons: dict[str, str], asked: argparse.Namespace)
     if place not in pythons:
         return "skipped: no interpreter named"
     command = [pythons[place], __file__, "--case", *options]
-    try:
-        found = subprocess.run(
-            command + ["--compact"] * asked.compact,
-            capture_output=True,
-            text=True,
-            timeout=asked.seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"stopped at {asked.seconds:.0f} s"
-    if found.returncode != 0:
-        return "skipped: " + (found.stderr.strip().splitlines() or ["no message"])[-1][:90]
-    one = json.loads(found.stdout.strip().splitlines()[-1])
+    one = asked_apart(command + ["--compact"] * asked.compact, seconds=asked.seconds)
+    if isinstance(one, str):
+        return one
     return (
         f"cpu {one['cpu']:8.3f} s  wall {one['wall']:8.3f} s  peak {one['peak']:7,.0f} MB"
         f" (modules {one['modules']:4,.0f}, table {one['table']:6,.0f})  effect {one['effect']:.8f}"
@@ -271,25 +258,9 @@ def run(case: str, size: str, covariates: str, control: str, *, compact: bool) -
     act(some, names, control)()  # modules are read in here, and what they load when first used
     modules = peak()
     table = table_of(n, n_periods, covariates=int(covariates), compact=compact)
-    timed = act(table, names, control)
-    before, started = used(), time.perf_counter()
-    effect = timed()
-    wall, cpu = time.perf_counter() - started, used() - before
+    found = timed(act(table, names, control))
     held = float(table.memory_usage(index=False).sum()) / 2**20
-    found = {"wall": wall, "cpu": cpu, "peak": peak(), "modules": modules, "table": held}
-    print(json.dumps({**found, "effect": effect}))
-
-
-def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def used() -> float:
-    """Seconds of processor of this process and its children."""
-    own, children = (
-        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    print(json.dumps({**found, "modules": modules, "table": held}))
 
 
 if __name__ == "__main__":

@@ -14,16 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
-import subprocess
-import sys
-import time
 import warnings
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+from apart import asked_apart, peak, pythons_of, timed
 
 NAMES = [f"x{k}" for k in range(5)]
 SHARES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
@@ -169,3 +166,52 @@ CASES: dict[str, Case] = {
     "StatsPAI two stages": ("StatsPAI", trial, statspai),
     "StatsPAI spillover": ("StatsPAI", trial, statspai_spillover),
 }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--size", nargs="*", default=["100000x2000", "1000000x2000"], metavar="NxM")
+    parser.add_argument("--only", nargs="*", default=list(CASES), metavar="CASE")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--case", nargs=2, metavar=("CASE", "SIZE"))
+    asked = parser.parse_args()
+    if asked.case:
+        run(*asked.case)
+        return
+    pythons = pythons_of(asked.peer, own=OWN)
+    for size in asked.size:
+        print(f"\n{size.replace('x', ' persons in ')} markets", flush=True)
+        for case in asked.only:
+            print(f"  {case:28s} " + line(case, size, pythons, asked.seconds), flush=True)
+
+
+def line(case: str, size: str, pythons: dict[str, str], seconds: float) -> str:
+    """What a case took, or why it did not run."""
+    place = CASES[case][0]
+    if place not in pythons:
+        return "skipped: no interpreter named"
+    one = asked_apart([pythons[place], __file__, "--case", case, size], seconds=seconds)
+    if isinstance(one, str):
+        return one
+    return (
+        f"cpu {one['cpu']:8.3f} s  wall {one['wall']:8.3f} s  peak {one['peak']:7,.0f} MB"
+        f" (modules {one['modules']:4,.0f}, table {one['table']:6,.0f})  answer {one['effect']:.6f}"
+    )
+
+
+def run(case: str, size: str) -> None:
+    """One case, timed by itself, once it ran on some thousands and so has all it needs loaded."""
+    warnings.simplefilter("ignore")
+    n, n_markets = (int(part) for part in size.split("x"))
+    _, table_of, prepare = CASES[case]
+    prepare(table_of(8_000, 100))()
+    modules = peak()
+    table = table_of(n, n_markets)
+    found = timed(prepare(table))
+    held = float(table.memory_usage(index=False).sum()) / 2**20
+    print(json.dumps({**found, "modules": modules, "table": held}))
+
+
+if __name__ == "__main__":
+    main()

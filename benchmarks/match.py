@@ -13,10 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
-import subprocess
-import sys
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from apart import asked_apart, peak, pythons_of, timed
 
 MONTHS = 24
 NAMES = [f"x{k}" for k in range(10)]
@@ -302,7 +299,7 @@ def main() -> None:
     if asked.case:
         run(*asked.case)
         return
-    pythons = {OWN: sys.executable, **dict(one.split("=", 1) for one in asked.peer)}
+    pythons = pythons_of(asked.peer, own=OWN)
     for kind, sizes in (("propensity", asked.treated), ("mahalanobis", asked.space)):
         for size in sizes:
             with TemporaryDirectory() as folder:
@@ -322,18 +319,10 @@ def table(kind: str, size: int, path: Path, pythons: dict[str, str], *, seconds:
             print(f"  {case:42s} skipped: {why}", flush=True)
             continue
         command = [pythons[place], __file__, "--case", kind, case, str(path)]
-        try:
-            told = subprocess.run(
-                command, capture_output=True, text=True, timeout=seconds, check=False
-            )
-        except subprocess.TimeoutExpired:
-            print(f"  {case:42s} stopped at {seconds:.0f} s", flush=True)
+        found = asked_apart(command, seconds=seconds)
+        if isinstance(found, str):
+            print(f"  {case:42s} {found}", flush=True)
             continue
-        if told.returncode != 0:
-            last = (told.stderr.strip().splitlines() or ["no message"])[-1]
-            print(f"  {case:42s} skipped: {last[:90]}", flush=True)
-            continue
-        found = json.loads(told.stdout.strip().splitlines()[-1])
         floor = found["cpu"] if case == "floor" else floor
         print(
             f"  {case:42s} cpu {found['cpu']:8.3f} s ({found['cpu'] / floor:5.2f} floors)"
@@ -348,21 +337,8 @@ def run(kind: str, case: str, path: str) -> None:
     warnings.simplefilter("ignore")
     data = dict(np.load(path))
     act = SETS[kind][case][1](data)
-    loaded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    before, started = used(), time.perf_counter()
-    effect = act()
-    wall, cpu = time.perf_counter() - started, used() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found = {"wall": wall, "cpu": cpu, "peak": peak, "loaded": loaded, "effect": effect}
-    print(json.dumps(found))
-
-
-def used() -> float:
-    """Seconds of processor of this process and its children."""
-    own, children = (
-        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    loaded = peak()
+    print(json.dumps({**timed(act), "loaded": loaded}))
 
 
 if __name__ == "__main__":

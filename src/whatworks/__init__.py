@@ -81,8 +81,9 @@ if TYPE_CHECKING:
         by_group,
     )
     from whatworks.estimate.few_clusters import few_clusters
+    from whatworks.estimate.market_totals import MarketTotals, market_totals, participation
     from whatworks.estimate.randomisation import randomisation
-    from whatworks.estimate.spillover_test import SpilloverTest, spillover_test
+    from whatworks.estimate.reassigned.untreated import SpilloverTest, spillover_test
     from whatworks.evidence import Benchmark, Evidence, Finding
     from whatworks.evidence.checks.placebo_outcomes import placebo_outcomes
     from whatworks.evidence.weigh import weigh
@@ -210,7 +211,7 @@ _HOME: Final = {
     "estimate.few_clusters": ("few_clusters",),
     "estimate.market_totals": ("MarketTotals", "market_totals", "participation"),
     "estimate.randomisation": ("randomisation",),
-    "estimate.spillover_test": ("SpilloverTest", "spillover_test"),
+    "estimate.reassigned.untreated": ("SpilloverTest", "spillover_test"),
     "design.causes.pathway": ("Pathway",),
     "errors": ("WhatworksError",),
     "ledger": ("Ledger",),
@@ -254,6 +255,7 @@ __all__ = [
     "KernelMatching",
     "Layout",
     "Ledger",
+    "MarketTotals",
     "Markets",
     "MatchedDiD",
     "MatchedDifference",
@@ -266,8 +268,8 @@ __all__ = [
     "PairMatching",
     "Panel",
     "Pathway",
-    "Propensity",
     "PilotAreas",
+    "Propensity",
     "QuantileEffects",
     "Question",
     "RadiusMatching",
@@ -281,9 +283,9 @@ __all__ = [
     "SaturationRegression",
     "SaturationTable",
     "Spells",
+    "SpilloverDiD",
     "SpilloverTest",
     "StableWeights",
-    "SpilloverDiD",
     "StackedDiD",
     "Subclassification",
     "SunAbraham",
@@ -314,9 +316,11 @@ __all__ = [
     "lay_out",
     "leave_one_out",
     "link",
+    "market_totals",
     "measure",
     "open_panel",
     "pairwise",
+    "participation",
     "placebo_outcomes",
     "plot_balance",
     "plot_effects",

@@ -15,8 +15,8 @@ What methods share lies beside ``methods/``:
   and ``exposed_widths``), ``changes`` (stacked cohorts); ``synthetic/`` for territories;
 - how sure, a second time: ``few_clusters`` (on ``long_difference``; ``few_saturations`` on
   ``exposure_regression``; rows in ``few_ways``), ``randomisation`` (over ``assignment``;
-  ``reassigned/`` for shares and persons drawn one after the other), ``spillover_test`` (on the
-  untreated alone), ``redrawn`` (bootstrap bands).
+  ``reassigned/`` for shares and persons drawn one after the other, and for the untreated alone),
+  ``redrawn`` (bootstrap bands).
 """
 
 from whatworks.estimate.aggregation import aggregate

@@ -21,11 +21,11 @@ from whatworks.estimate.few_ways import (
     way,
 )
 from whatworks.estimate.long_difference import SAME, LongDifference
+from whatworks.estimate.reassigned.effects import tested_effects
 from whatworks.estimate.reassigned.record import RandomisationTest
 from whatworks.estimate.reassigned.two_stage import Assigned
-from whatworks.estimate.reassigned.two_stage_test import tested_effects
+from whatworks.estimate.reassigned.untreated import SpilloverTest, spillover_test
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.spillover_test import SpilloverTest, spillover_test
 from whatworks.stats.clusters.inversion import ConfidenceSet
 from whatworks.stats.clusters.rules import Clusters
 from whatworks.stats.displacement.rules import (

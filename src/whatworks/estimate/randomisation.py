@@ -41,9 +41,9 @@ from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, WhatworksError, choice, expect
 from whatworks.estimate.assignment import Assignment, Places
 from whatworks.estimate.protocol import Estimator
+from whatworks.estimate.reassigned.effects import two_stage_test
 from whatworks.estimate.reassigned.record import RandomisationTest
 from whatworks.estimate.reassigned.two_stage import TwoStage
-from whatworks.estimate.reassigned.two_stage_test import two_stage_test
 from whatworks.estimate.record import Estimate, without_bands
 from whatworks.stats.assignments import share_as_far
 from whatworks.stats.clusters.inversion import ConfidenceSet, not_rejected

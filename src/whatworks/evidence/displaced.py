@@ -21,7 +21,7 @@ from whatworks.errors import DesignRefused, DisplacementRefused
 from whatworks.estimate.net import NetEffects, net, per_hundred
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.responses import ASSIGNED, RESPONSES, UNASSIGNED, Responses
-from whatworks.evidence.record import Displacement, Lack, Stakes
+from whatworks.evidence.record import OF_OTHERS, Displacement, Lack, Stakes
 from whatworks.evidence.scenarios import programme_of, scenarios
 from whatworks.stats.displacement.bounds import bounds, break_even
 from whatworks.vocabulary import (
@@ -33,8 +33,7 @@ from whatworks.vocabulary import (
     Unidentified,
 )
 
-TERMS: Final = ("direct", "spillover", "total", "overall", "spillover_ineligible")
-OF_OTHERS: Final = ("spillover", "total")
+ENDS: Final = ("estimate", "conf_low", "conf_high")
 _LEVEL: Final = float(stats.norm.ppf(0.975))
 _POINTS: Final = 100.0
 
@@ -53,8 +52,8 @@ def displaced(design: Design, estimates: Sequence[Estimate], stakes: Stakes) -> 
     -------
     Displacement
     """
-    own = next((e for e in estimates if e.effects["term"].isin(TERMS).any()), None)
-    rows = None if own is None else own.effects[own.effects["term"].isin(TERMS)]
+    own = next((e for e in estimates if e.effects["term"].isin(("direct", *OF_OTHERS)).any()), None)
+    rows = None if own is None else own.effects[own.effects["term"].isin(("direct", *OF_OTHERS))]
     code = _code(design, rows)
     found = None if own is None else _net(own, design, stakes)
     gain = _gain(own if own is not None else estimates[0], design)
@@ -67,7 +66,8 @@ def displaced(design: Design, estimates: Sequence[Estimate], stakes: Stakes) -> 
             "shares": int(design.units[SATURATION].nunique()),
         },
         effects=None if rows is None else rows.reset_index(drop=True),
-        scarce=stakes.scarce_jobs,
+        stakes=stakes,
+        gain=None if gain is None else tuple(float(gain[end]) for end in ENDS),  # type: ignore[arg-type] # three ends
         lacks=_lacks(design, own, found),
         net=found,
         break_even=_break_even(gain, design, stakes) if gain is not None else None,
@@ -153,7 +153,7 @@ def _bounds(
     top = _top(design)
     share, assigned, unassigned = _level(gain, estimate, design, stakes, told=np.isfinite(top))
     rows = []
-    for ends in ("estimate", "conf_low", "conf_high"):
+    for ends in ENDS:
         shift = gain[ends] - gain["estimate"]
         found = bounds(
             gain[ends],

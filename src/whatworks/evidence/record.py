@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import pandas as pd
 
@@ -18,6 +19,8 @@ from whatworks.indicators import Refusal
 from whatworks.vocabulary import Conclusion, DesignClass, Impact, Unidentified, Verdict
 
 Facts = Mapping[str, str | int | float]
+OF_OTHERS: Final = ("spillover", "total", "overall", "spillover_ineligible")
+"""Terms that tell what becomes of others; a direct effect beside them is not alone."""
 
 __all__ = [
     "Benchmark",
@@ -140,8 +143,9 @@ class Displacement:
     facts : mapping
     effects : DataFrame or None
         Direct effects, those on others, totals, as estimated.
-    scarce : bool
-        Whether jobs are scarce, and so no direct effect is printed alone.
+    stakes : Stakes
+    gain : tuple of three floats, or None
+        What those helped have above their neighbours, with its interval: no claim on others.
     lacks : tuple of Lack
         What is missing, typed.
     net : NetEffects or None
@@ -158,12 +162,23 @@ class Displacement:
     code: str
     facts: Facts = field(default_factory=dict)
     effects: pd.DataFrame | None = None
-    scarce: bool = True
+    stakes: Stakes = field(default_factory=Stakes)
+    gain: tuple[float, float, float] | None = None
     lacks: tuple[Lack, ...] = ()
     net: NetEffects | None = None
     break_even: pd.DataFrame | None = None
     bounds: pd.DataFrame | None = None
     scenarios: pd.DataFrame | None = None
+
+    @property
+    def scarce(self) -> bool:
+        """Whether jobs are scarce, and so no direct effect is printed alone."""
+        return self.stakes.scarce_jobs
+
+    @property
+    def of_others(self) -> bool:
+        """Whether some effect on others is told."""
+        return self.effects is not None and bool(self.effects["term"].isin(OF_OTHERS).any())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,13 +63,13 @@ def test_sums_and_fits_tell_the_same_law() -> None:
     """The law of the statistic is one, whether worked out from sums or by fitting each time."""
     design = trial(n_markets=15)
     fast = randomisation(design, SaturationRegression(), assignment=TwoStage(), draws=2_000)
-    slow = randomisation(design, Halved(), assignment=TwoStage(), draws=120)
+    slow = randomisation(design, Halved(), assignment=TwoStage(), draws=60)
     keys = ["term", "group", "month"]
     both = fast.table.merge(slow.table, on=keys, suffixes=("", "_slow"))
     assert len(both) == len(fast.table) == len(slow.table)
     assert both["statistic"].to_numpy() == pytest.approx(both["statistic_slow"].to_numpy())
     gap = (both["p_value"] - both["p_value_slow"]).abs()
-    assert (gap < 4 * np.sqrt(both["p_value"] * (1 - both["p_value"]) / 120) + 0.02).all()
+    assert (gap < 4 * np.sqrt(both["p_value"] * (1 - both["p_value"]) / 60) + 0.03).all()
     assert fast.n_assignments == 120**3
     assert not fast.exact
     assert fast.n_tried == 2_000

@@ -101,6 +101,7 @@ CODES = {
         *("direct", "spillover", "total"),
         *("quantile", "share_above", "gates", "difference"),
         *("average", "cohort", "period", "att_dose", "acrt", "acrt_dose"),
+        *("ordinary", "contamination", "triple", "trend_gap", "net_pool"),
     ),
     "benchmark": ("truth", "experiment", "naive"),
     "unit": ("pp", "months", "eur_month", "usd", "none"),

@@ -266,7 +266,9 @@ def _table(
     over = int((made[ELIGIBLE_SEEKERS] > made[SEEKERS]).sum())
     if over:
         raise _bad("eligible", "at most the seekers of the market", f"more in {over} rows")
-    return made.astype({MARKET: object})
+    # Names and categories stay objects, as the labels of units are.
+    texts = [str(name) for name in made if not pd.api.types.is_numeric_dtype(made[name])]
+    return made.astype(dict.fromkeys(texts, object))
 
 
 def _months(table: pd.DataFrame, column: str) -> Ints:
@@ -291,7 +293,7 @@ def _bounded(values: Floats, column: str, bounds: _Bounds) -> Floats:
 
 
 def _texts(column: pd.Series) -> NDArray[np.object_]:
-    return np.array([None if pd.isna(v) else str(v) for v in column], dtype=object)
+    return np.array([None if pd.isna(value) else str(value) for value in column], dtype=object)
 
 
 def _markets_of(design: Design) -> NDArray[np.object_]:

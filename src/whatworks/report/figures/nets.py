@@ -40,7 +40,9 @@ def draw_nets(nets: pd.DataFrame, ax: Axes, *, words: Words, unit: str) -> None:
         cells = mine[mine["fit"] == "saturated"]
         place = cells["share"].to_numpy(float) + aside
         ax.vlines(place, cells["low"], cells["high"], color=colour, linewidth=5, alpha=0.45)
-        ax.plot(place, cells["estimate"], color=colour, marker=mark, markersize=10, linestyle="none")
+        ax.plot(
+            place, cells["estimate"], color=colour, marker=mark, markersize=10, linestyle="none"
+        )
         for fit, line in LINES.items():
             told = mine[mine["fit"] == fit].sort_values("share")
             ax.plot(told["share"], told["estimate"], color=colour, linestyle=line, linewidth=2.6)

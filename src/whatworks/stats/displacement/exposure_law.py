@@ -115,7 +115,7 @@ class Exposure:
 
 
 def met(shares: Floats, weights: csr_array) -> Floats:
-    """Share met by the people of each market: :math:`\\sum_{m'}W_{mm'}p_{m'}`, shape of ``shares``."""
+    r"""Share met by the people of each market: :math:`\sum_{m'}W_{mm'}p_{m'}`, shape of ``shares``."""
     return np.asarray((weights @ shares.T).T)
 
 
@@ -214,11 +214,15 @@ class ExposureMeans:
         some, are brought to zero, which enlarges the variance of every contrast.
     lifted : float
         Part of the trace that this added.
+    influence : ndarray of shape (n_markets, n_exposures)
+        What each market adds to each mean, turned and stretched so that its products sum to the covariance:
+        it carries the correlation of a market with itself between outcomes.
     """
 
     mean: Floats
     covariance: Floats
     lifted: float
+    influence: Floats
 
 
 def exposure_means(
@@ -260,16 +264,23 @@ def exposure_means(
         for e in range(d, n):
             found = _covariance(law, d, e, left=left, own=own)
             covariance[d, e] = covariance[e, d] = found / (base[d] * base[e])
-    return _lifted(mean, covariance)
+    return _lifted(mean, covariance, added=(left * inverse / base[:, None]).T)
 
 
-def _lifted(mean: Floats, covariance: Floats) -> ExposureMeans:
+def _lifted(mean: Floats, covariance: Floats, *, added: Floats) -> ExposureMeans:
     values, vectors = np.linalg.eigh(covariance)
     above = np.maximum(values, 0.0)
+    root = (vectors * np.sqrt(above)) @ vectors.T
+    size = np.sqrt((added**2).sum(axis=0))
+    scaled = added / np.where(size > 0, size, 1.0)
+    spread, turn = np.linalg.eigh(scaled.T @ scaled)
+    firm = spread > 1e-10
+    white = (turn[:, firm] / np.sqrt(spread[firm])) @ turn[:, firm].T
     return ExposureMeans(
         mean=mean,
         covariance=(vectors * above) @ vectors.T,
         lifted=float((above - values).sum() / above.sum()) if above.sum() > 0 else 0.0,
+        influence=scaled @ white @ root,
     )
 
 

@@ -70,13 +70,13 @@ class Members:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupLaw:
-    """The law, fitted.
+    r"""The law, fitted.
 
     Parameters
     ----------
     members : Members
     fitted : FittedLaw
-        Coefficients, then :math:`\\log\\sigma` where groups share something.
+        Coefficients, then :math:`\log\sigma` where groups share something.
     nodes, weights : ndarray of shape (n_groups, n_nodes) or None
         Of the integral of each group; None where there is none.
     """

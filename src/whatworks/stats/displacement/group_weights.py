@@ -44,14 +44,14 @@ _ROUNDING: Final = 1e-12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyMeans:
-    """Means by policy.
+    r"""Means by policy.
 
     Parameters
     ----------
     mean : ndarray of shape (n_policies,)
     influence : ndarray of shape (n_groups, n_policies)
     effective : ndarray of shape (n_policies,)
-        Number of groups that would weigh alike to as much, :math:`(\\sum\\omega)^2/\\sum\\omega^2`.
+        Number of groups that would weigh alike to as much, :math:`(\sum\omega)^2/\sum\omega^2`.
     """
 
     mean: Floats

@@ -79,6 +79,40 @@ class Entry:
     least: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """People by market.
+
+    Parameters
+    ----------
+    covariates : ndarray of shape (n, k)
+    market : ndarray of int, shape (n,)
+        0 … n_markets − 1.
+    weight : ndarray of shape (n,)
+        0 for those not seen.
+    n_markets : int
+    """
+
+    covariates: Floats
+    market: Ints
+    weight: Floats
+    n_markets: int
+
+    @property
+    def k(self) -> int:
+        """Number of covariates."""
+        return int(self.covariates.shape[1])
+
+    def total(self, values: Floats | Bools, among: Ints | slice = slice(None)) -> Floats:
+        """Sums by market of values of some rows, shape (n_markets,)."""
+        found = np.bincount(self.market[among], values, self.n_markets)
+        return np.asarray(found, dtype=float)
+
+    def totals(self, values: Floats, among: Ints | slice = slice(None)) -> Floats:
+        """Sums by market of columns of some rows, shape (n_markets, k)."""
+        return by_market(values, self.market[among], self.n_markets)
+
+
 def by_market(values: Floats, market: Ints, n_markets: int) -> Floats:
     """Sums of columns (n, k) by market, shape (n_markets, k)."""
     found = np.empty((n_markets, values.shape[1]))
@@ -87,40 +121,32 @@ def by_market(values: Floats, market: Ints, n_markets: int) -> Floats:
     return found
 
 
-def entry(
-    covariates: Floats, treated: Bools, *, market: Ints, weight: Floats, n_markets: int
-) -> Entry:
+def entry(sample: Sample, treated: Bools) -> Entry:
     """Fit the logit of treatment with an intercept per market.
 
     Parameters
     ----------
-    covariates : ndarray of shape (n, k)
+    sample : Sample
     treated : ndarray of bool, shape (n,)
-    market : ndarray of int, shape (n,)
-    weight : ndarray of shape (n,)
-        0 for those not seen.
-    n_markets : int
 
     Raises
     ------
     DesignRefused
         When covariates tell the treated of markets from the others without error.
     """
-    k = covariates.shape[1]
-    total = np.bincount(market, weight, n_markets)
-    some = np.bincount(market, weight * treated, n_markets)
-    share = np.divide(some, total, out=np.zeros(n_markets), where=total > 0)
-    chance, apart = share[market], np.zeros_like(covariates)
+    weight, n = sample.weight, sample.n_markets
+    total, some = sample.total(weight), sample.total(weight * treated)
+    share = np.divide(some, total, out=np.zeros(n), where=total > 0)
+    chance, apart = share[sample.market], np.zeros_like(sample.covariates)
     both = (some > 0) & (some < total)
-    influence = np.zeros((n_markets, k))
-    rows = np.flatnonzero(both[market] & (weight > 0))
+    rows = np.flatnonzero(both[sample.market] & (weight > 0))
     if not rows.size:
-        return Entry(chance=chance, apart=apart, influence=influence, least=float("nan"))
-    x, d, w = covariates[rows], treated[rows], weight[rows]
-    # Only the few markets of both arms have an intercept.
-    place = np.cumsum(both) - 1
-    if k:
-        fit = fit_logit(x, d, group=place[market[rows]], weight=w)
+        nil = np.zeros((n, sample.k))
+        return Entry(chance=chance, apart=apart, influence=nil, least=float("nan"))
+    x, d, w, m = (v[rows] for v in (sample.covariates, treated, weight, sample.market))
+    if sample.k:
+        # Only markets of both arms have an intercept.
+        fit = fit_logit(x, d, group=(np.cumsum(both) - 1)[m], weight=w)
         if fit.separated or not fit.converged:
             raise DesignRefused(
                 what="treatment within markets",
@@ -129,16 +155,18 @@ def entry(
                 remedy="leave out the covariate that decides treatment, or merge its rare levels",
             )
         chance[rows] = expit(fit.linear)
-    e, m = chance[rows], market[rows]
+    e = chance[rows]
     curve = w * e * (1 - e)
-    per = np.where(both, np.bincount(m, curve, n_markets), 1.0)
-    centre = by_market(curve[:, None] * x, m, n_markets) / per[:, None]
-    gap = x - centre[m]
+    per = np.where(both, sample.total(curve, rows), 1.0)
+    gap = x - (sample.totals(curve[:, None] * x, rows) / per[:, None])[m]
     apart[rows] = gap
     information = inverse(gap.T @ (curve[:, None] * gap), collinear=COLLINEAR).matrix
-    influence = by_market((w * (d - e))[:, None] * gap, m, n_markets) @ information
-    least = float(np.where(d, e, 1 - e).min())
-    return Entry(chance=chance, apart=apart, influence=influence, least=least)
+    return Entry(
+        chance=chance,
+        apart=apart,
+        influence=sample.totals((w * (d - e))[:, None] * gap, rows) @ information,
+        least=float(np.where(d, e, 1 - e).min()),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,15 +183,13 @@ class Slopes:
     influence: Floats
 
 
-def slopes_within(
-    outcome: Floats, covariates: Floats, *, market: Ints, weight: Floats, n_markets: int
-) -> Slopes:
-    """Fit on the rows of positive weight."""
-    rows = np.flatnonzero(weight > 0)
-    m, w, x, y = market[rows], weight[rows], covariates[rows], outcome[rows]
-    total = np.maximum(np.bincount(m, w, n_markets), np.finfo(float).tiny)
-    x_apart = x - (by_market(w[:, None] * x, m, n_markets) / total[:, None])[m]
-    y_apart = y - (np.bincount(m, w * y, n_markets) / total)[m]
+def slopes_within(outcome: Floats, sample: Sample, *, in_arm: Bools) -> Slopes:
+    """Fit on the people of one arm."""
+    rows = np.flatnonzero(in_arm & (sample.weight > 0))
+    x, y, w, m = (v[rows] for v in (sample.covariates, outcome, sample.weight, sample.market))
+    total = np.maximum(sample.total(w, rows), np.finfo(float).tiny)
+    x_apart = x - (sample.totals(w[:, None] * x, rows) / total[:, None])[m]
+    y_apart = y - (sample.total(w * y, rows) / total)[m]
     size = np.abs(x).max(axis=0, initial=0.0)
     x_apart[:, np.abs(x_apart).max(axis=0, initial=0.0) <= _ROUNDING * size] = 0.0
     weighted = w[:, None] * x_apart
@@ -171,24 +197,18 @@ def slopes_within(
     slopes = bread @ (weighted.T @ y_apart)
     left = y_apart - x_apart @ slopes
     left[np.abs(left) < _ROUNDING * np.abs(y).max(initial=0.0)] = 0.0
-    return Slopes(
-        slopes=slopes,
-        influence=by_market(weighted * left[:, None], m, n_markets) @ bread,
-    )
+    influence = sample.totals(weighted * left[:, None], rows) @ bread
+    return Slopes(slopes=slopes, influence=influence)
 
 
 def market_means(
     outcome: Floats,
-    covariates: Floats,
+    sample: Sample,
     *,
     in_arm: Bools,
-    market: Ints,
-    weight: Floats,
-    chance: Entry,
-    treated: bool,
-    slopes: Slopes | None,
-    weigh: bool,
-    n_markets: int,
+    treated: bool = False,
+    chance: Entry | None = None,
+    slopes: Slopes | None = None,
 ) -> MarketMeans:
     """Means of one arm, and how they move with the slopes of outcome and of treatment.
 
@@ -196,43 +216,41 @@ def market_means(
     ----------
     outcome : ndarray of shape (n,)
         Finite; not read where the weight is 0.
-    covariates : ndarray of shape (n, k)
+    sample : Sample
+        Everyone the means are over.
     in_arm : ndarray of bool, shape (n,)
-    market : ndarray of int, shape (n,)
-    weight : ndarray of shape (n,)
-        Of everyone the mean is over; 0 for those not seen.
-    chance : Entry
     treated : bool
         Whether the arm is that of the treated.
-    slopes : Slopes or None
-        None leaves outcomes as they are.
-    weigh : bool
-        Whether people of the arm are weighted by the inverse of their chance of being in it.
-    n_markets : int
+    chance : Entry, optional
+        Weighs people of the arm by the inverse of their chance of being in it.
+    slopes : Slopes, optional
+        Without, outcomes are left as they are.
 
     Returns
     -------
     MarketMeans
         Derivatives in the slopes of the outcome, then in those of treatment, shape (n_markets, 2 k).
     """
-    k = covariates.shape[1]
+    weight, n, k = sample.weight, sample.n_markets, sample.k
     rows = np.flatnonzero(in_arm & (weight > 0))
-    m, x, w = market[rows], covariates[rows], weight[rows]
-    e = chance.chance[rows] if treated else 1 - chance.chance[rows]
-    part = w / e if weigh else w
-    total = np.bincount(m, part, n_markets)
+    x, part, m = sample.covariates[rows], weight[rows], sample.market[rows]
+    e = np.ones(rows.size)
+    if chance is not None:
+        e = chance.chance[rows] if treated else 1 - chance.chance[rows]
+        part = part / e
+    total = sample.total(part, rows)
     safe = np.where(total > 0, total, 1.0)
     beta = np.zeros(k) if slopes is None else slopes.slopes
     left = outcome[rows] - x @ beta
-    level = np.bincount(m, part * left, n_markets) / safe
-    everyone = np.bincount(market, weight, n_markets)
-    centre = by_market(weight[:, None] * covariates, market, n_markets)
+    level = sample.total(part * left, rows) / safe
+    everyone = sample.total(weight)
+    centre = sample.totals(weight[:, None] * sample.covariates)
     centre /= np.where(everyone > 0, everyone, 1.0)[:, None]
-    by_beta, by_gamma = np.zeros((n_markets, k)), np.zeros((n_markets, k))
+    by_beta, by_gamma = np.zeros((n, k)), np.zeros((n, k))
     if slopes is not None:
-        by_beta = centre - by_market(part[:, None] * x, m, n_markets) / safe[:, None]
-    if weigh and k:
+        by_beta = centre - sample.totals(part[:, None] * x, rows) / safe[:, None]
+    if chance is not None:
         moved = part * (1 - e) * (left - level[m]) * (-1.0 if treated else 1.0)
-        by_gamma = by_market(moved[:, None] * chance.apart[rows], m, n_markets) / safe[:, None]
+        by_gamma = sample.totals(moved[:, None] * chance.apart[rows], rows) / safe[:, None]
     mean = np.where(total > 0, level + centre @ beta, np.nan)
     return MarketMeans(mean=mean, slope=np.hstack([by_beta, by_gamma]))

@@ -306,7 +306,7 @@ def _inverse(matrix: Floats) -> Floats:
             found=f"{matrix.shape[0]} of a lower rank",
             remedy="leave out the covariate that repeats others, or that strata tell",
         )
-    return found
+    return np.asarray(found)
 
 
 def _inverses(matrices: Floats) -> Floats:

@@ -102,7 +102,7 @@ def solved(scores: Callable[[Numbers], Numbers], start: Floats) -> FittedLaw:
 
 
 def fit_share(share: Floats, regressors: Floats, *, law: Law) -> FittedLaw:
-    """Law of shares strictly between 0 and 1, by maximum likelihood.
+    r"""Law of shares strictly between 0 and 1, by maximum likelihood.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def fit_share(share: Floats, regressors: Floats, *, law: Law) -> FittedLaw:
     Returns
     -------
     FittedLaw
-        Coefficients, then the logarithm of the standard deviation, or of :math:`\\varphi`.
+        Coefficients, then the logarithm of the standard deviation, or of :math:`\varphi`.
     """
     t = share if law == "normal" else np.log(share / (1 - share))
     slopes = np.linalg.lstsq(regressors, t, rcond=1e-12)[0]

@@ -92,7 +92,8 @@ def drawn_with(leaning: float, share: Floats) -> Floats:
     chosen = Search(effect=0.0, slope=leaning)
     some = np.where(share < 1, share, 0.0)
     time = chosen.time_for(some, np.zeros(NODES.size))
-    return np.where(share[..., None] < 1, chosen.found(time, helped=False), 1.0)
+    chance = np.where(share[..., None] < 1, chosen.found(time, helped=False), 1.0)
+    return np.where(share[..., None] > 0, chance, 0.0)
 
 
 def rising_root(value: Callable[[Floats], Floats], target: Floats) -> Floats:

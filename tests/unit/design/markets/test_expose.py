@@ -18,7 +18,7 @@ from whatworks.errors import DesignRefused, OptionError
 from whatworks.sources.records import Geography
 from whatworks.vocabulary import Supply
 
-N = 240
+N = 120
 CODES = {
     "employment": ("cdi",),
     "joblessness": ("registered",),

@@ -1,0 +1,1 @@
+"""Vacancies as units: filled or withdrawn some days after they were posted, by whom, in which market."""
