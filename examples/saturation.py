@@ -46,8 +46,8 @@ def estimated(options: FiniteJobs) -> pd.DataFrame:
 def beside_truth(effects: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """One row per share and term: estimate, interval, truth, in points."""
     known = truth.melt(SATURATION, list(TERMS), "term", "truth")
-    shares = effects[~effects["group"].isin(["all", "pooled"])]
-    shares = shares.assign(**{SATURATION: shares["group"].astype(float)})
+    shares = effects[effects["term"].isin(TERMS)]
+    shares = shares.assign(**{SATURATION: pd.to_numeric(shares["group"], errors="coerce")})
     table = shares.merge(known, on=["term", SATURATION])
     return table.assign(helped=100 * table[SATURATION], truth=100 * table["truth"])
 

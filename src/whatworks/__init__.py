@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from whatworks.design.rollout.pathways import roll_out
     from whatworks.design.rollout.stacked import stack
     from whatworks.design.rollout.territories import territories
+    from whatworks.design.vacancies.build import vacancies
     from whatworks.errors import WhatworksError
     from whatworks.estimate import (
         ESTIMATORS,
@@ -52,12 +53,15 @@ if TYPE_CHECKING:
         DoublyRobust,
         DoublyRobustDiD,
         Estimate,
+        ExposureMapping,
         ExtendedTwoWay,
         FewClusters,
+        FillingTimes,
         GroupRanking,
         Imputation,
         MatchedDiD,
         MatchedDifference,
+        PartialInterference,
         PilotAreas,
         QuantileEffects,
         RandomisationTest,
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
         SaturationIV,
         SaturationMeans,
         SaturationRegression,
+        SaturationScore,
         SpilloverDiD,
         StackedDiD,
         SunAbraham,
@@ -79,6 +84,8 @@ if TYPE_CHECKING:
         aggregate,
         bootstrap,
         by_group,
+        placebo_pool,
+        vary_competition,
     )
     from whatworks.estimate.few_clusters import few_clusters
     from whatworks.estimate.market_totals import MarketTotals, market_totals, participation
@@ -164,6 +171,7 @@ _HOME: Final = {
         "saturation_table",
         "stack",
         "territories",
+        "vacancies",
         "with_markets",
     ),
     "estimate": (
@@ -177,6 +185,7 @@ _HOME: Final = {
         "DoublyRobust",
         "DoublyRobustDiD",
         "Estimate",
+        "FillingTimes",
         "GroupRanking",
         "Imputation",
         "MatchedDiD",
@@ -187,6 +196,11 @@ _HOME: Final = {
         "SaturationIV",
         "SaturationMeans",
         "SaturationRegression",
+        "SaturationScore",
+        "PartialInterference",
+        "ExposureMapping",
+        "placebo_pool",
+        "vary_competition",
         "TripleDifference",
         "RollingDiD",
         "RandomTiming",
@@ -243,8 +257,10 @@ __all__ = [
     "Everyone",
     "Evidence",
     "Exact",
+    "ExposureMapping",
     "ExtendedTwoWay",
     "FewClusters",
+    "FillingTimes",
     "Finding",
     "FullMatching",
     "Gate",
@@ -268,6 +284,7 @@ __all__ = [
     "PairMatching",
     "Panel",
     "Pathway",
+    "PartialInterference",
     "PilotAreas",
     "Propensity",
     "QuantileEffects",
@@ -281,6 +298,7 @@ __all__ = [
     "SaturationIV",
     "SaturationMeans",
     "SaturationRegression",
+    "SaturationScore",
     "SaturationTable",
     "Spells",
     "SpilloverDiD",
@@ -321,6 +339,7 @@ __all__ = [
     "open_panel",
     "pairwise",
     "participation",
+    "placebo_pool",
     "placebo_outcomes",
     "plot_balance",
     "plot_effects",
@@ -337,6 +356,8 @@ __all__ = [
     "spillover_test",
     "stack",
     "territories",
+    "vacancies",
+    "vary_competition",
     "weigh",
     "with_markets",
     "write_records",
@@ -344,6 +365,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "planning":  # a room whose names are read with its own: planning.assign
+        return import_module(f"{__name__}.planning")
     if name not in _ROOM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_ROOM[name]}"), name)

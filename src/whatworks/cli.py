@@ -81,14 +81,23 @@ def simulate(
     ],
     persons: Annotated[int | None, typer.Option(help="Persons in the sample.", min=100)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the world.", min=0)] = None,
+    world: Annotated[
+        str, typer.Option(help="departement, or jobs: markets where jobs are finite.")
+    ] = "departement",
     *,
     truth: Annotated[
         bool, typer.Option(help="Also simulate the population behind truth.json (half a minute).")
     ] = True,
 ) -> None:
-    """Write a synthetic département in raw operator formats, with its mapping and its truth."""
+    """Write a synthetic département, or markets, in raw operator formats, with mapping and truth."""
+    choice(world, ("departement", "jobs"), what="--world")
     from whatworks import worlds
 
+    if world == "jobs":
+        rollout = worlds.JobsRollout.of_size(persons=persons, seed=seed)
+        worlds.write_rollout(worlds.simulate_rollout(rollout), folder, truth=truth)
+        out.print(f"World: {folder}", soft_wrap=True, markup=False, highlight=False)
+        return
     default = worlds.Departement()
     options = worlds.Departement(
         n_persons=default.n_persons if persons is None else persons,

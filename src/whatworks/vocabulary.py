@@ -88,6 +88,8 @@ class Clock(StrEnum):
 
     ENTRY = "entry"
     CALENDAR = "calendar"
+    POSTING = "posting"
+    """Days since a vacancy was posted."""
 
 
 NEVER: Final = 2**31 - 1
@@ -139,6 +141,16 @@ class Supply(StrEnum):
     """Who took part, beside who was assigned."""
     COMPETITION = "competition"
     """How much each market's seekers compete with those of each other market."""
+    ENDINGS = "endings"
+    """When the wait of each unit ended, and how."""
+
+
+class HireOrigin(StrEnum):
+    """Where the person hired on a vacancy came from. Only the first makes one job more."""
+
+    UNEMPLOYED = "unemployed"
+    POACHED = "poached"
+    ANYWAY = "would_have_been_hired"
 
 
 class DesignClass(StrEnum):

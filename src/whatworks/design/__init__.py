@@ -39,6 +39,7 @@ from whatworks.design.record import Design
 from whatworks.design.rollout.pathways import roll_out
 from whatworks.design.rollout.stacked import stack
 from whatworks.design.rollout.territories import territories
+from whatworks.design.vacancies.build import vacancies
 
 __all__ = [
     "Caliper",
@@ -80,5 +81,6 @@ __all__ = [
     "saturation_table",
     "stack",
     "territories",
+    "vacancies",
     "with_markets",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whatworks.design.vacancies.endings import Endings
 from whatworks.errors import OptionError
 from whatworks.vocabulary import Clock, Estimand
 
@@ -43,7 +44,9 @@ class Outcomes:
     followed : DataFrame or None
         Who is still followed, by month: see `whatworks.design.censoring.Followed`.
     clock : Clock
-        What ``months`` are counted on.
+        What ``months`` are counted on: months since entry, calendar periods, or days since posting.
+    endings : Endings or None
+        When and how the wait of each unit ended, where that was seen; rows as ``values``.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Outcomes:
     weights: Floats | None = None
     followed: pd.DataFrame | None = None
     clock: Clock = Clock.ENTRY
+    endings: Endings | None = None
 
     @classmethod
     def unopened(cls, name: str, *, unit: str, n_units: int, accumulates: bool = False) -> Outcomes:
@@ -69,7 +73,8 @@ class Outcomes:
     def of(self, rows: NDArray[np.int64]) -> Outcomes:
         """Outcomes of some units, in the order asked."""
         weights = None if self.weights is None else self.weights[rows]
-        return replace(self, values=self.values[rows], weights=weights)
+        endings = None if self.endings is None else self.endings.of(rows)
+        return replace(self, values=self.values[rows], weights=weights, endings=endings)
 
     def at(self, month: int) -> Floats:
         """Column of one month, shape (n_units,)."""

@@ -29,11 +29,14 @@ from whatworks.estimate.methods.callaway_santanna import CallawaySantAnna
 from whatworks.estimate.methods.continuous_dose import ContinuousDose
 from whatworks.estimate.methods.doubly_robust import DoublyRobust
 from whatworks.estimate.methods.doubly_robust_did import DoublyRobustDiD
+from whatworks.estimate.methods.exposure_mapping import ExposureMapping, vary_competition
 from whatworks.estimate.methods.extended_two_way import ExtendedTwoWay
+from whatworks.estimate.methods.filling_times import FillingTimes
 from whatworks.estimate.methods.group_ranking import GroupRanking
 from whatworks.estimate.methods.imputation import Imputation
 from whatworks.estimate.methods.matched_did import MatchedDiD
 from whatworks.estimate.methods.matched_difference import MatchedDifference
+from whatworks.estimate.methods.partial_interference import PartialInterference
 from whatworks.estimate.methods.pilot_areas import PilotAreas
 from whatworks.estimate.methods.quantile_effects import QuantileEffects
 from whatworks.estimate.methods.random_timing import RandomTiming
@@ -42,6 +45,7 @@ from whatworks.estimate.methods.rolling_did import RollingDiD
 from whatworks.estimate.methods.saturation_iv import SaturationIV
 from whatworks.estimate.methods.saturation_means import SaturationMeans
 from whatworks.estimate.methods.saturation_regression import SaturationRegression
+from whatworks.estimate.methods.saturation_score import SaturationScore, placebo_pool
 from whatworks.estimate.methods.spillover_did import SpilloverDiD
 from whatworks.estimate.methods.stacked_did import StackedDiD
 from whatworks.estimate.methods.sun_abraham import SunAbraham
@@ -65,13 +69,16 @@ __all__ = [
     "DoublyRobust",
     "DoublyRobustDiD",
     "Estimate",
+    "ExposureMapping",
     "ExtendedTwoWay",
     "FewClusters",
+    "FillingTimes",
     "GroupRanking",
     "Imputation",
     "MarketTotals",
     "MatchedDiD",
     "MatchedDifference",
+    "PartialInterference",
     "PilotAreas",
     "QuantileEffects",
     "RandomTiming",
@@ -81,6 +88,7 @@ __all__ = [
     "SaturationIV",
     "SaturationMeans",
     "SaturationRegression",
+    "SaturationScore",
     "SpilloverDiD",
     "StackedDiD",
     "SunAbraham",
@@ -95,4 +103,6 @@ __all__ = [
     "by_group",
     "market_totals",
     "participation",
+    "placebo_pool",
+    "vary_competition",
 ]

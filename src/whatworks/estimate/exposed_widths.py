@@ -14,7 +14,7 @@ from whatworks.estimate.exposed_terms import POOLED, TOTAL, Errors, terms_of, un
 from whatworks.stats.did.near import moran
 from whatworks.stats.did.rings import FOLDS, impute_cells, widths
 from whatworks.stats.intervals import wald
-from whatworks.stats.uncertainty import cluster_sums, order_by_content
+from whatworks.stats.uncertainty import Influence, cluster_sums, order_by_content
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -115,7 +115,12 @@ def _pooled(exposed: Exposed, how: Errors) -> pd.DataFrame:
     else:
         found = ordinary(exposed, cells, members)
     told = uncertainty_of(found, exposed, how, n_terms=len(terms))
-    variance = np.diag(told.covariance())
+    # Of a million units, sums of squares are had at once, and their products are not read here.
+    variance = (
+        told.factor * np.einsum("cj,cj->j", told.values, told.values)
+        if isinstance(told, Influence)
+        else np.diag(told.covariance())
+    )
     error = np.sqrt(np.where(variance > 0, variance, np.nan))
     ends = wald(found.effect, error, df=how.df)
     return pd.DataFrame(

@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 
 from whatworks.estimate.reassigned.two_stage import Assigned
 from whatworks.stats.clusters.blocks import ClusterBlocks, cluster_blocks
+from whatworks.stats.clusters.covariance import ALONE
 from whatworks.stats.displacement.exposures import Exposures, by_share, levels_of, pooled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 POOLED: Final = "pooled"
+MOST_STRATA: Final = 120
+"""Strata beyond which they are taken out of every column beforehand, and not counted as columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,26 @@ class ExposureRegression:
         form = np.zeros(self.blocks.k)
         form[: self.exposures.n_columns] = self.exposures.forms[there.index((term, group))]
         return form
+
+    def influence(self, form: Floats) -> Floats:
+        """Influence of each market on a form, shape (n_markets,)."""
+        return np.asarray(self.blocks.scores @ (form @ self.blocks.turn))
+
+    def without(self, form: Floats) -> Floats:
+        r"""The form without each market in turn, shape (n_markets,).
+
+        :math:`\hat\theta_{(-c)}=\hat\theta-(I-Z_c'W_cZ_c)^{-1}Z_c'W_c\hat u_c` in turned columns;
+        NaN where a column is of that market alone.
+        """
+        blocks = self.blocks
+        leverage, vectors = np.linalg.eigh(blocks.own)
+        alone = leverage[:, -1] > 1 - ALONE
+        left = 1 / np.where(alone[:, None], 1.0, 1 - leverage)
+        turned = form @ blocks.turn
+        moved = np.einsum(
+            "i,gik,gk,gjk,gj->g", turned, vectors, left, vectors, blocks.scores, optimize=True
+        )
+        return np.where(alone, np.nan, form @ blocks.beta - moved)
 
     @property
     def further(self) -> Floats:
@@ -110,16 +133,23 @@ def exposure_regression(
     strata = assigned.stratum[market]
     beside = np.empty((rows.size, 0)) if further is None else further[rows]
     x = assigned.covariates[rows] if outcome is None else np.empty((rows.size, 0))
-    columns = np.column_stack(
-        [
-            exposures.columns(assigned.treated[rows], level),
-            beside,
-            (strata[:, None] == np.unique(strata)).astype(float),
-            x,
-        ]
-    )
-    even = bool(np.ptp(weight[rows]) == 0)
-    blocks = cluster_blocks(columns, y[rows], market, weight=None if even else weight[rows])
+    exposed = np.column_stack([exposures.columns(assigned.treated[rows], level), beside])
+    y, weight = y[rows], weight[rows]
+    names, block = np.unique(strata, return_inverse=True)
+    if names.size <= MOST_STRATA:
+        columns = np.column_stack([exposed, np.eye(names.size)[block], x])
+    else:
+        both = _within(np.column_stack([y, exposed, x]), weight, block)
+        y, columns = both[:, 0], both[:, 1:]
+    even = bool(np.ptp(weight) == 0)
+    blocks = cluster_blocks(columns, y, market, weight=None if even else weight)
     return ExposureRegression(
         blocks=blocks, exposures=exposures, n_further=beside.shape[1], rows=rows
     )
+
+
+def _within(columns: Floats, weight: Floats, block: NDArray[np.intp]) -> Floats:
+    """Columns less their weighted means by stratum."""
+    mass = np.bincount(block, weights=weight)
+    parts = [c - (np.bincount(block, weights=weight * c) / mass)[block] for c in columns.T]
+    return np.column_stack(parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -40,8 +42,11 @@ from whatworks.vocabulary import MARKET, Supply
 
 Floats = NDArray[np.float64]
 
-MOST_REDRAWS = 1_999
+MOST_REDRAWS: Final = 1_999
 """Assignments drawn again, at most, where the draw is not asked for by itself."""
+MOST_TOSSES: Final = 500_000_000
+"""Persons times assignments; beyond, the draw must be asked for with `whatworks.randomisation`."""
+FEWEST_REDRAWS: Final = 199
 
 
 def few_saturations(
@@ -80,7 +85,8 @@ def few_saturations(
         found |= by_regression(regression, draws=draws, rng=rng, six_points=six)
     if clusters.n <= MOST_CLUSTERS:
         found |= by_score(row, estimate, MARKET, draws=draws, rng=rng)
-    by_draw = _by_draw(design, assigned, rows, wanted, randomised, min(draws, MOST_REDRAWS), rng)
+    tosses = min(draws, MOST_REDRAWS, MOST_TOSSES // max(assigned.rows.size, 1))
+    by_draw = _by_draw(design, assigned, rows, wanted, randomised, tosses, rng)
     found |= {name: told for name, (told, _) in by_draw.items()}
     possible = {name: number for name, (_, number) in by_draw.items()}
     table = _table(found, clusters, possible, drawn=Supply.DRAWN_SATURATION in design.supplies)
@@ -169,7 +175,9 @@ def _by_draw(
         return {}
     month, term, group = wanted
     found = {}
-    test = randomised or tested_effects(assigned, rows, draws=draws, rng=rng)
+    test = randomised
+    if test is None and draws >= FEWEST_REDRAWS:
+        test = tested_effects(assigned, rows, draws=draws, rng=rng)
     if test is not None:
         told = by_assignment(test, month, term=term, group=group)
         found["randomisation"] = (told, test.n_assignments)

@@ -88,7 +88,7 @@ class People:
             eligible = units[ELIGIBLE].to_numpy(dtype=bool)
         treated, weight = units[TREATED].to_numpy(), units[WEIGHT].to_numpy(dtype=float)
         arm = np.where(eligible, treated, CANNOT).astype(np.int64)
-        size = np.bincount(shares.cell, weight * eligible, n)
+        size = np.bincount(shares.cell, weight * eligible, n).astype(float)
         if shares.stratum is not None and (shares.stratum < 0).any():
             raise DesignRefused(
                 what="ExposureMapping",
@@ -196,7 +196,7 @@ def exposed(
         near_zero=near_zero,
         size=people.size,
     )
-    kept = (law.chance > 0).all(axis=0)
+    kept = np.asarray((law.chance > 0).all(axis=0))
     if kept.sum() < people.n_markets / 2:
         raise DesignRefused(
             what="ExposureMapping",

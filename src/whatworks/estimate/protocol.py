@@ -39,6 +39,7 @@ _LIFTED_BY = {
     "for shares that were not",
     Supply.TAKE_UP: "name the column of who took part, with took_part=",
     Supply.COMPETITION: "say who competes with whom across markets",
+    Supply.ENDINGS: "make the design with whatworks.vacancies, which reads when waits ended",
 }
 
 _OF_POOLS = frozenset({Supply.SATURATION, Supply.DRAWN_SATURATION, Supply.COMPETITION})

@@ -16,30 +16,13 @@ from whatworks.report.figures.svg import Drawing
 from whatworks.report.frames import rows_of
 from whatworks.report.language import Words
 from whatworks.report.numbers import Scale
+from whatworks.report.pieces import Picture, Reason
 from whatworks.report.tables import Table, table_of
 
-_POOLS: Final = ("everyone_exposed", "seen")
+_POOLS: Final = {"everyone_exposed": "net_everyone_exposed", "seen": "net_seen"}
+"""Whose losses are counted, and the column that says so."""
 _ORDER: Final = ("saturated", "pooled", "linear")
 """Of fits, as they are printed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """A figure with its caption and its numbers."""
-
-    key: str
-    svg: Markup
-    caption: str
-    table: Table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanting:
-    """A typed reason why less is said, and what would lift it."""
-
-    text: str
-    lifted_by: str
-    points: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +34,10 @@ class Others:
     said : tuple of str
         Sentences with the nets and the break-even, each fit beside the others.
     net, ratios, bounds, scenarios : Table or None
-    figures : tuple of Seen
+    figures : tuple of Picture
     definitions : tuple of (str, str)
         Of every quantity printed, with its formula in words.
-    wanting : tuple of Wanting
+    wanting : tuple of Reason
     """
 
     said: tuple[str, ...]
@@ -62,9 +45,9 @@ class Others:
     ratios: Table | None
     bounds: Table | None
     scenarios: Table | None
-    figures: tuple[Seen, ...]
+    figures: tuple[Picture, ...]
     definitions: tuple[tuple[str, str], ...]
-    wanting: tuple[Wanting, ...]
+    wanting: tuple[Reason, ...]
 
 
 def of_others(words: Words, evidence: Evidence) -> Others:
@@ -76,10 +59,10 @@ def of_others(words: Words, evidence: Evidence) -> Others:
         ratios=_ratios(words, evidence),
         bounds=_bounds(words, evidence),
         scenarios=_scenarios(words, evidence),
-        figures=tuple(_seen(words, evidence, d) for d in drawn),
+        figures=tuple(_picture(words, evidence, d) for d in drawn),
         definitions=_definitions(words, evidence),
         wanting=tuple(
-            Wanting(
+            Reason(
                 text=words.text(f"lack.{lack.code}.text"),
                 lifted_by=words.text(f"lack.{lack.code}.lifted_by"),
             )
@@ -147,7 +130,7 @@ def _net(words: Words, evidence: Evidence) -> Table | None:
             cells += _valued(words, one.iloc[0], scale) if len(one) else [_none(words)] * 2
         rows.append(tuple(cells))
     columns = ["share_helped", "fit", "net_eligible", "interval"]
-    columns += [name for p in pools for name in (f"net_{p}", "interval")]
+    columns += [name for p in pools for name in (_POOLS[p], "interval")]
     columns += ["net_participants", "interval"] if took_part else []
     return table_of(words, "net", columns, rows, text=("fit",))
 
@@ -254,7 +237,7 @@ def _scenarios(words: Words, evidence: Evidence) -> Table | None:
     return table_of(words, "scenarios", columns, rows, text=columns[1:4])
 
 
-def _seen(words: Words, evidence: Evidence, drawn: Drawing) -> Seen:
+def _picture(words: Words, evidence: Evidence, drawn: Drawing) -> Picture:
     """A figure with its caption and the table of what it draws."""
     caption = [words.text(f"caption.{drawn.name}")]
     if drawn.name == "responses":
@@ -264,7 +247,7 @@ def _seen(words: Words, evidence: Evidence, drawn: Drawing) -> Seen:
         ]
     svg = Markup(drawn.svg)  # noqa: S704 drawn by us, text escaped by ElementTree
     table = _drawn_table(words, evidence, drawn)
-    return Seen(key=drawn.name, svg=svg, caption=" ".join(caption), table=table)
+    return Picture(key=drawn.name, svg=svg, caption=" ".join(caption), table=table)
 
 
 def _drawn_table(words: Words, evidence: Evidence, drawn: Drawing) -> Table:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from whatworks.design.record import Design
 from whatworks.evidence.record import Evidence
-from whatworks.report import facts, frames, names, wording
+from whatworks.report import facts, frames, names, others, wording
 from whatworks.report.figures.svg import Drawing
 from whatworks.report.language import Words
 from whatworks.report.page import refused
@@ -68,7 +68,9 @@ def labelled(words: Words, evidence: Evidence) -> pd.DataFrame:
     of = zip(frame["term"], frame["group"], strict=True)
     groups = [names.group_of(words, str(term), str(name), clock=clock) for term, name in of]
     terms = [words.text(f"term.{term}.short") for term in frame["term"]]
-    return frame.assign(term_label=terms, group_label=groups)
+    labelled = frame.assign(term_label=terms, group_label=groups)
+    banner = wording.beside_direct(words, evidence)
+    return labelled.assign(displacement=banner) if banner else labelled
 
 
 def tables(words: Words, evidence: Evidence) -> dict[str, bytes]:
@@ -97,9 +99,38 @@ def tables(words: Words, evidence: Evidence) -> dict[str, bytes]:
         table = table_of_finding(found, scale)
         if table is not None:
             out[f"findings/{found.check}.csv"] = csv(table, words.lang)
+    out |= {
+        f"findings/{name}.csv": csv(table, words.lang)
+        for name, table in _of_others(evidence).items()
+        if not table.empty
+    }
     if evidence.benchmarks:
         out["benchmarks.csv"] = csv(frames.benchmarks(evidence), words.lang)
     return out
+
+
+def _of_others(evidence: Evidence) -> dict[str, pd.DataFrame]:
+    """Tables on others, by file name; a scenario says in every row that it is one."""
+    return {
+        "displacement": others.net_table(evidence),
+        "lack_of_fit": others.lack_of_fit(evidence),
+        "break_even": others.break_even(evidence),
+        "bounds": others.bounds(evidence),
+        "scenarios": others.scenarios(evidence).assign(kind="scenario"),
+    }
+
+
+def _displacement(words: Words, evidence: Evidence) -> dict[str, object]:
+    """The statement on others and what stands beside it."""
+    said = evidence.displacement
+    return {
+        "measured": said.measured,
+        "code": said.code,
+        "statement": words.text(f"displacement.{said.code}.title"),
+        "scarce_jobs": said.scarce,
+        "lacks": [str(lack.code) for lack in said.lacks],
+        **{name: records(table) for name, table in _of_others(evidence).items()},
+    }
 
 
 def _design(design: Design) -> dict[str, object]:
@@ -132,7 +163,7 @@ def figures(drawings: tuple[Drawing, ...], lang: str) -> dict[str, bytes]:
 def _strand(words: Words, evidence: Evidence, effects: pd.DataFrame) -> dict[str, object]:
     """Machine reading of the page: the dials beside the effects they are read from."""
     asked = evidence.design.question
-    rating, displacement = evidence.rating, evidence.displacement
+    rating = evidence.rating
     return {
         "schema": SCHEMA,
         "lang": words.lang,
@@ -152,7 +183,7 @@ def _strand(words: Words, evidence: Evidence, effects: pd.DataFrame) -> dict[str
         "versus": asked.versus,
         "design": _design(evidence.design),
         "cost": None,
-        "displacement": {"measured": displacement.measured, "code": displacement.code},
+        "displacement": _displacement(words, evidence),
         "benchmarks": records(frames.benchmarks(evidence)),
         "effects": records(effects),
         "provenance": dict(evidence.provenance),

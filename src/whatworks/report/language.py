@@ -36,6 +36,7 @@ _NO_FACTS: Final[Mapping[str, str]] = MappingProxyType({})
 _UNIT_KEYS: Final = {
     "pp": "unit.pp",
     "months": "unit.months",
+    "days": "unit.days",
     "EUR/month": "unit.eur_month",
     "USD": "unit.usd",
     "": "unit.none",

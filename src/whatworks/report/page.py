@@ -10,11 +10,13 @@ from markupsafe import Markup
 from whatworks.evidence.record import Deduction, Evidence, Refusal
 from whatworks.report import facts, frames, names, pictures, rollout, tables, wording
 from whatworks.report.compared import compared
+from whatworks.report.displaced import Others, of_others
 from whatworks.report.figures.svg import Drawing
 from whatworks.report.frames import Curve
 from whatworks.report.further import characteristics, followed, further
 from whatworks.report.language import Words
 from whatworks.report.numbers import Scale
+from whatworks.report.pieces import Picture, Reason
 from whatworks.report.tables import Table
 from whatworks.report.workings import workings
 from whatworks.vocabulary import Conclusion, Impact
@@ -36,16 +38,6 @@ _UNLISTED_PROOFS: Final = ("employment_source",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """A figure with its caption and its numbers."""
-
-    key: str
-    svg: Markup
-    caption: str
-    table: Table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Dial:
     """One dial: words for everyone, and a shape: ``filled`` of five squares, or a symbol."""
 
@@ -54,15 +46,6 @@ class Dial:
     meaning: str
     symbol: str = ""
     filled: int = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """A reason, the points of strength it costs, and what would lift it."""
-
-    text: str
-    lifted_by: str
-    points: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +77,7 @@ class Page:
     displacement_measured: bool
     displacement_reading: tuple[str, ...]
     displacement_table: Table | None
+    others: Others
     effect: Picture
     lock_in: str
     effects: Table
@@ -142,6 +126,7 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
         displacement_measured=evidence.displacement.measured,
         displacement_reading=wording.displacement(words, evidence),
         displacement_table=tables.displacement(words, evidence),
+        others=of_others(words, evidence),
         effect=_effect(words, evidence),
         lock_in=wording.lock_in(words, found, clock=clock)
         if found.months != frames.NO_CLOCK

@@ -176,12 +176,14 @@ def effects_drawing(evidence: Evidence, speak: Words) -> Drawing:
             benchmarks=evidence.benchmarks,
             base=frames.rolls_out(evidence.design),
         )
+        banner = wording.beside_direct(speak, evidence)
+        style.statement(figure, banner)
     return drawing(
         figure,
         name="effects",
         title=speak.text("figure.effects"),
         description=wording.effects_told(speak, evidence),
-        data=found.drawn,
+        data=found.drawn.assign(displacement=banner) if banner else found.drawn,
     )
 
 
@@ -194,12 +196,15 @@ def _rows_drawing(evidence: Evidence, speak: Words) -> Drawing:
     with mpl.rc_context(style.look("effects")):
         figure, ax = style.blank(_rows_height(rows))
         effects.draw_rows(rows, ax, words=speak, unit=found.scale.unit)
+        banner = wording.beside_direct(speak, evidence)
+        style.statement(figure, banner)
+    told, data = wording.rows_told(speak, rows, found), rows.drop(columns="mark")
     return drawing(
         figure,
         name="effects",
         title=speak.text("figure.effects"),
-        description=wording.rows_told(speak, rows, found),
-        data=rows.drop(columns="mark"),
+        description=f"{told} {banner}".rstrip(),
+        data=data.assign(displacement=banner) if banner else data,
     )
 
 

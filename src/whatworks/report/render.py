@@ -11,8 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from whatworks.errors import IndicatorRefused
 from whatworks.evidence.record import Evidence
 from whatworks.indicators import indicators
-from whatworks.report import files, frames, pictures, rollout
+from whatworks.report import files, frames, others_drawn, pictures, rollout
 from whatworks.report import folder as folders
+from whatworks.report.alone import refuse_direct_alone
 from whatworks.report.language import Words, words
 from whatworks.report.page import MOST_STRENGTH, page
 from whatworks.vocabulary import Nature
@@ -57,6 +58,8 @@ def render(evidence: Evidence, folder: str | Path, *, lang: str = "fr") -> Path:
         On a folder holding files that are not ours, or an unknown language.
     IndicatorRefused
         When the outcome is registered as a measure of activity, input or process.
+    DisplacementRefused
+        When jobs are scarce and something written would show a direct effect alone.
     """
     place = Path(folder)
     folders.refuse_foreign(place)
@@ -80,12 +83,16 @@ def bundle(evidence: Evidence, *, lang: str) -> dict[str, bytes]:
         rollout.gaps_drawing(evidence.estimates[0], speak, clock=clock),
         rollout.sensitivity_drawing(evidence, speak),
         pictures.flow_drawing(evidence, speak),
+        *others_drawn.drawings(evidence, speak),
     )
     out = files.tables(speak, evidence)
     out |= files.figures(tuple(d for d in drawn if d is not None), lang)
     view = page(speak, evidence, files=tuple(sorted(out)))
     parts = {"page": view, "sections": SECTIONS, "most_strength": MOST_STRENGTH}
     text = html("page.html.j2", speak, parts)
+    if evidence.displacement.scarce:
+        banner = speak.text(f"displacement.{evidence.displacement.code}.title")
+        refuse_direct_alone({INDEX: text, **out}, speak, banner=banner)
     return folders.signed({INDEX: text, **out}, lang=lang)
 
 

@@ -7,7 +7,7 @@ from math import isnan
 import numpy as np
 import pandas as pd
 
-from whatworks.evidence.record import Evidence
+from whatworks.evidence.record import OF_OTHERS, Evidence
 from whatworks.ledger import Ledger
 from whatworks.report import names
 from whatworks.report.figures.flow import drawn_steps
@@ -120,6 +120,19 @@ def displacement_text(words: Words, evidence: Evidence) -> str:
     return words.text(f"displacement.{code}.text")
 
 
+def beside_direct(words: Words, evidence: Evidence) -> str:
+    """Statement that goes wherever a direct effect would stand alone; empty where it does not.
+
+    What others lost is then not told: an effect on those helped, against their neighbours, counts it as
+    a gain.
+    """
+    told = {str(term) for e in evidence.estimates for term in e.effects["term"]}
+    alone = "direct" in told and not told & set(OF_OTHERS)
+    if not alone or not evidence.displacement.scarce:
+        return ""
+    return words.text(f"displacement.{evidence.displacement.code}.title")
+
+
 def effect(words: Words, row: pd.Series, scale: Scale) -> str:
     """Effect with its interval, as read in a table or a sentence."""
     facts = {
@@ -192,7 +205,7 @@ def effects_told(words: Words, evidence: Evidence) -> str:
         )
         for known in evidence.benchmarks
     ]
-    return " ".join(told)
+    return " ".join([*told, beside_direct(words, evidence)]).rstrip()
 
 
 def rows_told(words: Words, rows: pd.DataFrame, found: Curve) -> str:

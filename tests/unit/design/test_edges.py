@@ -257,10 +257,6 @@ def test_shares_that_are_not_round_numbers_are_counted() -> None:
     [
         (lambda d: d.assign(t=1), "nobody assigned"),
         (lambda d: d.assign(share=d["share"] * 100), "from 0 to 1"),
-        (
-            lambda d: d.assign(share=d["share"].where(d["share"] > 0, 0.25)),
-            "without anyone assigned",
-        ),
     ],
 )
 def test_shares_that_are_not_a_design_are_refused(change: object, words: str) -> None:
@@ -268,6 +264,11 @@ def test_shares_that_are_not_a_design_are_refused(change: object, words: str) ->
     table.loc[0, "t"] = 0
     with pytest.raises(WhatworksError, match=words):
         saturated(table)
+
+
+def test_without_pure_control_direct_effects_and_slopes_are_told_and_nothing_else() -> None:
+    effects = saturated(shares([0.25, 0.5, 0.75]))
+    assert set(effects["term"]) == {"direct", "slope_assigned", "slope_unassigned"}
 
 
 def test_a_share_with_nobody_treated_still_tells_its_spillover() -> None:

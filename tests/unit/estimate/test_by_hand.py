@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from whatworks import Design, MatchedDiD, SaturationRegression, stack
+from whatworks import Design, MatchedDiD, SaturationRegression, stack, with_markets
 
 ROLES = {"unit": "unit", "period": "period", "first_treated": "start", "outcome": "y"}
 
@@ -123,6 +123,9 @@ def contrasts(table: pd.DataFrame) -> pd.DataFrame:
         table, treatment="treat", outcome="y", market="market", saturation="share",
         randomised=True,
     )
+    # Every market's sample has exactly its share: that it was the draw must be said.
+    told = table.drop_duplicates("market")[["market"]]
+    design = with_markets(design, told, market="market", shares_from="design")
     return SaturationRegression().fit(design).effects.set_index(["term", "group"])
 
 
@@ -157,4 +160,8 @@ def test_saturation_regressions_are_those_of_statsmodels() -> None:
     ):
         assert ours.loc[(term, group), "estimate"] == pytest.approx(theirs.params[name], rel=1e-9)
         assert ours.loc[(term, group), "std_error"] == pytest.approx(theirs.bse[name], rel=1e-9)
-        assert ours.loc[(term, group), "p_value"] == pytest.approx(theirs.pvalues[name], rel=1e-7)
+        low, high = theirs.conf_int().loc[name]
+        assert ours.loc[(term, group), "conf_low"] == pytest.approx(low, rel=1e-7)
+        assert ours.loc[(term, group), "conf_high"] == pytest.approx(high, rel=1e-7)
+    # Three markets without anyone assigned: chance alone gives a probability.
+    assert ours["p_value"].isna().all()

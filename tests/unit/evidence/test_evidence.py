@@ -136,7 +136,7 @@ def test_displacement_is_not_measured_unless_saturation_varied() -> None:
     )  # fmt: skip
     measured = weigh(varied, [SaturationRegression().fit(varied)]).displacement
     assert measured.measured
-    assert set(measured.effects["term"]) == {"direct", "spillover", "total"}
+    assert set(measured.effects["term"]) == {"direct", "spillover", "total", "overall"}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,16 @@ ESTIMANDS = {
     "GroupRanking": "ATT",
 }
 """Each estimator says one; between them they say all four."""
-OF_ANOTHER_DESIGN = {"MatchedDiD", "SaturationRegression"}
+OF_ANOTHER_DESIGN = {
+    "FillingTimes",
+    "MatchedDiD",
+    "SaturationIV",
+    "SaturationMeans",
+    "SaturationRegression",
+    "SaturationScore",
+    "PartialInterference",
+    "ExposureMapping",
+}
 ON_A_ROLLOUT: dict[str, Estimator] = {
     "CallawaySantAnna": ww.CallawaySantAnna(base_period="universal"),
     "Imputation": ww.Imputation(),

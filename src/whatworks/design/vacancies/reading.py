@@ -144,26 +144,15 @@ def day_of(day: Day, *, like: pd.Series, what: str) -> float:
     counted = pd.api.types.is_numeric_dtype(like)
     if counted and isinstance(day, int | float):
         return float(day)
-    try:
-        if counted:
-            raise ValueError
-        return float(_since_1970(pd.Series([pd.Timestamp(day)]))[0])
-    except (ValueError, TypeError):
+    when = pd.to_datetime(pd.Series([None if counted else day]), errors="coerce")
+    if when.isna().any():
         raise OptionError(
             what=what,
             needed="a whole day, as the columns" if counted else "a date, as the columns",
             found=repr(day),
             remedy="write for instance '2025-06-30' where columns hold dates",
-        ) from None
-
-
-def months_of_days(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
-    """Calendar month of each date, 12 × the year + the month − 1; 0 where days are on another count."""
-    column = table[name]
-    if pd.api.types.is_numeric_dtype(column):
-        return np.zeros(len(table), dtype=np.int64)
-    when = pd.to_datetime(column)
-    return np.asarray(12 * when.dt.year + when.dt.month - 1, dtype=np.int64)
+        )
+    return float(_since_1970(when)[0])
 
 
 def _since_1970(column: pd.Series) -> Floats:

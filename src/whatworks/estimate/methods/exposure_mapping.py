@@ -2,11 +2,11 @@ r"""Effects of help and of the share of competitors helped, where markets overla
 
 Estimand
 --------
-:math:`\mu(z,k)`, the mean outcome were everyone in arm :math:`z` and met a share of class :math:`k`, where
-the share met in market :math:`m` is :math:`s_m=\sum_{m'}W_{mm'}p_{m'}` and :math:`W` says who competes with whom
-(`whatworks.design.markets.record.Competition`). A class stands at the mean share met in it under the draw;
-the pure control, at 0, is a share met of at most ``near_zero``. Terms are those of the house; averages
-weigh classes by their markets.
+:math:`\mu(z,k)`, the mean outcome were everyone in arm :math:`z` and met a share of class :math:`k`. The
+share met in market :math:`m` is :math:`s_m=\sum_{m'}W_{mm'}p_{m'}`, where :math:`W` says who competes with
+whom (`whatworks.design.markets.competition.Competition`). A class stands at the mean share met in it under
+the draw; the pure control, at 0, is a share met of at most ``near_zero``. Terms are those of the house;
+averages weigh classes by their markets.
 
 Equation
 --------
@@ -25,9 +25,10 @@ else. Nothing is assumed of outcomes. Vary :math:`W`: see `vary_competition`.
 
 Inference
 ---------
-The conservative variance of Aronow & Samii, products of people never in two exposures together being bounded
-by Young's inequality. What is estimated of a covariance matrix may have directions of negative
-variance: these are brought to zero. Between months markets carry their own correlation. Student's t with as many degrees of freedom as markets less exposures.
+The conservative variance of Aronow & Samii, products of people never in two exposures together being
+bounded by Young's inequality. What is estimated of a covariance matrix may have directions of negative
+variance: these are brought to zero. Between months, markets carry their own correlation. Student's t with
+as many degrees of freedom as markets less exposures.
 
 Edge cases
 ----------
@@ -50,8 +51,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whatworks.design.markets.competition import Competition
 from whatworks.design.markets.identified import require_shares
-from whatworks.design.markets.record import Competition
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, choice
 from whatworks.estimate.overlapping import Exposed, People, exposed
@@ -178,7 +179,10 @@ class ExposureMapping:
 
 
 def vary_competition(
-    design: Design, competitions: Mapping[str, Competition], *, method: ExposureMapping | None = None
+    design: Design,
+    competitions: Mapping[str, Competition],
+    *,
+    method: ExposureMapping | None = None,
 ) -> pd.DataFrame:
     """Effects under several accounts of who competes with whom, side by side.
 

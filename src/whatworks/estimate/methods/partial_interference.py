@@ -53,7 +53,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.design.markets.shares import coded
+from whatworks.design.markets.reading import coded
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, DisplacementRefused, OptionError, choice
 from whatworks.estimate.protocol import require
@@ -233,7 +233,7 @@ def _members(design: Design) -> tuple[Members, Floats]:
             found=f"{int((count != np.round(count)).sum())} others",
             remedy="bring groups with all of their members, without sampling weights",
         )
-    size = np.bincount(group, count, names.size)
+    size = np.bincount(group, count, names.size).astype(float)
     if size.max() > LARGEST:
         raise DisplacementRefused(
             code=Unidentified.MARKET_SIZE,
@@ -252,7 +252,9 @@ def _members(design: Design) -> tuple[Members, Floats]:
             remedy="bring further groups",
         )
     covariates = units[list(design.covariates)].to_numpy(dtype=float)
-    centred = covariates - np.average(covariates, axis=0, weights=count) if len(units) else covariates
+    centred = (
+        covariates - np.average(covariates, axis=0, weights=count) if len(units) else covariates
+    )
     spread = np.sqrt(np.average(centred**2, axis=0, weights=count))
     kept = spread > 1e-10 * np.abs(covariates).max(axis=0, initial=0.0)
     members = Members(
@@ -313,7 +315,7 @@ def _cells(
     if asked.means != "horvitz_thompson" and seen.any():  # which moves when outcomes are shifted
         middle = float(np.where(seen > 0, y, 0.0) @ seen / seen.sum())
     y = y - middle
-    size = np.bincount(members.group, seen, members.n_groups)
+    size = np.bincount(members.group, seen, members.n_groups).astype(float)
     weigh = size if asked.weigh == "persons" else np.ones(members.n_groups)
     model = predicted(y, members, seen=seen) if asked.means == "doubly_robust" else None
     for arm, treated in ((ASSIGNED, True), (UNASSIGNED, False)):

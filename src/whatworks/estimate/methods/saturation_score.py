@@ -57,60 +57,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.design.markets.identified import require_shares
-from whatworks.design.markets.shares import Shares, by_cell
 from whatworks.design.record import Design
-from whatworks.errors import DesignRefused, DisplacementRefused, OptionError, choice
+from whatworks.errors import DisplacementRefused, OptionError, choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.responses import (
     ASSIGNED,
-    INELIGIBLE,
     UNASSIGNED,
     Responses,
     estimate_of_responses,
-    share_label,
+)
+from whatworks.estimate.scored_markets import (
+    FEWEST_AT_A_SHARE,
+    FEWEST_MARKETS,
+    METHOD,
+    ArmMeans,
+    Laws,
+    ScoredMarkets,
+    arm_means,
+    laws_of_shares,
 )
 from whatworks.options import typed
-from whatworks.stats.displacement.common_support import explained, imbalance, nearest, supported
+from whatworks.stats.displacement.common_support import nearest
 from whatworks.stats.displacement.confounding import e_value, robustness_value
-from whatworks.stats.displacement.dose_response import (
-    BETWEEN,
-    Between,
-    Scored,
-    dose_response,
-    scored,
-)
-from whatworks.stats.displacement.market_means import (
-    WITHIN,
-    Entry,
-    MarketMeans,
-    Slopes,
-    Within,
-    by_market,
-    entry,
-    market_means,
-    slopes_within,
-)
+from whatworks.stats.displacement.dose_response import BETWEEN, Between, Scored, dose_response
+from whatworks.stats.displacement.market_means import WITHIN, Within, by_market
 from whatworks.stats.displacement.share_law import LAWS, Law
 from whatworks.stats.uncertainty import Influence
-from whatworks.vocabulary import ELIGIBLE, TIGHTNESS, TREATED, WEIGHT, Supply, Unidentified
+from whatworks.vocabulary import Supply, Unidentified
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-FEWEST_MARKETS: Final = 40
-FEWEST_AT_A_SHARE: Final = 5
-"""Markets without anyone treated, or treated in full, for these to be a share of their own."""
-LEAST_SUPPORT: Final = 1 / 3
-"""Share of markets that must be like some market seen near a share."""
 QUANTILES: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Of the shares seen, at which responses are told when none are asked for."""
 
@@ -202,24 +187,31 @@ class SaturationScore:
             `require_shares`.
         """
         require(design, self.needs, method="SaturationScore")
-        known = _Known.of(self, design)
+        known = ScoredMarkets.of(design)
+        laws = laws_of_shares(
+            known,
+            _grid(self, known.shares.saturation),
+            law=self.law,
+            near_zero=self.near_zero,
+            by_persons=self.weigh == "persons",
+        )
         cells: list[_Cell] = []
         least = np.inf
         for month in design.outcomes.months:
-            means, chance = _means(self, design, known, month)
-            least = np.fmin(least, chance.least)
-            cells += list(_cells(self, known, means, month))
-        responses = _responses(cells, known)
+            arms = arm_means(known, design, month, within=self.within)
+            least = min([least, *(arm.least for arm in arms.values() if arm.least <= least)])
+            cells += _cells(self, laws, arms, month)
+        responses = _responses(cells, known, laws)
         estimate = estimate_of_responses(
             responses,
-            method="SaturationScore",
+            method=METHOD,
             options=asdict(self),
             unit=design.outcomes.unit,
-            ledger=known.ledger(design),
+            ledger=laws.ledger(known, design.ledger),
             extras={
-                "overlap": known.overlap,
-                "balance": known.balance,
-                "least_chance": float(least),
+                "overlap": laws.overlap,
+                "balance": laws.balance,
+                "least_chance": least if np.isfinite(least) else float("nan"),
             },
         )
         extras = {**estimate.extras, "sensitivity": _sensitivity(estimate, responses)}
@@ -247,7 +239,9 @@ def placebo_pool(
     OptionError
         When it is no covariate of the design, or has other values.
     """
-    values = design.units[cannot_compete].to_numpy() if cannot_compete in design.covariates else None
+    values = (
+        design.units[cannot_compete].to_numpy() if cannot_compete in design.covariates else None
+    )
     if values is None or not np.isin(values, (0.0, 1.0)).all():
         raise OptionError(
             what="cannot_compete",
@@ -275,107 +269,13 @@ def placebo_pool(
     return (method or SaturationScore()).fit(confined)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """What is read once for all months: markets, who is in them, and the law of their shares."""
-
-    shares: Shares
-    treated: Bools
-    eligible: Bools
-    weight: Floats
-    covariates: Floats
-    count: Floats
-    inside: Scored
-    none: Scored | None
-    full: Scored | None
-    at: Floats
-    overlap: pd.DataFrame
-    balance: pd.DataFrame
-
-    @classmethod
-    def of(cls, asked: SaturationScore, design: Design) -> _Known:
-        timed = design.markets is not None and bool(
-            np.isfinite(design.markets.table[TIGHTNESS].to_numpy(dtype=float)).any()
-        )
-        shares = require_shares(
-            design, method="SaturationScore", pure_control=False, by_tightness=timed
-        )
-        units, p = design.units, shares.saturation
-        _enough(shares)
-        eligible = np.ones(len(units), dtype=bool)
-        if ELIGIBLE in units:
-            eligible = units[ELIGIBLE].to_numpy(dtype=bool)
-        weight = units[WEIGHT].to_numpy(dtype=float)
-        covariates = units[list(design.covariates)].to_numpy(dtype=float)
-        size = np.bincount(shares.cell, weight * eligible, p.size)
-        if not (size > 0).all():
-            raise DesignRefused(
-                what="SaturationScore",
-                needed="someone in every market who could have been treated",
-                found=f"{int((size == 0).sum())} markets without",
-                remedy="leave those markets out before",
-            )
-        inside = (p > asked.near_zero) & (p < 1)
-        at = _grid(asked, p[inside])
-        columns, names = _of_markets(design, shares, covariates, weight * eligible, size)
-        count = size if asked.weigh == "persons" else np.ones(p.size)
-        laws = [
-            scored(p, columns, members, law=asked.law if members is inside else None)
-            if members is inside or members.sum() >= FEWEST_AT_A_SHARE
-            else None
-            for members in (inside, p <= asked.near_zero, p == 1)
-        ]
-        if laws[0] is None or not all(law is None or law.converged for law in laws):
-            raise _no_overlap("a law of the share without a maximum", explained(laws[0]))  # type: ignore[arg-type]  # the first is always fitted
-        return cls(
-            shares=shares,
-            treated=units[TREATED].to_numpy(),
-            eligible=eligible,
-            weight=weight,
-            covariates=covariates,
-            count=count,
-            inside=laws[0],
-            none=laws[1],
-            full=laws[2],
-            at=at,
-            overlap=_overlap(laws, at, count),
-            balance=pd.DataFrame(
-                {
-                    "covariate": names,
-                    **dict(zip(("before", "after"), imbalance(laws[0], weight=count), strict=True)),
-                }
-            ),
-        )
-
-    def ledger(self, design: Design) -> Any:
-        """The design's ledger, and units of markets at a share too few have."""
-        told = [law.members for law in (self.inside, self.none, self.full) if law is not None]
-        out = int((~np.any(told, axis=0))[self.shares.cell].sum())
-        if not out:
-            return design.ledger
-        n = len(design.units)
-        return design.ledger.add(
-            "estimate", "shares", unit="units", before=n, dropped={"share_of_few_markets": out}
-        )
-
-
-def _enough(shares: Shares) -> None:
-    if shares.names.size < FEWEST_MARKETS:
-        raise DisplacementRefused(
-            code=Unidentified.TOO_FEW_MARKETS,
-            what="SaturationScore",
-            needed=f"at least {FEWEST_MARKETS} markets whose share was not drawn",
-            found=f"{shares.names.size}",
-            remedy="bring further markets, or draw shares: methods for drawn shares do with fewer",
-        )
-
-
-def _grid(asked: SaturationScore, seen: Floats) -> Floats:
+def _grid(asked: SaturationScore, shares: Floats) -> Floats:
     """Shares to tell responses at, within those seen."""
+    seen = shares[(shares > asked.near_zero) & (shares < 1)]
     if seen.size < FEWEST_MARKETS // 2 or np.unique(seen).size < asked.degree + 2:
         raise DisplacementRefused(
             code=Unidentified.NO_SATURATION_VARIATION,
-            what="SaturationScore",
+            what=METHOD,
             needed=f"{FEWEST_MARKETS // 2} markets treated in part, at {asked.degree + 2} shares or more",
             found=f"{seen.size} at {np.unique(seen).size}",
             remedy="bring markets treated to further shares; where shares take few values that were "
@@ -397,134 +297,6 @@ def _grid(asked: SaturationScore, seen: Floats) -> Floats:
     return at
 
 
-def _of_markets(
-    design: Design, shares: Shares, covariates: Floats, weight: Floats, size: Floats
-) -> tuple[Floats, list[str]]:
-    """A constant, and what markets are, each column that varies in its standard deviations."""
-    n = shares.saturation.size
-    columns = by_market(weight[:, None] * covariates, shares.cell, n) / size[:, None]
-    named = list(zip(design.covariates, columns.T, strict=True))
-    if design.markets is not None:
-        for name in (TIGHTNESS, *design.markets.moderators):
-            found = by_cell(design, shares, name)
-            if np.isfinite(found).any():
-                named.append((name, found))
-    unknown = [name for name, column in named if not np.isfinite(column).all()]
-    if unknown:
-        raise DesignRefused(
-            what=f"SaturationScore: {unknown[0]!r} of markets",
-            needed="a number for every market",
-            found="markets without",
-            remedy="complete the table of markets, or leave those markets out before",
-        )
-    wide = [(name, column - column.mean()) for name, column in named]
-    spread = [float(np.sqrt(c @ c / n)) for _, c in wide]
-    scale = [float(np.abs(column).max()) for _, column in named]
-    kept = [k for k in range(len(wide)) if spread[k] > 1e-10 * scale[k]]
-    told = [np.ones(n), *(wide[k][1] / spread[k] for k in kept)]
-    return np.column_stack(told), [wide[k][0] for k in kept]
-
-
-def _overlap(laws: list[Scored | None], at: Floats, count: Floats) -> pd.DataFrame:
-    """By share: markets near it, and share of markets like one of them; refused where these are few."""
-    rows = []
-    for law, where in zip(laws, (at, np.zeros(1), np.ones(1)), strict=True):
-        if law is None:
-            continue
-        near = np.bincount(nearest(law.share, where)[law.members], minlength=where.size)
-        alike = supported(law, where, weight=count)
-        rows += [
-            (float(p), int(n), float(s)) for p, n, s in zip(where, near, alike, strict=True)
-        ]
-    inside = laws[0]
-    told = explained(inside) if inside is not None else float("nan")
-    if min(row[2] for row in rows) < LEAST_SUPPORT:
-        worst = min(rows, key=lambda row: row[2])
-        raise _no_overlap(
-            f"{worst[1]} markets near the share {worst[0]:g}, like {worst[2]:.0%} of all", told
-        )
-    table = pd.DataFrame(rows, columns=["saturation", "n_markets", "supported"])
-    return table.assign(explained=told).sort_values("saturation", ignore_index=True)
-
-
-def _no_overlap(found: str, told: float) -> DisplacementRefused:
-    return DisplacementRefused(
-        code=Unidentified.P_COLLINEAR,
-        what="SaturationScore: overlap of shares",
-        needed=f"markets near each share that are like at least {LEAST_SUPPORT:.0%} of all",
-        found=f"{found}; what markets are explains {told:.0%} of their shares",
-        remedy="ask for fewer or other shares with at=, keep to kinds of markets seen at different "
-        "shares, or draw the shares of the next wave",
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Arm:
-    """Means of an arm by market, and influences on what is common to markets."""
-
-    means: MarketMeans
-    common: Floats
-    units: Ints
-
-
-def _means(
-    asked: SaturationScore, design: Design, known: _Known, month: int
-) -> tuple[dict[str, _Arm], Entry]:
-    """First stage at one month."""
-    y, factor = design.outcomes.at(month), design.outcomes.counted(month)
-    n, cell = known.shares.saturation.size, known.shares.cell
-    weight = known.weight * factor
-    # About their mean, outcomes lose no digits to what all have.
-    middle = float(np.nansum(weight * np.nan_to_num(y)) / weight.sum()) if weight.any() else 0.0
-    y = np.where(weight > 0, y - middle, 0.0)
-    of_eligible = weight * known.eligible
-    weigh = asked.within != "regression"
-    chance = entry(
-        known.covariates if weigh else known.covariates[:, :0],
-        known.treated,
-        market=cell,
-        weight=of_eligible,
-        n_markets=n,
-    )
-    if not weigh:
-        nil = np.zeros((n, known.covariates.shape[1]))
-        chance = replace(chance, apart=np.zeros_like(known.covariates), influence=nil)
-    found: dict[str, _Arm] = {}
-    for arm, rows in (
-        (ASSIGNED, known.eligible & known.treated),
-        (UNASSIGNED, known.eligible & ~known.treated),
-        (INELIGIBLE, ~known.eligible),
-    ):
-        if not (rows & (weight > 0)).any():
-            continue
-        seen = weight * rows
-        plain = arm == INELIGIBLE
-        slopes = Slopes(
-            slopes=np.zeros(known.covariates.shape[1]),
-            influence=np.zeros((n, known.covariates.shape[1])),
-        )
-        if not plain and asked.within != "weighting":
-            slopes = slopes_within(y, known.covariates, market=cell, weight=seen, n_markets=n)
-        means = market_means(
-            y,
-            known.covariates,
-            in_arm=rows,
-            market=cell,
-            weight=weight * rows if plain else of_eligible,
-            chance=chance,
-            treated=arm == ASSIGNED,
-            slopes=None if plain or asked.within == "weighting" else slopes,
-            weigh=weigh and not plain,
-            n_markets=n,
-        )
-        found[arm] = _Arm(
-            means=replace(means, mean=means.mean + middle),
-            common=np.hstack([slopes.influence, chance.influence]),
-            units=np.bincount(cell[seen > 0], minlength=n).astype(np.int64),
-        )
-    return found, chance
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cell:
     arm: str
@@ -538,15 +310,15 @@ class _Cell:
 
 
 def _cells(
-    asked: SaturationScore, known: _Known, arms: dict[str, _Arm], month: int
+    asked: SaturationScore, laws: Laws, arms: dict[str, ArmMeans], month: int
 ) -> Iterator[_Cell]:
     """Second stage at one month: each arm at each share."""
     for arm, of_arm in arms.items():
-        parts: list[tuple[Scored | None, Floats]] = [(known.inside, known.at)]
+        parts: list[tuple[Scored | None, Floats]] = [(laws.inside, laws.at)]
         if arm != ASSIGNED:
-            parts.append((known.none, np.zeros(1)))
+            parts.append((laws.none, np.zeros(1)))
         if arm != UNASSIGNED:
-            parts.append((known.full, np.ones(1)))
+            parts.append((laws.full, np.ones(1)))
         for law, at in parts:
             if law is None:
                 continue
@@ -557,7 +329,7 @@ def _cells(
                 of_arm.means.mean,
                 law,
                 at,
-                weight=known.count,
+                weight=laws.count,
                 how=asked.between,
                 degree=asked.degree,
             )
@@ -575,18 +347,18 @@ def _cells(
                 )
 
 
-def _responses(cells: list[_Cell], known: _Known) -> Responses:
+def _responses(cells: list[_Cell], known: ScoredMarkets, laws: Laws) -> Responses:
     shares = known.shares
     influence = by_market(
         np.column_stack([cell.influence for cell in cells]), shares.of_cell, shares.names.size
     )
-    members = known.inside.members
-    near = np.bincount(
-        nearest(shares.saturation[members], known.at), minlength=known.at.size
-    ).astype(float)
-    weight = dict(zip(known.at.tolist(), near.tolist(), strict=True))
-    if known.full is not None:
-        weight[1.0] = float(known.full.members.sum())
+    members = laws.inside.members
+    near = np.bincount(nearest(shares.saturation[members], laws.at), minlength=laws.at.size).astype(
+        float
+    )
+    weight = dict(zip(laws.at.tolist(), near.tolist(), strict=True))
+    if laws.full is not None:
+        weight[1.0] = float(laws.full.members.sum())
     return Responses(
         arm=np.array([c.arm for c in cells], dtype=object),
         saturation=np.array([c.saturation for c in cells]),
@@ -636,6 +408,3 @@ def _sensitivity(estimate: Estimate, responses: Responses) -> pd.DataFrame:
             "e_value_of_interval": found[1],
         }
     )
-
-
-__all__ = ["SaturationScore", "placebo_pool", "share_label"]

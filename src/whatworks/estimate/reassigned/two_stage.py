@@ -217,7 +217,8 @@ class Assigned:
         units = units.assign(**{TREATED: drawn, SATURATION: now})
         markets = design.markets
         if markets is not None:
-            table = markets.table.assign(saturation=markets.table[MARKET].map(told))
+            written = {str(name): p for name, p in told.items()}
+            table = markets.table.assign(saturation=markets.table[MARKET].map(written))
             markets = replace(markets, table=table)
         return replace(design, units=units, markets=markets, seal=None)
 

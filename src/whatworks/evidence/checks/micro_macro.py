@@ -74,8 +74,10 @@ def run(
     gap = micro.value - macro.value
     variance = micro.variance + macro.variance - 2 * shared
     error = float(np.sqrt(variance)) if variance > 0 else float("nan")
-    p_value = float(wald(gap, error).p_value)
-    mde = error * float(stats.norm.ppf(0.975) + stats.norm.ppf(POWER))
+    df = _df(macro)
+    p_value = float(wald(gap, error, df=df).p_value)
+    law = stats.norm if np.isinf(df) else stats.t(df)
+    mde = error * float(law.ppf(0.975) + law.ppf(POWER))
     verdict = at_least(p_value, holds=STRAINED_BELOW, strained=FAILS_BELOW)
     if verdict is Verdict.HOLDS and mde > abs(micro.value):
         verdict = Verdict.NOT_TESTABLE
@@ -93,7 +95,7 @@ def run(
             "found_from": mde,
             "total_from": totals.mde,
         },
-        table=_table(micro, macro, gap=gap, error=error),
+        table=_table(micro, macro, gap=gap, error=error, df=df),
     )
 
 
@@ -164,11 +166,17 @@ def _covariance(micro: _Side, macro: _Side, design: Design, totals: MarketTotals
     return float(np.sqrt(one.factor * two.factor) * (one.values[:, 0] @ two.values[:, 0]))
 
 
-def _table(micro: _Side, macro: _Side, *, gap: float, error: float) -> pd.DataFrame:
+def _df(macro: _Side) -> float:
+    """Territories less one, where the macro side is a sum over them: few say little of their own spread."""
+    held = macro.uncertainty
+    return float(held.cluster.size - 1) if isinstance(held, Influence) else float("inf")
+
+
+def _table(micro: _Side, macro: _Side, *, gap: float, error: float, df: float) -> pd.DataFrame:
     """Both sides and their difference, per 100 participants."""
     value = np.array([micro.value, macro.value, gap])
     spread = np.array([np.sqrt(micro.variance), np.sqrt(macro.variance), error])
-    ends = wald(value, spread)
+    ends = wald(value, spread, df=df)
     return pd.DataFrame(
         {
             "side": ["micro", "macro", "difference"],

@@ -6,6 +6,7 @@ letter is smaller than 11 pixels.
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Final
 
 import matplotlib as mpl
@@ -19,6 +20,9 @@ POINTS_PER_INCH: Final = 72
 WIDTH: Final = 640
 HEIGHT: Final = 460
 TYPE: Final = 20
+
+_LINE: Final = 52
+"""Letters of a line above a figure."""
 
 BLUE: Final = "#0a5fa5"
 ORANGE: Final = "#b8500a"
@@ -63,6 +67,12 @@ def blank(height: float = HEIGHT) -> tuple[Figure, Axes]:
     size = (WIDTH / POINTS_PER_INCH, height / POINTS_PER_INCH)
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots()
+
+
+def statement(figure: Figure, text: str) -> None:
+    """Write a statement above a figure, on as many lines as it needs; nothing where there is none."""
+    if text:
+        figure.suptitle("\n".join(wrap(text, _LINE)), x=0.02, ha="left", color=ORANGE, fontsize=18)
 
 
 def plain_ticks(words: Words) -> FuncFormatter:

@@ -200,12 +200,13 @@ def dose_response(
     def coefficients(theta: Numbers) -> Numbers:
         own, _ = make(theta)
         tilted = own * weights(theta)[:, None]
-        return np.linalg.solve(tilted.T @ own, tilted.T @ y)
+        return np.asarray(np.linalg.solve(tilted.T @ own, tilted.T @ y))
 
     def response(theta: Numbers) -> Numbers:
         _, others = make(theta)
         delta = coefficients(theta)
-        return np.array([weight @ (basis @ delta) for basis in others]) / weight.sum()
+        found = np.array([weight @ (basis @ delta) for basis in others])
+        return np.asarray(found / weight.sum())
 
     theta = law.theta
     own, others = make(theta)

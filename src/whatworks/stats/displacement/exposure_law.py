@@ -68,9 +68,7 @@ def drawn_shares(
     rows = [np.flatnonzero(stratum == s) for s in np.unique(stratum)]
     held = [np.sort(share[r]) for r in rows]
     if prod(_orders(h, most=draws) for h in held) > draws:
-        return DrawnShares(
-            shares=shares_redrawn(share, stratum, draws=draws, rng=rng), exact=False
-        )
+        return DrawnShares(shares=shares_redrawn(share, stratum, draws=draws, rng=rng), exact=False)
     every = list(product(*(_arranged(h) for h in held)))
     found = np.empty((len(every), share.size))
     for k, chosen in enumerate(every):
@@ -231,7 +229,7 @@ def exposure_means(
     counts: Floats,
     sums: Floats,
     squares: tuple[Floats, Floats, Floats],
-    people: float,
+    people: Floats,
     hajek: bool,
 ) -> ExposureMeans:
     """Means by exposure from sums by market.
@@ -313,7 +311,7 @@ def _joint(law: ExposureLaw, d: int, e: int, *, among: Ints) -> Floats:
     one, other = law.likely[d][:, among], law.likely[e]
     joint = np.asarray(one.T @ other, dtype=np.float64) / one.shape[0]
     joint[np.arange(among.size), among] = 1.0
-    return joint
+    return np.asarray(joint)
 
 
 def _within(

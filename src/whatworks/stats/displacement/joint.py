@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from whatworks.stats.displacement.absorbed import Forms
-from whatworks.stats.displacement.small_sample import Adjusted, Within, swap
+from whatworks.stats.displacement.small_sample import Adjusted
 
 Floats = NDArray[np.float64]
 
-AT_ONCE: Final = 2**22
-"""Numbers held at once."""
 SINGULAR: Final = 1e-12
 
 
@@ -100,43 +98,10 @@ def hotelling(found: Adjusted, forms: Forms, value: Floats, *, outcome: int = 0)
     if not np.isfinite(plain.statistic):
         return FTest(statistic=nan, df=float(q), df_residual=nan)
     form = plain.statistic * q
-    eta = q * (q + 1) / _spread(found, within, forms)
+    eta = within.parts(found.local(forms)).degrees()
     residual = eta - q + 1
     return FTest(
         statistic=residual / (eta * q) * form if residual > 0 else nan,
         df=float(q),
         df_residual=residual,
     )
-
-
-def _spread(found: Adjusted, within: Within, forms: Forms) -> float:
-    """Sum of the variances of the covariance matrix, standardised, markets a block at a time."""
-    coefficients, level = found.fit.local(forms)
-    q = level.size
-    parts = []
-    for r in range(q):
-        local = np.outer(np.ones(within.stratum.size), np.append(coefficients[r], 0.0))
-        local[:, -1] = found.fit.of_level() * level[r]
-        N = np.einsum("gwm,gm->gw", within.adjusted, local)
-        parts.append((N, *within.parts(local)[1:]))
-    N, v, r_ = (np.stack([p[i] for p in parts], axis=1) for i in range(3))
-    own = np.einsum("gsw,gwx,gtx->gst", N, within.gram, N)
-    diagonal = own - v @ np.swapaxes(swap(v), 1, 2) - r_ @ np.swapaxes(swap(r_), 1, 2)
-    values, vectors = np.linalg.eigh(diagonal.sum(axis=0))
-    root = (vectors / np.sqrt(values)) @ vectors.T
-    v, r_, own = root @ v, root @ r_, root @ own @ root
-    n = within.stratum.size
-    step = max(1, AT_ONCE // (n * q * q))
-    total = 0.0
-    for start in range(0, n, step):
-        here = slice(start, min(n, start + step))
-        place = np.arange(here.start, here.stop)
-        product = -np.einsum("gsi,hti->ghst", v[here], swap(v), optimize=True)
-        same = within.stratum[here, None] == within.stratum[None, :]
-        product -= same[:, :, None, None] * np.einsum(
-            "gsi,hti->ghst", r_[here], swap(r_), optimize=True
-        )
-        product[place - start, place] += own[here]
-        trace = np.einsum("ghss->gh", product)
-        total += float((trace**2).sum() + np.einsum("ghst,ghts->", product, product))
-    return total

@@ -143,7 +143,8 @@ def entry(sample: Sample, treated: Bools) -> Entry:
     if not rows.size:
         nil = np.zeros((n, sample.k))
         return Entry(chance=chance, apart=apart, influence=nil, least=float("nan"))
-    x, d, w, m = (v[rows] for v in (sample.covariates, treated, weight, sample.market))
+    x, d = sample.covariates[rows], treated[rows]
+    w, m = weight[rows], sample.market[rows]
     if sample.k:
         # Only markets of both arms have an intercept.
         fit = fit_logit(x, d, group=(np.cumsum(both) - 1)[m], weight=w)
@@ -186,7 +187,8 @@ class Slopes:
 def slopes_within(outcome: Floats, sample: Sample, *, in_arm: Bools) -> Slopes:
     """Fit on the people of one arm."""
     rows = np.flatnonzero(in_arm & (sample.weight > 0))
-    x, y, w, m = (v[rows] for v in (sample.covariates, outcome, sample.weight, sample.market))
+    x, y = sample.covariates[rows], outcome[rows]
+    w, m = sample.weight[rows], sample.market[rows]
     total = np.maximum(sample.total(w, rows), np.finfo(float).tiny)
     x_apart = x - (sample.totals(w[:, None] * x, rows) / total[:, None])[m]
     y_apart = y - (sample.total(w * y, rows) / total)[m]

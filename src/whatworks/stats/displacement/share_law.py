@@ -124,13 +124,12 @@ def fit_share(share: Floats, regressors: Floats, *, law: Law) -> FittedLaw:
 
         def normal(theta: Numbers) -> Numbers:
             gap = (t - regressors @ theta[:-1]) / np.exp(theta[-1])
-            return np.column_stack(
-                [regressors * (gap / np.exp(theta[-1]))[:, None], gap * gap - 1]
-            )
+            return np.column_stack([regressors * (gap / np.exp(theta[-1]))[:, None], gap * gap - 1])
 
         return solved(normal, np.append(slopes, np.log(max(spread, 1e-300))))
     mean = 1 / (1 + np.exp(-regressors @ slopes))
-    size = float(np.mean(mean * (1 - mean)) / max(np.mean((share - mean) ** 2), 1e-12) - 1)
+    strayed = max(float(np.mean((share - mean) ** 2)), 1e-12)
+    size = float(np.mean(mean * (1 - mean))) / strayed - 1
 
     def beta(theta: Numbers) -> Numbers:
         mu = 1 / (1 + np.exp(-regressors @ theta[:-1]))

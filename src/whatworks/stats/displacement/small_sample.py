@@ -69,12 +69,15 @@ class Adjusted:
         """Satterthwaite's for CR2 and CR3, markets less one for the others, shape (r,)."""
         if self.within is None:
             return np.full(forms.level.size, float(self.fit.sums.n_markets - 1))
+        local = self.local(forms)
+        return np.array([self.within.parts(one[:, None]).degrees() for one in np.swapaxes(local, 0, 1)])
+
+    def local(self, forms: Forms) -> Floats:
+        """Forms in each market's own columns, shape (n_markets, r, m + 1)."""
         coefficients, level = self.fit.local(forms)
-        found = np.full(level.size, np.nan)
-        for r in range(level.size):
-            local = np.outer(np.ones(self.scores.shape[0]), np.append(coefficients[r], 0.0))
-            local[:, -1] = self.fit.of_level() * level[r]
-            found[r] = self.within.satterthwaite(local)
+        found = np.empty((self.scores.shape[0], level.size, coefficients.shape[1] + 1))
+        found[:, :, :-1] = coefficients
+        found[:, :, -1] = np.outer(self.fit.of_level(), level)
         return found
 
 
@@ -102,38 +105,99 @@ class Within:
     own: Floats
     stratum: Ints
 
-    def parts(self, local: Floats) -> tuple[Floats, Floats, Floats]:
-        r"""How forms meet columns and strata: :math:`\nu_c`, :math:`v_c` and :math:`r_c`.
+    def parts(self, local: Floats) -> Parts:
+        """How forms meet columns and strata.
 
-        With :math:`p_c` as in Pustejovsky & Tipton, :math:`p_c'p_h=1\{c=h\}\nu_c-v_c'Jv_h
-        -1\{s(c)=s(h)\}r_c'Jr_h`, :math:`J` exchanging the halves of a vector.
+        Parameters
+        ----------
+        local : ndarray of shape (n_markets, q, m + 1)
+            q forms in each market's own columns.
         """
-        N = np.einsum("gwm,gm->gw", self.adjusted, local)
-        ahead = np.einsum("gwx,gx->gw", self.gram, N)
-        own = np.einsum("gw,gw->g", N, ahead)
-        m = local.shape[1] - 1
-        z, t = ahead[:, :m], ahead[:, m]
-        weighted = ahead.shape[1] > m + 1
-        wz, wt = (ahead[:, m + 1 : -1], ahead[:, -1]) if weighted else (z, t)
-        u = wz - self.edge[self.stratum] * t[:, None] - z @ self.among / 2
-        q = wt - self.own[self.stratum] * t / 2
-        return own, np.hstack([z, u]), np.column_stack([t, q])
+        N = np.einsum("gwm,gsm->gsw", self.adjusted, local)
+        ahead = N @ self.gram
+        own = N @ np.swapaxes(ahead, 1, 2)
+        m = local.shape[2] - 1
+        z, t = ahead[..., :m], ahead[..., m]
+        weighted = ahead.shape[2] > m + 1
+        wz, wt = (ahead[..., m + 1 : -1], ahead[..., -1]) if weighted else (z, t)
+        u = wz - self.edge[self.stratum][:, None, :] * t[..., None] - z @ self.among / 2
+        q = wt - self.own[self.stratum][:, None] * t / 2
+        return Parts(
+            own=own,
+            v=np.concatenate([z, u], axis=2),
+            r=np.stack([t, q], axis=2),
+            stratum=self.stratum,
+            n_strata=self.own.size,
+        )
 
-    def satterthwaite(self, local: Floats) -> float:
-        """Degrees of freedom of a form, shape (n_markets, m + 1) in each market's own columns."""
-        own, v, r = self.parts(local)
-        swapped, turned = swap(v), r[:, ::-1]
-        beside = np.einsum("gi,gi->g", v, swapped) + np.einsum("gi,gi->g", r, turned)
-        spread = float((own**2 - 2 * own * beside).sum())
-        moved = v.T @ swapped
-        spread += float(np.einsum("ij,ji->", moved, moved))
-        n_strata = self.own.size
-        crossed = _sums(np.einsum("gi,gj->gij", r, v), self.stratum, n_strata)
-        spread += 2 * float(np.einsum("sij,sij->", crossed[:, ::-1], swap(crossed)))
-        inside = _sums(np.einsum("gi,gj->gij", r, turned), self.stratum, n_strata)
-        spread += float(np.einsum("sij,sji->", inside, inside))
-        total = float((own - beside).sum())
-        return total**2 / spread if spread > 0 else float("nan")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    r"""What products of :math:`p_c` are made of (Pustejovsky & Tipton), for q forms.
+
+    :math:`p_c'p_h=1\{c=h\}\nu_c-v_cJv_h'-1\{s(c)=s(h)\}r_cJr_h'`, matrices of shape (q, q), :math:`J`
+    exchanging the halves of a vector.
+
+    Parameters
+    ----------
+    own : ndarray of shape (n_markets, q, q)
+        :math:`\nu_c`.
+    v : ndarray of shape (n_markets, q, 2 m)
+    r : ndarray of shape (n_markets, q, 2)
+    stratum : ndarray of int, shape (n_markets,)
+    n_strata : int
+    """
+
+    own: Floats
+    v: Floats
+    r: Floats
+    stratum: Ints
+    n_strata: int
+
+    def beside(self) -> Floats:
+        """What is taken from ``own`` of a market itself, shape (n_markets, q, q)."""
+        of_columns = self.v @ np.swapaxes(swap(self.v), 1, 2)
+        return np.asarray(of_columns + self.r @ np.swapaxes(swap(self.r), 1, 2))
+
+    def degrees(self) -> float:
+        r"""Degrees of freedom :math:`\eta` of the covariance matrix of the forms; Satterthwaite's of one.
+
+        :math:`\eta=q(q+1)/\sum_{c,h}[(\mathrm{tr}P_{ch})^2+\mathrm{tr}(P_{ch}P_{ch})]`, :math:`P_{ch}` the
+        products above in units of their sum over single markets. Sums over pairs of markets are those of
+        products of sums over markets, and over those of each stratum.
+        """
+        q = self.own.shape[1]
+        beside = self.beside()
+        values, vectors = np.linalg.eigh((self.own - beside).sum(axis=0))
+        if not values[0] > 0:
+            return float("nan")
+        root = (vectors / np.sqrt(values)) @ vectors.T
+        v, r, own, beside = root @ self.v, root @ self.r, root @ self.own @ root, root @ beside @ root
+        total = float(_square(own - beside).sum() - _square(beside).sum())
+        total += _paired(np.einsum("gsi,gtj->sitj", v, v, optimize=True)[None])
+        mixed = _sums(np.einsum("gsi,gtb->gsitb", v, r), self.stratum, self.n_strata)
+        total += 2 * _paired(mixed)
+        total += _paired(_sums(np.einsum("gsa,gtb->gsatb", r, r), self.stratum, self.n_strata))
+        return q * (q + 1) / total if total > 0 else float("nan")
+
+
+def _square(P: Floats) -> Floats:
+    """Square of the trace and trace of the square, shape (n,)."""
+    return np.asarray(np.einsum("gss->g", P) ** 2 + np.einsum("gst,gts->g", P, P))
+
+
+def _paired(sums: Floats) -> float:
+    r"""Sum over pairs of markets of a stratum of the products of two bilinear forms.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (S, q, i, q, j)
+        :math:`\sum_c x_{csi}y_{ctj}`: the forms are those of :math:`J` on ``x`` and on ``y``.
+    """
+    half_i, half_j = sums.shape[2] // 2, sums.shape[4] // 2
+    turned = np.roll(np.roll(sums, half_i, axis=2), half_j, axis=4)
+    trace = np.einsum("xsitj,xsitj->", sums, turned)
+    return float(trace + np.einsum("xsitj,xtisj->", sums, turned))
 
 
 def swap(values: Floats) -> Floats:

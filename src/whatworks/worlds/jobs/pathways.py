@@ -3,6 +3,8 @@
 ``personnes.csv``
     A row per person: month of birth, occupation family sought, public (young graduates may be
     enrolled, the others compete with them), index of employability, labour market, commune.
+``droits.csv``
+    Rights of young graduates, who alone may be enrolled: ISO dates, empty while they last.
 ``inscriptions.csv``
     Registrations of job seekers: ISO dates, end excluded, empty while registered.
 ``contrats.csv``
@@ -13,13 +15,17 @@
     Zone and département of each commune; vacancies per seeker by zone and month.
 ``sources.toml``
     The mapping that reads them.
+``truth.json``
+    What the programme truly does, by months since a market opened.
 
 Markets are zones × occupation families. Identifiers start with zeros.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +36,10 @@ from whatworks.months import to_index, to_label
 from whatworks.vocabulary import MARKET, TIGHTNESS
 from whatworks.worlds.clock import Calendar
 from whatworks.worlds.folder import MAPPING, RawFile, lay_down
+from whatworks.worlds.jobs.mapping_text import mapping_text
 from whatworks.worlds.jobs.options import bad
 from whatworks.worlds.jobs.rollout import FIRST_TREATED, NOT_ENROLLED, JobsRolloutWorld
+from whatworks.worlds.jobs.rollout_truth import rollout_truth, simulated_rollout_truth
 from whatworks.worlds.programmes import WINDOW
 from whatworks.worlds.registers import french_dates, iso_dates
 
@@ -49,85 +57,21 @@ STAY: Final = 6
 COMMUNES_EACH: Final = 3
 """Communes of a zone."""
 RUNNING: Final = -1
+TRUTH: Final = "truth.json"
+TRUTH_MONTHS: Final = 12
+"""Months since opening for which the truth is told."""
+_DIGITS: Final = 6
+_ABOUT: Final = (
+    "Effects known by construction, by months since a market opened: enrolled against the others of "
+    "their market (direct), those against the same market had it not opened (spillover), enrolled "
+    "against the same (total), in shares at work; and persons at work, in all, per 100 enrolled "
+    "(net_pool)."
+)
 _WRITING: Final = 3
-_MAPPING: Final = """\
-# How the raw files of a simulated rollout become the product's words.
-# Reference of this language: docs/reference/mapping.md
-schema = 1
-title = "Simulated rollout: seekers, hires, accompaniment, zones and tightness"
-
-[territories]
-geography = "{year}"
-communes = {{ files = "communes.csv", separator = ";", commune = "COM", zone = "ZE", departement = "DEP" }}
-
-[territories.tightness]
-files = "tension.csv"
-separator = ";"
-place = "ZE"
-month = {{ column = "MOIS", format = "%Y-%m" }}
-value = {{ column = "TENSION", decimal = "," }}
-
-[sources.persons]
-layout = "persons"
-files = "personnes.csv"
-person = {{ column = "ID" }}
-place = {{ column = "COM" }}
-
-# A labour market is a zone and an occupation family: people compete for jobs inside it.
-[sources.persons.attributes]
-birth_month = {{ column = "DTNAI", type = "month", format = "%Y-%m" }}
-market = {{ column = "BASSIN", type = "category" }}
-employability = {{ column = "INDICE", type = "number", decimal = "," }}
-
-[sources.persons.attributes.occupation_family]
-column = "METIER"
-type = "category"
-values = {{ COM = "trade", BAT = "building", SAN = "health" }}
-
-[sources.persons.attributes.public]
-column = "PUBLIC"
-type = "category"
-values = {{ JD = "young_graduate", AU = "other" }}
-
-# DATANN is the first day off the list; empty while registered.
-[sources.registrations]
-layout = "spells"
-files = "inscriptions.csv"
-person = {{ column = "IDENT" }}
-kind = "joblessness"
-coverage = ["{first}", "{last}"]
-start = {{ column = "DATINS", format = "%Y-%m-%d" }}
-end = {{ column = "DATANN", format = "%Y-%m-%d", bound = "exclusive", open = [""] }}
-code = {{ constant = "registered" }}
-
-# The end of a contract is its last day; an empty one is a contract still running.
-[sources.contracts]
-layout = "spells"
-files = "contrats.csv"
-separator = ","
-person = {{ column = "IdIndividu" }}
-kind = "employment"
-coverage = ["{first}", "{last}"]
-start = {{ column = "DebutCTT", format = "%Y-%m-%d" }}
-end = {{ column = "FinCTT", format = "%Y-%m-%d", bound = "inclusive", open = [""] }}
-code = {{ column = "Nature", values = {{ "01" = "cdi", "02" = "cdd" }} }}
-
-[sources.accompaniments]
-layout = "spells"
-files = "accompagnements.csv"
-encoding = "iso-8859-1"
-person = {{ column = "NO_DOSSIER" }}
-kind = "accompaniment"
-coverage = ["{first}", "{last}"]
-start = {{ column = "DATE_DEBUT", format = "%d/%m/%Y" }}
-end = {{ column = "DATE_FIN", format = "%d/%m/%Y", bound = "exclusive", open = [] }}
-code = {{ column = "DISPOSITIF", values = {{ REM = "job_search" }} }}
-declared_by_operator = true
-"""
 
 
 def write_rollout(
-    world: JobsRolloutWorld, folder: Path | str, *, families: int = 2
+    world: JobsRolloutWorld, folder: Path | str, *, families: int = 2, truth: bool = True
 ) -> tuple[Path, ...]:
     """Write the raw files of a rollout and their mapping.
 
@@ -140,6 +84,8 @@ def write_rollout(
         Absent, empty, or holding a world already.
     families : int
         Occupation families of a zone, from 1 to 3: successive markets are of one zone.
+    truth : bool
+        Write ``truth.json`` too: in closed form, or by simulation where enrolment is selected.
 
     Returns
     -------
@@ -159,7 +105,10 @@ def write_rollout(
     rng = np.random.Generator(np.random.PCG64(seed))
     files = _files(world, families, rng)
     contents = [(file.name, file.content()) for file in files]
-    return lay_down(folder, [*contents, (MAPPING, _mapping(world).encode("utf-8"))])
+    contents.append((MAPPING, mapping_text(FIRST, last_month(world)).encode("utf-8")))
+    if truth:
+        contents.append((TRUTH, _truth(world).encode("utf-8")))
+    return lay_down(folder, contents, stale=(TRUTH,))
 
 
 def last_month(world: JobsRolloutWorld) -> str:
@@ -167,13 +116,21 @@ def last_month(world: JobsRolloutWorld) -> str:
     return to_label(to_index(FIRST) + world.options.n_months - 1)
 
 
-def _mapping(world: JobsRolloutWorld) -> str:
-    last = last_month(world)
-    return _MAPPING.format(first=FIRST, last=last, year=FIRST[:4])
+def _truth(world: JobsRolloutWorld) -> str:
+    """Text of ``truth.json``: options, meaning, and one figure a line."""
+    options = world.options
+    told = simulated_rollout_truth if options.selection else rollout_truth
+    rows = told(options, months=TRUTH_MONTHS).round(_DIGITS)
+    # Where no tightness is told there is none to write.
+    lines = [json.dumps(row) for row in rows.dropna(axis=1, how="all").to_dict("records")]
+    head = (f'"about": {json.dumps(_ABOUT)}', f'"options": {json.dumps(asdict(options))}')
+    effects = ",\n".join(lines)
+    return "{\n" + ",\n".join((*head, f'"effects": [\n{effects}\n]')) + "\n}\n"
 
 
 def _files(world: JobsRolloutWorld, families: int, rng: np.random.Generator) -> Iterator[RawFile]:
     yield _persons(world, families, rng)
+    yield _rights(world)
     person, start, end = _contracts(world, rng)
     yield _hires(world, person, start, end, rng)
     yield _registrations(world, person, start, end)
@@ -202,6 +159,21 @@ def _persons(world: JobsRolloutWorld, families: int, rng: np.random.Generator) -
             index,
             names[market].tolist(),
             _commune_codes(zones.size)[commune].tolist(),
+        ),
+    )
+
+
+def _rights(world: JobsRolloutWorld) -> RawFile:
+    who = np.flatnonzero(world.persons["eligible"].to_numpy() == 1)
+    since = iso_dates(np.full(who.size, int(Calendar.starting(FIRST).day(0)) - 90))
+    return RawFile(
+        "droits.csv",
+        ("IDENT", "DROIT", "DEBUT", "FIN"),
+        (
+            _identifiers(len(world.persons))[who].tolist(),
+            ["JD"] * who.size,
+            since.tolist(),
+            [""] * who.size,
         ),
     )
 

@@ -13,7 +13,7 @@ those who worked least lately; slack markets may open first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -121,6 +121,17 @@ class JobsRollout:
             raise bad("effect", "numbers above -1, one at least", str(self.effect))
         if not all(value > 0 for value in self.tightness):
             raise bad("tightness", "positive numbers", str(self.tightness))
+
+    @classmethod
+    def of_size(cls, *, persons: int | None = None, seed: int | None = None) -> JobsRollout:
+        """The default world with about so many persons, in markets of 150.
+
+        >>> JobsRollout.of_size(persons=3_000, seed=1).n_markets
+        20
+        """
+        plain = cls(mean_pool=150.0, tightness=(0.5, 1.0, 2.0))
+        markets = plain.n_markets if persons is None else max(6, round(persons / plain.mean_pool))
+        return replace(plain, n_markets=markets, seed=plain.seed if seed is None else seed)
 
     def displaced_at(self, tightness: float) -> float:
         """Displacement of a market."""

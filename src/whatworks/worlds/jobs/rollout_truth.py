@@ -29,8 +29,6 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 TERMS: Final = ("direct", "spillover", "total", "net_pool")
-_STEADY: Final = 400
-"""Months after which nothing moves any more in a market that does not open."""
 
 
 def rollout_truth(options: JobsRollout | None = None, *, months: int = 12) -> pd.DataFrame:
@@ -69,11 +67,9 @@ def _followed(
     """One market that opens, and its double that does not."""
     time = float(search_time(options, np.array(tightness)))
     displacement = options.displaced_at(tightness)
-    never = np.zeros(NODES.size)
-    for _ in range(_STEADY):
-        never, _unused = _month(
-            options, never, never, 0.0, effect=0.0, time=time, lost=displacement
-        )
+    # Where nobody is helped jobs last as long as search would: a steady state in closed form.
+    found = -np.expm1(-np.exp(options.slope * NODES) * time)
+    never = found / (options.leaves + found)
     one, zero = never.copy(), never.copy()
     share = options.eligible_share * saturation
     rows = []

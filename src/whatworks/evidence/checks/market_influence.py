@@ -1,0 +1,101 @@
+"""Does one market make the spillover?
+
+The average spillover without each market in turn, strata and covariates fitted again. A market of fewer than
+eleven persons is never left out alone: the difference would speak of them. No order among markets is meant
+or shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from whatworks.design.record import Design
+from whatworks.estimate.record import Estimate
+from whatworks.evidence.on_shares import assigned_of, primary_month, regression
+from whatworks.evidence.record import Finding
+from whatworks.stats.clusters.covariance import cluster_robust
+from whatworks.stats.intervals import wald
+from whatworks.vocabulary import Verdict
+
+FEWEST_MARKETS: Final = 6
+SMALLEST: Final = 11
+MOST_SHOWN: Final = 20
+"""Markets in the table: those without which the spillover moves most, by name."""
+REFERENCE: Final = (
+    "Miller (1974), doi:10.1093/biomet/61.1.1 (the jackknife); "
+    "MacKinnon, Nielsen & Webb (2023), doi:10.1002/jae.2969"
+)
+
+
+def run(
+    design: Design,
+    estimates: Sequence[Estimate],
+    *,
+    rng: np.random.Generator,
+) -> Finding | None:
+    """Range of the average spillover without each market, and whether its reading stands.
+
+    Returns
+    -------
+    Finding or None
+        The largest move, in standard errors; its table holds ``market, estimate, conf_low, conf_high``,
+        intervals being as wide as that of all markets. None with fewer than six markets of eleven
+        persons or more.
+    """
+    assigned = assigned_of(design, estimates)
+    if assigned is None:
+        return None
+    found = regression(assigned, primary_month(design))
+    form = None if found is None else found.form("spillover", "all")
+    if found is None or form is None:
+        return None
+    rows = np.unique(assigned.market[found.rows])
+    without = found.without(form)
+    shown = (np.bincount(assigned.market)[rows] >= SMALLEST) & np.isfinite(without)
+    told = cluster_robust(found.blocks, kind="CR1S", contrasts=form)
+    point, error = float(told.estimate[0]), float(told.std_error[0])
+    if shown.sum() < FEWEST_MARKETS or not error > 0:
+        return None
+    df = float(rows.size - 1)
+    whole = wald(point, error, df=df)
+    each = wald(without[shown], np.full(int(shown.sum()), error), df=df)
+    names = assigned.names[rows][shown].astype(str)
+    table = pd.DataFrame(
+        {
+            "market": names,
+            "estimate": without[shown],
+            "conf_low": each.low,
+            "conf_high": each.high,
+        }
+    )
+    moved = (table["estimate"] - point).abs()
+    most = moved.nlargest(MOST_SHOWN, keep="first").index
+    return Finding(
+        check="market_influence",
+        verdict=_verdict(float(whole.low), float(whole.high), table),
+        statistic=float(moved.max()) / error,
+        threshold=float("nan"),
+        table=table.loc[most].sort_values("market").reset_index(drop=True),
+        reference=REFERENCE,
+        facts={
+            "n": len(table),
+            "out_of": int(rows.size),
+            "low": float(table["estimate"].min()),
+            "high": float(table["estimate"].max()),
+            "unit": design.outcomes.unit,
+        },
+    )
+
+
+def _verdict(low: float, high: float, table: pd.DataFrame) -> Verdict:
+    """Holds when no market changes what is read; fails when one changes the sign of a clear effect."""
+    sign = np.sign(low) if low > 0 or high < 0 else 0.0
+    read = np.where(table["conf_low"] > 0, 1.0, np.where(table["conf_high"] < 0, -1.0, 0.0))
+    if (read == sign).all():
+        return Verdict.HOLDS
+    turned = bool(sign) and bool((np.sign(table["estimate"]) == -sign).any())
+    return Verdict.FAILS if turned else Verdict.STRAINED
