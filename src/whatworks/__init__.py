@@ -89,10 +89,12 @@ if TYPE_CHECKING:
     )
     from whatworks.estimate.few_clusters import few_clusters
     from whatworks.estimate.market_totals import MarketTotals, market_totals, participation
+    from whatworks.estimate.net import NetEffects, net
     from whatworks.estimate.randomisation import randomisation
     from whatworks.estimate.reassigned.untreated import SpilloverTest, spillover_test
-    from whatworks.evidence import Benchmark, Evidence, Finding
+    from whatworks.evidence import Benchmark, Evidence, Finding, Stakes
     from whatworks.evidence.checks.placebo_outcomes import placebo_outcomes
+    from whatworks.evidence.scenarios import scenarios
     from whatworks.evidence.weigh import weigh
     from whatworks.indicators import (
         Assessment,
@@ -217,7 +219,9 @@ _HOME: Final = {
         "bootstrap",
         "by_group",
     ),
-    "evidence": ("Benchmark", "Evidence", "Finding", "weigh"),
+    "estimate.net": ("NetEffects", "net"),
+    "evidence": ("Benchmark", "Evidence", "Finding", "Stakes", "weigh"),
+    "evidence.scenarios": ("scenarios",),
     "evidence.checks.placebo_outcomes": ("placebo_outcomes",),
     "report": ("Entry", "plot_balance", "plot_effects", "render", "render_collection"),
     "design.causes.identify": ("identify",),
@@ -276,6 +280,7 @@ __all__ = [
     "MatchedDiD",
     "MatchedDifference",
     "NearestNeighbours",
+    "NetEffects",
     "OptimalPairs",
     "Outcomes",
     "Overlap",
@@ -283,8 +288,8 @@ __all__ = [
     "Pair",
     "PairMatching",
     "Panel",
-    "Pathway",
     "PartialInterference",
+    "Pathway",
     "PilotAreas",
     "Propensity",
     "QuantileEffects",
@@ -305,6 +310,7 @@ __all__ = [
     "SpilloverTest",
     "StableWeights",
     "StackedDiD",
+    "Stakes",
     "Subclassification",
     "SunAbraham",
     "SyntheticControl",
@@ -336,11 +342,12 @@ __all__ = [
     "link",
     "market_totals",
     "measure",
+    "net",
     "open_panel",
     "pairwise",
     "participation",
-    "placebo_pool",
     "placebo_outcomes",
+    "placebo_pool",
     "plot_balance",
     "plot_effects",
     "randomisation",
@@ -352,6 +359,7 @@ __all__ = [
     "roll_out",
     "run",
     "saturation_table",
+    "scenarios",
     "score",
     "spillover_test",
     "stack",

@@ -49,9 +49,7 @@ NULLS: dict[str, dict[str, Any]] = {
 
 def design_of(trial: Trial, seed: int, **options: Any) -> Design:
     world = worlds.simulate_jobs(
-        worlds.FiniteJobs(
-            seed=seed, n_markets=trial.n_markets, saturations=trial.shares, **options
-        )
+        worlds.FiniteJobs(seed=seed, n_markets=trial.n_markets, saturations=trial.shares, **options)
     )
     return Design.from_cross_section(
         world.frame,

@@ -87,7 +87,11 @@ def _dense(*, every_unit: bool) -> tuple[np.ndarray, np.ndarray]:
 
 def test_errors_are_those_of_two_regressions_seen_as_one(ours: Estimate) -> None:
     effects = ours.effects.set_index(["term", "group"])
-    rows = [("total", "throughout"), ("spillover", "throughout@0-8"), ("spillover", "throughout@8-16")]
+    rows = [
+        ("total", "throughout"),
+        ("spillover", "throughout@0-8"),
+        ("spillover", "throughout@8-16"),
+    ]
     effect, error = _dense(every_unit=True)
     for k, row in enumerate(rows):
         assert effects.loc[row, "estimate"] == pytest.approx(effect[k], abs=1e-10)

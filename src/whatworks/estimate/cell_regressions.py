@@ -439,9 +439,7 @@ def _of_rows(fits: Sequence[Fitted], places: Sequence[Place], units: Saturated) 
     return total
 
 
-def _further(
-    fits: Sequence[Fitted], places: Sequence[Place], values: Sequence[Floats]
-) -> Further:
+def _further(fits: Sequence[Fitted], places: Sequence[Place], values: Sequence[Floats]) -> Further:
     compared = np.array([fits[p.of].compared(p.term) for p in places], dtype=np.int64)
     return Further(
         term=np.array([fits[p.of].terms[p.term] for p in places], dtype=object),

@@ -79,10 +79,7 @@ class Exposed:
         """Ring by ring from the nearest on, as text: ``"0-10"``, or ``"0.5+"`` and ``"0.25-0.5"``."""
         told = [format(bound, ".6g") for bound in self.bounds]
         if not self.nearness.by_share:
-            return tuple(
-                f"{low}-{high}"
-                for low, high in zip(["0", *told], told, strict=False)
-            )
+            return tuple(f"{low}-{high}" for low, high in zip(["0", *told], told, strict=False))
         return tuple(
             f"{low}-{high}" if high else f"{low}+"
             for low, high in zip(told, [*told[1:], ""], strict=False)
@@ -140,9 +137,7 @@ class Exposed:
 
         Those first treated and those first exposed are cohorts apart, so that leads are too.
         """
-        until = self.rollout.start if by_start else self.until
-        own = self.rollout.start <= self.until
-        firsts, cohort = np.unique(until * 2 + (own & (until < NEVER)), return_inverse=True)
+        firsts, _, cohort = self._cohorts(by_start=by_start)
         covariates = self.rollout.covariates
         spread = covariates.std(axis=0)
         centred = (covariates - covariates.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
@@ -150,15 +145,28 @@ class Exposed:
             values=self.rollout.values,
             weight=self.rollout.weight,
             known=np.column_stack([np.ones(cohort.size), centred]),
-            cohort=cohort.ravel().astype(np.int64),
-            used=self.rollout.periods < (firsts // 2)[:, None],
+            cohort=cohort,
+            used=self.rollout.periods < firsts[:, None],
         )
 
     def firsts(self) -> tuple[Ints, Bools]:
         """First touch of each cohort of `units`, and whether it is treatment."""
-        own = self.rollout.start <= self.until
-        firsts = np.unique(self.until * 2 + (own & (self.until < NEVER)))
-        return firsts // 2, firsts % 2 == 1
+        firsts, own, _ = self._cohorts(by_start=False)
+        return firsts, own
+
+    def _cohorts(self, *, by_start: bool) -> tuple[Ints, Bools, Ints]:
+        """Start of each cohort, whether it is of treatment, and the cohort of each unit."""
+        start, last = self.rollout.start, self.rollout.periods[-1]
+        until = start if by_start else self.until
+        later = np.unique(until[(until > last) & (until < NEVER)])
+        among = np.concatenate([self.nearness.starts, later, [NEVER]])
+        own = (start <= self.until) & (until < NEVER)
+        # Few starts: each unit is placed among them, and a million are not sorted.
+        code = 2 * np.searchsorted(among, until) + own
+        held = np.flatnonzero(np.bincount(code, minlength=2 * among.size))
+        number = np.zeros(2 * among.size, dtype=np.int64)
+        number[held] = np.arange(held.size)
+        return among[held // 2].astype(np.int64), held % 2 == 1, number[code]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +208,7 @@ class Cells:
             before = rollout.periods < exposed.until[rows, None]
             clean += (seen & before).sum(axis=0)
             touched |= (seen & ~before).any(axis=0)
-        starts = np.unique(np.concatenate([rollout.start, exposed.exposed_from]))
-        since = np.unique(rollout.periods[None, :] - starts[:, None])
+        since = np.unique(rollout.periods[None, :] - exposed.nearness.starts[:, None])
         since = since[since >= 0]
         held = since.size * (2 * n_rings + 1)
         label = np.full((n, n_periods), NONE, dtype=np.int32)

@@ -19,13 +19,15 @@ from whatworks.estimate.reassigned.two_stage import Assigned
 from whatworks.stats.clusters.blocks import ClusterBlocks, cluster_blocks
 from whatworks.stats.clusters.covariance import ALONE
 from whatworks.stats.displacement.exposures import Exposures, by_share, levels_of, pooled
+from whatworks.stats.uncertainty import sums_by_number
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 POOLED: Final = "pooled"
 MOST_STRATA: Final = 120
-"""Strata beyond which they are taken out of every column beforehand, and not counted as columns."""
+"""Strata beyond which they are taken out of every column beforehand: what CR2 and wild bootstraps then do
+not know is that they were fitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +42,16 @@ class ExposureRegression:
     n_further : int
     rows : ndarray of int, shape (n,)
         Of the eligible, those with an outcome.
+    of_strata : ndarray of shape (n_markets, k + 2) or None
+        Where strata were taken out beforehand: for the indicator of each market's stratum, brought to
+        length one, its products with turned columns, with itself, and with residuals.
     """
 
     blocks: ClusterBlocks
     exposures: Exposures
     n_further: int
     rows: Ints
+    of_strata: Floats | None = None
 
     def form(self, term: str, group: str) -> Floats | None:
         """An effect as a form of the coefficients, shape (k,); None where it is not among them."""
@@ -63,16 +69,23 @@ class ExposureRegression:
     def without(self, form: Floats) -> Floats:
         r"""The form without each market in turn, shape (n_markets,).
 
-        :math:`\hat\theta_{(-c)}=\hat\theta-(I-Z_c'W_cZ_c)^{-1}Z_c'W_c\hat u_c` in turned columns;
-        NaN where a column is of that market alone.
+        :math:`\hat\theta_{(-c)}=\hat\theta-(I-Z_c'W_cZ_c)^{-1}Z_c'W_c\hat u_c` in turned columns, the
+        stratum's among them; NaN where a column is of that market alone.
         """
         blocks = self.blocks
-        leverage, vectors = np.linalg.eigh(blocks.own)
+        own, scores, turned = blocks.own, blocks.scores, form @ blocks.turn
+        if self.of_strata is not None:
+            k = blocks.k
+            edge = self.of_strata[:, : k + 1]
+            own = np.concatenate([own, edge[:, None, :k]], axis=1)
+            own = np.concatenate([own, edge[:, :, None]], axis=2)
+            scores = np.column_stack([scores, self.of_strata[:, -1]])
+            turned = np.append(turned, 0.0)
+        leverage, vectors = np.linalg.eigh(own)
         alone = leverage[:, -1] > 1 - ALONE
         left = 1 / np.where(alone[:, None], 1.0, 1 - leverage)
-        turned = form @ blocks.turn
         moved = np.einsum(
-            "i,gik,gk,gjk,gj->g", turned, vectors, left, vectors, blocks.scores, optimize=True
+            "i,gik,gk,gjk,gj->g", turned, vectors, left, vectors, scores, optimize=True
         )
         return np.where(alone, np.nan, form @ blocks.beta - moved)
 
@@ -104,6 +117,7 @@ def exposure_regression(
     group: str = "all",
     outcome: Floats | None = None,
     further: Floats | None = None,
+    most_strata: int = MOST_STRATA,
 ) -> ExposureRegression:
     """The regression of one month's outcome.
 
@@ -117,6 +131,8 @@ def exposure_regression(
         Something else than the outcome, such as a covariate: regressed without covariates.
     further : ndarray of shape (n_eligible, q), optional
         Columns beside those of exposure.
+    most_strata : int
+        Beyond, strata are taken out beforehand.
 
     Raises
     ------
@@ -136,16 +152,39 @@ def exposure_regression(
     exposed = np.column_stack([exposures.columns(assigned.treated[rows], level), beside])
     y, weight = y[rows], weight[rows]
     names, block = np.unique(strata, return_inverse=True)
-    if names.size <= MOST_STRATA:
-        columns = np.column_stack([exposed, np.eye(names.size)[block], x])
-    else:
+    even = bool(np.ptp(weight) == 0)
+    within = names.size > most_strata
+    if within:
         both = _within(np.column_stack([y, exposed, x]), weight, block)
         y, columns = both[:, 0], both[:, 1:]
-    even = bool(np.ptp(weight) == 0)
+    else:
+        columns = np.column_stack([exposed, np.eye(names.size)[block], x])
     blocks = cluster_blocks(columns, y, market, weight=None if even else weight)
     return ExposureRegression(
-        blocks=blocks, exposures=exposures, n_further=beside.shape[1], rows=rows
+        blocks=blocks,
+        exposures=exposures,
+        n_further=beside.shape[1],
+        rows=rows,
+        of_strata=_of_strata(blocks, columns, y, weight, market, block) if within else None,
     )
+
+
+def _of_strata(
+    blocks: ClusterBlocks,
+    columns: Floats,
+    y: Floats,
+    weight: Floats,
+    market: Ints,
+    block: NDArray[np.intp],
+) -> Floats:
+    """Products of the indicator of a market's stratum, of length one, by market."""
+    w = weight / weight.mean()
+    root = np.sqrt(np.bincount(block, weights=w))[block]
+    number = np.unique(market, return_inverse=True)[1]
+    turned = columns @ blocks.turn * (w / root)[:, None]
+    residual = (y - columns @ blocks.beta) * w / root
+    both = np.column_stack([turned, w / root**2, residual])
+    return sums_by_number(both, number, n_clusters=blocks.n_clusters)
 
 
 def _within(columns: Floats, weight: Floats, block: NDArray[np.intp]) -> Floats:

@@ -222,9 +222,9 @@ def _solved(
         sample=fitted.sample.label,
         months=fitted.months,
         effect=coefficients[:k],
-        influence=influence(
-            fit, products, coefficients, endogenous=endogenous, outcome=outcome
-        )[:, :k],
+        influence=influence(fit, products, coefficients, endogenous=endogenous, outcome=outcome)[
+            :, :k
+        ],
         stages=first_stages(fit, products, endogenous=endogenous),
         n_treated=np.array([c[0] for c in compared], dtype=np.int64),
         n_comparison=np.array([c[1] for c in compared], dtype=np.int64),

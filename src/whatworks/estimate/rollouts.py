@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
@@ -175,5 +176,7 @@ def _numbered(labels: NDArray[np.generic]) -> tuple[Ints, int]:
     """Numbers of labels in their order, and how many there are."""
     if labels.dtype.kind == "i" and (np.diff(labels) > 0).all():
         return np.arange(labels.size, dtype=np.int64), labels.size
+    if labels.dtype.kind == "O":  # names are hashed: sorting a million of them costs seconds
+        labels = pd.factorize(labels, sort=True)[0]
     names, number = np.unique(labels, return_inverse=True)
     return number.astype(np.int64), names.size

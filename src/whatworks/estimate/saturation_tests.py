@@ -142,9 +142,7 @@ def _hotelling(fitted: Fitted, month: int, cells: Cells, constraints: Floats) ->
     return hotelling(fitted.adjusted, forms, value, outcome=month)
 
 
-def _gaps(
-    responses: Responses, groups: Sequence[str], month: int, term: str
-) -> Floats | None:
+def _gaps(responses: Responses, groups: Sequence[str], month: int, term: str) -> Floats | None:
     """Averages of a term in each group less that in the first; None where a group does not tell it."""
     found = []
     for group in groups:

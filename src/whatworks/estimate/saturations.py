@@ -123,9 +123,7 @@ def saturated_units(design: Design, *, method: str, by_tightness: bool = False) 
         See `whatworks.design.markets.identified.require_shares`; also when some units have a stratum and
         others none.
     """
-    shares = require_shares(
-        design, method=method, pure_control=False, by_tightness=by_tightness
-    )
+    shares = require_shares(design, method=method, pure_control=False, by_tightness=by_tightness)
     units = design.units
     told = units[STRATUM].notna()
     if told.any() and not told.all():

@@ -18,6 +18,7 @@ from scipy import stats
 from whatworks.design.markets.identified import why_not
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, DisplacementRefused
+from whatworks.estimate.at_shares import LINEAR
 from whatworks.estimate.net import NetEffects, net, per_hundred
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.responses import ASSIGNED, RESPONSES, UNASSIGNED, Responses
@@ -27,9 +28,11 @@ from whatworks.stats.displacement.bounds import bounds, break_even
 from whatworks.vocabulary import (
     MARKET,
     SATURATION,
+    TOOK_PART,
     TREATED,
     WEIGHT,
     DesignClass,
+    Supply,
     Unidentified,
 )
 
@@ -53,7 +56,7 @@ def displaced(design: Design, estimates: Sequence[Estimate], stakes: Stakes) -> 
     Displacement
     """
     own = next((e for e in estimates if e.effects["term"].isin(("direct", *OF_OTHERS)).any()), None)
-    rows = None if own is None else own.effects[own.effects["term"].isin(("direct", *OF_OTHERS))]
+    rows = None if own is None else _told(own.effects)
     code = _code(design, rows)
     found = None if own is None else _net(own, design, stakes)
     gain = _gain(own if own is not None else estimates[0], design)
@@ -74,6 +77,12 @@ def displaced(design: Design, estimates: Sequence[Estimate], stakes: Stakes) -> 
         bounds=_bounds(gain, own, design, stakes) if left and gain is not None else None,
         scenarios=_scenarios(gain, design, stakes) if left and gain is not None else None,
     )
+
+
+def _told(effects: pd.DataFrame) -> pd.DataFrame:
+    """Effects on those helped and on others; lines in the share are read at shares, by the net effects."""
+    named = effects["term"].isin(("direct", *OF_OTHERS))
+    return effects[named & ~effects["group"].str.endswith(LINEAR)]
 
 
 def _code(design: Design, rows: pd.DataFrame | None) -> str:
@@ -139,11 +148,24 @@ def _break_even(gain: pd.Series, design: Design, stakes: Stakes) -> pd.DataFrame
     scale = per_hundred(design.outcomes.unit) / _POINTS
     # The interval printed is Student's or that of a method: its width says what variance inverts to it.
     error = scale * (gain["conf_high"] - gain["conf_low"]) / (2 * _LEVEL)
-    found = break_even(scale * gain["estimate"], error**2, cost=stakes.cost, value=stakes.value)
+    cost = stakes.cost * _took_part(design)
+    found = break_even(scale * gain["estimate"], error**2, cost=cost, value=stakes.value)
     code = "" if found.separated else str(Unidentified.DENOMINATOR_NOT_SEPARATED)
-    row = ("break_even_direct", found.point, found.kind, found.low, found.high, code)
-    columns = ["quantity", "estimate", "set_kind", "low", "high", "code"]
+    told = (found.point, found.kind, found.low, found.high, code)
+    columns = ["quantity", "estimate", "set_kind", "low", "high", "code", "cost", "value"]
+    row = ("break_even_direct", *told, cost, stakes.value)
     return pd.DataFrame([row], columns=columns)
+
+
+def _took_part(design: Design) -> float:
+    """Participants per person assigned, beyond those there would be without: what a cost is paid for."""
+    if Supply.TAKE_UP not in design.supplies:
+        return 1.0
+    units = design.units
+    treated, weight = units[TREATED].to_numpy(bool), units[WEIGHT].to_numpy(float)
+    took = units[TOOK_PART].to_numpy(float)
+    rates = [np.average(took[arm], weights=weight[arm]) for arm in (treated, ~treated)]
+    return float(rates[0] - rates[1])
 
 
 def _bounds(

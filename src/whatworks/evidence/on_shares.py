@@ -19,6 +19,8 @@ from whatworks.vocabulary import Supply
 Floats = NDArray[np.float64]
 
 TERMS: Final = frozenset({"direct", "spillover", "total"})
+MOST_STRATA: Final = 20
+"""Strata beyond which they are taken out beforehand: tests then take a second, not a minute."""
 
 
 def assigned_of(design: Design, estimates: Sequence[Estimate]) -> Assigned | None:
@@ -53,7 +55,14 @@ def regression(
 ) -> ExposureRegression | None:
     """The regression on exposure; None where its columns determine one another."""
     try:
-        return exposure_regression(assigned, month, group=group, outcome=outcome, further=further)
+        return exposure_regression(
+            assigned,
+            month,
+            group=group,
+            outcome=outcome,
+            further=further,
+            most_strata=MOST_STRATA,
+        )
     except DesignRefused:
         return None
 

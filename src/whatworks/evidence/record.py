@@ -150,8 +150,8 @@ class Displacement:
         What is missing, typed.
     net : NetEffects or None
     break_even : DataFrame or None
-        ``quantity, estimate, set_kind, low, high, code``: share of an effect that may be taken from
-        others before helping no longer pays.
+        ``quantity, estimate, set_kind, low, high, code, cost, value``: share of an effect that may be
+        taken from others before helping no longer pays, at a cost for each person assigned.
     bounds : DataFrame or None
         ``assumption, low, high, conf_low, conf_high``: net per 100 helped.
     scenarios : DataFrame or None

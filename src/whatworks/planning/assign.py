@@ -342,8 +342,9 @@ def _counts(drawn: tuple[pd.DataFrame, pd.DataFrame | None]) -> list[dict[str, A
     """Markets and persons by share, as designed and as drawn."""
     markets, persons = drawn
     rows = []
-    for share, here in markets.groupby(SATURATION):
-        row: dict[str, Any] = {SATURATION: float(share), "markets": len(here)}
+    for share in np.unique(markets[SATURATION].to_numpy(dtype=float)).tolist():
+        here = markets[markets[SATURATION] == share]
+        row: dict[str, Any] = {SATURATION: share, "markets": len(here)}
         if persons is not None:
             row["eligible"] = int(here[ELIGIBLE_PERSONS].sum())
             row["assigned"] = int(here[TREATED].sum())

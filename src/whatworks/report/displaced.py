@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Final
 
 import pandas as pd
@@ -98,7 +99,7 @@ def _nets_said(words: Words, evidence: Evidence) -> tuple[str, ...]:
         if row.fit != "linear"
     ]
     found = others.net_of(evidence)
-    if found is not None and pd.isna(found.pool_share):
+    if found is not None and isnan(found.pool_share):
         said.append(words.text("net.pool_unknown"))
     return tuple(said)
 
@@ -181,7 +182,7 @@ def _ratios(words: Words, evidence: Evidence) -> Table | None:
 
 
 def _ratio(words: Words, evidence: Evidence, row: Any, value: float) -> str:
-    if pd.isna(value):
+    if isnan(value):
         return _none(words)
     return words.number(value, others.decimals_of(evidence, str(row.quantity)))
 
@@ -229,7 +230,9 @@ def _scenarios(words: Words, evidence: Evidence) -> Table | None:
             words.share(row.share_lost)
             if pd.notna(row.share_lost)
             else words.text(f"direction_of.{row.direction}"),
-            words.number(row.left, scale.decimals, signed=True),
+            words.number(row.left, scale.decimals, signed=True)
+            if pd.notna(row.left)
+            else words.text("scenario.no_number"),
         )
         for row in rows_of(table)
     ]

@@ -95,6 +95,7 @@ KINDS: Final[Mapping[str, Formatter]] = {
     "draws": _count,
     "matched_share": _share,
     "share": _share,
+    "share_apart": _share,
     "measured": _share,
     "threshold": _share,
     "ess": _count,

@@ -44,6 +44,8 @@ _GROUPS: Final = {
 }
 """Groups that a method makes of its own, by the key of their words."""
 _BETWEEN: Final = " - "
+_AT: Final = "@"
+"""Between a group of units and a share of their markets, or a regression over shares."""
 _DOSES: Final = ("att_dose", "acrt_dose")
 
 
@@ -142,6 +144,10 @@ def group(words: Words, name: str) -> str:
     """Group of units: everyone, a pooled regression, or one share of persons accompanied."""
     if words.knows(f"group.{name}"):
         return words.text(f"group.{name}")
+    if _AT in name:
+        of, _, at = name.rpartition(_AT)
+        told = covariate(words, of) if _LEVEL.fullmatch(of) else of
+        return words.text("group.at", {"group": told, "share": group(words, at)})
     if not _SHARE.fullmatch(name):
         return name
     saturation = float(name)
@@ -166,7 +172,8 @@ def group_of(words: Words, term: str, name: str, *, clock: str) -> str:
         if match is not None:
             said = {k: _number_of(words, k, v) for k, v in match.groupdict().items() if v}
             return words.text(f"group.{key}", said)
-    return covariate(words, name) if _LEVEL.fullmatch(name) else group(words, name)
+    named = _LEVEL.fullmatch(name) and _AT not in name
+    return covariate(words, name) if named else group(words, name)
 
 
 def _number_of(words: Words, part: str, text: str) -> str:

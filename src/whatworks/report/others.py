@@ -111,7 +111,8 @@ def break_even(evidence: Evidence) -> pd.DataFrame:
     found = evidence.displacement.break_even
     if found is None:
         return pd.DataFrame(columns=["quantity", "estimate", "set_kind", "low", "high", "code"])
-    return rounded_columns(found, SHARE_DECIMALS, "estimate", "low", "high")
+    rounded = rounded_columns(found, SHARE_DECIMALS, "estimate", "low", "high")
+    return rounded_columns(rounded, 0, "cost", "value")
 
 
 def bounds(evidence: Evidence) -> pd.DataFrame:
@@ -134,14 +135,14 @@ def scenarios(evidence: Evidence) -> pd.DataFrame:
 
 def line_of_break_even(evidence: Evidence) -> pd.DataFrame:
     """Money left per person helped by the share of the gain taken from others; empty without a cost."""
-    stakes = evidence.displacement.stakes
-    if evidence.displacement.break_even is None or stakes.cost is None or stakes.value is None:
+    known, gain = evidence.displacement.break_even, evidence.displacement.gain
+    if known is None or gain is None:
         return pd.DataFrame(columns=["taken", "left", "low", "high"])
-    gain = evidence.displacement.gain
-    worth = stakes.value * per_hundred(frames.common_scale(evidence).unit) / 100
+    cost, value = float(known["cost"].iloc[0]), float(known["value"].iloc[0])
+    worth = value * per_hundred(frames.common_scale(evidence).unit) / 100
     taken = np.linspace(0, _MOST_TAKEN, _STEPS)
     made = {
-        name: worth * effect * (1 - taken) - stakes.cost
+        name: worth * effect * (1 - taken) - cost
         for name, effect in zip(("left", "low", "high"), gain, strict=True)
     }
     line = pd.DataFrame({"taken": taken, **made})

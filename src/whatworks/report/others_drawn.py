@@ -148,8 +148,8 @@ def break_even_drawing(evidence: Evidence, speak: Words) -> Drawing | None:
     published = others.scenarios(evidence)["share_lost"].dropna()
     known = others.break_even(evidence).iloc[0]
     facts = {
-        "cost": money(speak, evidence.displacement.stakes.cost),
-        "value": money(speak, evidence.displacement.stakes.value),
+        "cost": speak.number(known["cost"]),
+        "value": speak.number(known["value"]),
         "set": share_set_told(speak, known),
     }
     return figure_of(
@@ -169,14 +169,8 @@ def share_set_told(speak: Words, row: pd.Series) -> str:
     if row["set_kind"] != "interval" or not isfinite(row["estimate"]):
         return speak.text("break_even.unbounded")
     facts = {
-        "share": speak.share(row["estimate"]),
-        "low": speak.share(row["low"]),
-        "high": speak.share(row["high"]),
+        name: speak.number(100 * row[end], 1)
+        for name, end in (("share", "estimate"), ("low", "low"), ("high", "high"))
     }
     never = row["estimate"] <= 0
     return speak.text("break_even.never" if never else "break_even.share", facts)
-
-
-def money(speak: Words, value: float | None) -> str:
-    """A sum in the money it was given in, whole."""
-    return speak.number(float("nan") if value is None else value)

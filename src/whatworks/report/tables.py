@@ -47,6 +47,14 @@ MEASURES: Final = {
     "twoway": "errors",
     "contamination": "p_value",
     "micro_macro": "p_value",
+    "equal_spillovers": "p_value",
+    "exchangeability": "p_value",
+    "cross_boundary": "p_value",
+    "market_influence": "errors",
+    "saturation_balance": "p_adjusted",
+    "saturation_placebo": "p_value",
+    "saturation_shares": "share_lost",
+    "saturation_attrition": "p_value",
     "refutation": "p_value",
 }
 """What each check measures, and so the unit and the sense of its bound; another's is a number."""
@@ -189,7 +197,7 @@ def displacement(words: Words, evidence: Evidence) -> Table | None:
     scale, clock = frames.common_scale(evidence), frames.clock(evidence.design)
     rows = [
         (
-            words.text(f"term.{row.term}.label"),
+            words.text(f"term.{row.term}.short"),
             names.group(words, str(row.group)),
             names.at(words, int(row.month), clock=clock),
             words.number(row.estimate, scale.decimals, signed=True),

@@ -89,7 +89,7 @@ class Waits:
             kind=kind,
             weight=mass,
             at_risk=np.maximum(came - gone, 0.0),
-            ended=np.bincount(end[kind != OPEN], mass[kind != OPEN], minlength=k),
+            ended=_summed(end, mass * (kind != OPEN), k),
         )
 
 
@@ -179,8 +179,7 @@ class _Curve:
 
 
 def _curve(waits: Waits, kind: int) -> _Curve:
-    mine = waits.kind == kind
-    ended = np.bincount(waits.end[mine], waits.weight[mine], minlength=waits.times.size)
+    ended = _summed(waits.end, waits.weight * (waits.kind == kind), waits.times.size)
     risk = waits.at_risk
     hazard = _over(waits.ended, risk)
     of_kind = _over(ended, risk)
@@ -199,6 +198,10 @@ def _moved(waits: Waits, curve: _Curve, now: Floats, later: Floats, *, kind: int
     found -= np.where(ended, takes[waits.end], 0.0)
     found += np.where(waits.kind == kind, brings[waits.end], 0.0)
     return np.asarray(waits.weight * found)
+
+
+def _summed(number: Ints, mass: Floats, n: int) -> Floats:
+    return np.asarray(np.bincount(number, weights=mass, minlength=n), dtype=float)
 
 
 def _over(a: Floats, b: Floats) -> Floats:

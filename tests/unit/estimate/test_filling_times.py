@@ -13,6 +13,8 @@ from whatworks import FillingTimes, SaturationRegression, vacancies
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError
 from whatworks.estimate.net import net
+from whatworks.worlds import Employers as Support
+from whatworks.worlds import FiniteJobs, simulate_jobs
 
 COLUMNS = {"posted": "posted", "filled": "filled", "withdrawn": "gone", "treatment": "helped"}
 DAYS = (10, 30, 60)
@@ -153,12 +155,50 @@ def test_jobs_added_are_hires_from_unemployment() -> None:
     options = Employers(seed=9, n_markets=MARKETS, per_market=60)
     design = saturated(options, outcome="hires_unemployed", origin="origin")
     estimate = SaturationRegression(restricted=()).fit(design)
-    per_100 = net(estimate, design, at=0.5, month=60).at("net_per_100_assigned", share=0.5, pool="eligible_only")  # fmt: skip
+    per_100 = net(estimate, design, at=0.5, month=60).at("net_assigned", share=0.5)
     says = truth(options, day=60, origin="unemployed")
     wanted = says["overall"] / 0.5
     assert abs(per_100["estimate"] - wanted) < 3 * per_100["std_error"]
     gross = SaturationRegression(restricted=()).fit(saturated(options)).at(60, term="direct")
     assert gross["estimate"] > wanted + 3 * per_100["std_error"]
+
+
+def test_hires_of_others_compete_with_hires_from_unemployment() -> None:
+    options = Employers(seed=2, n_markets=40)
+    table = world(options)
+    given = {**COLUMNS, "seen_until": 400, "days": DAYS, "origin": "origin"}
+    design = vacancies(table, **given, outcome="hires_unemployed")
+    found = FillingTimes().fit(design)
+    effects = found.effects.set_index(["term", "month"])["estimate"]
+    helped = table["helped"] == 1
+    soon = (table["filled"] - table["posted"] <= 30) & (table["origin"] == "unemployed")
+    assert effects["hires_unemployed", 30] == pytest.approx(
+        100 * (soon[helped].mean() - soon[~helped].mean())
+    )
+    whole = FillingTimes().fit(vacancies(table, **given)).at(30, term="filled")["estimate"]
+    parts = effects["hires_unemployed", 30] + effects["filled_otherwise", 30]
+    assert parts == pytest.approx(whole)
+    curves = found.extras["curves"]
+    ended = curves[["hires_unemployed", "withdrawn", "filled_otherwise", "open"]]
+    np.testing.assert_allclose(ended.sum(axis=1), 100)
+
+
+@pytest.mark.parametrize("taken", [0.0, 0.5])
+def test_net_per_hundred_supported_vacancies_is_what_the_world_adds(taken: float) -> None:
+    options = FiniteJobs(
+        seed=5,
+        n_markets=120,
+        saturations=(0.0, 0.5),
+        employers=Support(saturations=(0.0, 0.5), additional=0.2, from_others=taken),
+    )
+    design = vacancies(
+        simulate_jobs(options).vacancies, posted="posted", filled="filled", withdrawn="withdrawn",
+        treatment="treated", seen_until=100, days=(90,), employer="employer", market="market",
+        saturation="saturation", stratum="stratum", randomised=True,
+    )  # fmt: skip
+    left = net(FillingTimes().fit(design), design, at=0.5).at("net_assigned", share=0.5)
+    assert abs(left["estimate"] - 20 * (1 - taken)) < 3 * left["std_error"]
+    assert left["std_error"] < 1.5
 
 
 def test_tightness_is_declared_before_and_read_by_thirds() -> None:

@@ -10,7 +10,8 @@ import pytest
 from scipy.sparse import csr_array
 
 from whatworks import Design, SpilloverDiD
-from whatworks.design.markets.record import EVERY_MONTH, MARKET_COLUMNS, Competition, Markets
+from whatworks.design.markets.competition import Competition
+from whatworks.design.markets.record import EVERY_MONTH, MARKET_COLUMNS, Markets
 from whatworks.design.rollout.rings import by_distance, by_share
 from whatworks.errors import DesignRefused, DisplacementRefused, OptionError
 from whatworks.stats.did.near import Places, moran

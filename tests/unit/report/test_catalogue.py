@@ -11,7 +11,9 @@ import matplotlib as mpl
 import pytest
 
 from whatworks import evidence
+from whatworks.estimate.net_rows import RATIOS
 from whatworks.evidence import checks, rating
+from whatworks.evidence.record import OF_OTHERS
 from whatworks.indicators import indicators
 from whatworks.indicators.assessment import CRITERIA
 from whatworks.indicators.impossible import IMPOSSIBLE
@@ -28,6 +30,7 @@ from whatworks.vocabulary import (
     Kind,
     LaterStarts,
     Nature,
+    Unidentified,
     Verdict,
     Versus,
 )
@@ -75,6 +78,8 @@ PARTS = {
     "treatment": ("label", "start", "persons"),
     "indicator": ("label", "object", "state", "horizon", "definition", "switches"),
     "displacement": ("title", "text"),
+    "lack": ("text", "lifted_by", "short"),
+    "quantity": ("label", "definition", "short"),
     "term": ("label", "short"),
     "benchmark": ("label", "short"),
     "unit": ("one", "other", "axis"),
@@ -91,14 +96,19 @@ CODES = {
     "indicator": (*indicators(Nature.OUTCOME), "re78"),
     "displacement": (
         "not_measured",
+        "markets_only",
+        "not_read",
+        "direct_only",
         "one_market",
         "no_saturation_variation",
         "saturation_not_randomised",
         "measured",
     ),
+    "lack": tuple(Unidentified),
+    "quantity": ("net_assigned", *RATIOS),
     "term": (
         *(estimand.lower() for estimand in Estimand),
-        *("direct", "spillover", "total"),
+        *("direct", *OF_OTHERS, "slope_assigned", "slope_unassigned"),
         *("quantile", "share_above", "gates", "difference"),
         *("average", "cohort", "period", "att_dose", "acrt", "acrt_dose"),
         *("ordinary", "contamination", "triple", "trend_gap", "net_pool"),
@@ -160,7 +170,8 @@ def ledger_words() -> Iterator[str]:
         "followup_too_short missing_covariate missing_market missing_outcome incomplete_panel "
         "treated_from_start no_match_in_caliper no_comparison not_chosen outside_asked_months "
         "missing_unit outside_territory outside_ages elapsed_unknown accompaniment_not_seen in_washout "
-        "first_step_not_taken accompanied_in_window outside_support outside_bounds off_common_support"
+        "first_step_not_taken accompanied_in_window outside_support outside_bounds off_common_support "
+        "market_without_units not_seen not_seeking"
     )
     for arm in ("treated", "comparison"):
         yield from (f"ledger.step.design.{of}_{arm}" for of in ("table", "territories"))

@@ -29,11 +29,11 @@ from whatworks.worlds import JobsRollout, rollout_truth, simulate_rollout, write
 from whatworks.worlds.jobs.pathways import FIRST, last_month
 
 OPTIONS = JobsRollout(
-    seed=0,
+    seed=1,
     n_markets=60,
-    mean_pool=120.0,
+    mean_pool=200.0,
     n_months=20,
-    openings=((11, 0.6),),
+    openings=((11, 0.5),),
     saturations=(0.7,),
     effect=(1.0,),
     displacement=0.9,
@@ -118,7 +118,7 @@ def net(panel) -> tuple[float, float]:
     alone = Competition.by_distance(
         apart, market="market", coordinates=("km", "north"), scale=1.0, cut=1.0
     )
-    estimate = SpilloverDiD(rings=(0.0,), cluster="market").fit(competing(rollout, alone))
+    estimate = SpilloverDiD(rings=(0.0,), cluster="market", pretrends=0).fit(competing(rollout, alone))
     effects = estimate.effects.reset_index(drop=True)
     at = effects[(effects["month"] == MONTH) & (effects["group"] == "all")].reset_index()
     at = at.set_index("term")

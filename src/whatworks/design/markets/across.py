@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from whatworks.design.markets.competition import Competition
 from whatworks.design.markets.record import SEEKERS
-from whatworks.design.markets.shares import read_shares
+from whatworks.design.markets.shares import by_cell, read_shares
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError
 from whatworks.stats.displacement.competing import in_rings, met
@@ -113,7 +113,7 @@ def _known(design: Design, rivals: Competition) -> pd.DataFrame:
                 MARKET: shares.names[shares.of_cell],
                 MONTH: shares.month,
                 SATURATION: shares.saturation,
-                SEEKERS: np.nan,
+                SEEKERS: by_cell(design, shares, SEEKERS),
             }
         )
     known = table[table[MARKET].isin(rivals.names)]

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from whatworks.design.markets.record import Competition
+from whatworks.design.markets.competition import Competition
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, DisplacementRefused, OptionError, suggestion
 from whatworks.stats.did.near import Metric, Places
@@ -135,7 +136,8 @@ def by_distance(
                 what="rings of distance",
                 needed="distances between markets, or coordinates of units",
                 found="neither",
-                remedy="say coordinates=, or bring a competition with distances",
+                remedy="say coordinates=, or attach a competition that holds the distance of every pair, "
+                "with whatworks.competing",
             )
         place, rank = _markets(design, held)
         places = Places(distance=held.distance[np.ix_(rank, rank)])
@@ -177,7 +179,7 @@ def by_share(design: Design) -> Nearness:
             what="exposure by share",
             needed=f"a design that supplies {Supply.COMPETITION}",
             found="none",
-            remedy="say who competes with whom across markets, or choose rings of distance",
+            remedy="attach one with whatworks.competing, or choose rings of distance",
         )
     place, rank = _markets(design, held)
     start = design.units[ENTRY_MONTH].to_numpy()
@@ -225,7 +227,8 @@ def _points(design: Design, coordinates: tuple[str, ...], metric: Metric) -> Flo
 def _markets(design: Design, held: Competition) -> tuple[Ints, Ints]:
     """Number of each unit's market, and where each stands in the design's competition."""
     known = {name: k for k, name in enumerate(held.names)}
-    names, place = np.unique(design.units[MARKET].to_numpy(dtype=object), return_inverse=True)
+    # By hashing: sorting a million names costs seconds, sorting their few kinds nothing.
+    place, names = pd.factorize(design.units[MARKET].to_numpy(dtype=object), sort=True)
     absent = sum(name not in known for name in names)
     if absent:
         raise DesignRefused(
@@ -235,7 +238,7 @@ def _markets(design: Design, held: Competition) -> tuple[Ints, Ints]:
             remedy="write the names of markets alike in both, or complete the matrix",
         )
     rank = np.array([known[name] for name in names], dtype=np.int64)
-    return place.ravel().astype(np.int64), rank
+    return place.astype(np.int64), rank
 
 
 def _first(start: Ints, place: Ints, n_places: int) -> Ints:

@@ -15,7 +15,7 @@ from whatworks.design.markets.attach import with_markets
 from whatworks.design.record import Design
 from whatworks.design.tables.table import numeric, require
 from whatworks.design.vacancies.endings import Endings
-from whatworks.design.vacancies.reading import Dates, Day, Seen, read_waits
+from whatworks.design.vacancies.reading import WITHDRAWN, Dates, Day, Seen, read_waits
 from whatworks.errors import OptionError, choice
 from whatworks.ledger import Ledger
 from whatworks.vocabulary import Clock, HireOrigin, Supply
@@ -31,6 +31,8 @@ OUTCOMES: Final[Mapping[str, HireOrigin | None]] = {
     "hires_anyway": HireOrigin.ANYWAY,
 }
 """Outcomes of vacancies, and the origin of the hires they count."""
+OTHERWISE: Final = "filled_otherwise"
+"""Ending of a vacancy filled by somebody who does not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,13 @@ def vacancies(  # noqa: PLR0913 - each argument names the part one column plays
     [[100.0, 100.0], [0.0, 0.0], [100.0, 100.0], [0.0, 0.0]]
     """
     choice(outcome, tuple(OUTCOMES), what="outcome")
+    if tightness is not None and market is None:
+        raise OptionError(
+            what="tightness",
+            needed="the column of the market it is of",
+            found="no market=",
+            remedy="name the column of the market",
+        )
     horizons = _horizons(days)
     dates = Dates(
         posted=posted,
@@ -284,13 +293,14 @@ def _with_outcomes(
     ledger: Ledger,
 ) -> Design:
     """The design with what became of its vacancies by each day, where that was watched from the start."""
-    endings: Endings = seen.endings.of(rows)
+    endings = _of_origin(seen.endings.of(rows), per_post, outcome)
     horizons = np.array(design.outcomes.months)
     watched = (seen.followed[rows, None] >= horizons) & (endings.entry[:, None] < 0)
-    done = (endings.kind[:, None] == 1) & (endings.time[:, None] <= horizons)
+    done = np.isin(endings.kind, (1, 3))[:, None] & (endings.time[:, None] <= horizons)
     values = np.where(watched, done * per_post[:, None], np.nan)
-    counted = ledger + design.ledger
-    counted = counted.add(
+    # Waves were read as known throughout: what is not is counted by day below.
+    arms = Ledger(tuple(s for s in design.ledger.steps if not s.name.startswith("waves")))
+    counted = (ledger + arms).add(
         "design",
         "days_watched",
         unit="vacancy_days",
@@ -308,13 +318,25 @@ def _with_outcomes(
     )
 
 
+def _of_origin(endings: Endings, per_post: Floats, outcome: str) -> Endings:
+    """Endings whose first kind is the hire that is counted; other hires compete with it."""
+    if OUTCOMES[outcome] is None:
+        return endings
+    others = (endings.kind == 1) & (per_post == 0)
+    return replace(
+        endings,
+        kind=np.where(others, 3, endings.kind).astype(np.int64),
+        names=(outcome, WITHDRAWN, OTHERWISE),
+    )
+
+
 def _of_markets(
     rows: pd.DataFrame, *, market: str, columns: tuple[str | None, ...]
 ) -> pd.DataFrame:
     """One row per market, of columns that are the same throughout it."""
     names = [c for c in columns if c is not None]
     held = rows[[market, *names]].drop_duplicates()
-    several = int(held[market].duplicated().sum())
+    several = held.loc[held[market].duplicated(), market].nunique()
     if several:
         raise OptionError(
             what="columns of markets",

@@ -144,7 +144,8 @@ def day_of(day: Day, *, like: pd.Series, what: str) -> float:
     counted = pd.api.types.is_numeric_dtype(like)
     if counted and isinstance(day, int | float):
         return float(day)
-    when = pd.to_datetime(pd.Series([None if counted else day]), errors="coerce")
+    unlike = counted or isinstance(day, int | float)
+    when = pd.to_datetime(pd.Series([None if unlike else day]), errors="coerce")
     if when.isna().any():
         raise OptionError(
             what=what,

@@ -4,10 +4,11 @@ Estimand
 --------
 By days since posting: the share of jobs filled, and the share withdrawn, of helped vacancies less the
 others (``filled``, ``withdrawn``, in points); and the mean days without a hire within a horizon
-(``days_to_fill``), a vacancy withdrawn counting for the whole of it. Where the share of each market helped
-was drawn, differences between neighbours would count as gains the hires taken from the others: then, of the
-share filled, ``direct``, ``spillover`` (on vacancies nobody helped with, in markets where others were),
-``total`` and ``overall``.
+(``days_to_fill``), a vacancy withdrawn counting for the whole of it. In a design of hires by origin the
+first share is that of those hires, and others (``filled_otherwise``) compete with them. Where the share of
+each market helped was drawn, differences between neighbours would count as gains the hires taken from the
+others: then, of the share filled, ``direct``, ``spillover`` (on vacancies nobody helped with, in markets
+where others were), ``total`` and ``overall``.
 
 Equation
 --------
@@ -130,8 +131,9 @@ class FillingTimes:
         Returns
         -------
         Estimate
-            ``month`` holds days since posting. Terms ``filled``, ``withdrawn`` and ``days_to_fill``; or,
-            where shares of markets were drawn, those of `whatworks.estimate.responses`.
+            ``month`` holds days since posting. Terms ``filled``, ``withdrawn`` and ``days_to_fill`` (with
+            hires by origin: ``hires_unemployed`` or the like, ``withdrawn``, ``filled_otherwise``); or, where
+            shares of markets were drawn, those of `whatworks.estimate.responses`.
 
         Raises
         ------
@@ -181,7 +183,7 @@ class FillingTimes:
             effects=_effects(
                 arms[0].value - arms[1].value,
                 uncertainty,
-                (days, horizon),
+                _terms(endings.names, days, horizon),
                 counts=(arms[0].rows.size, arms[1].rows.size),
                 df=np.inf if by_employer else float(names.size - 1),
             ),
@@ -189,7 +191,11 @@ class FillingTimes:
             ledger=design.ledger,
             extras={
                 CURVES: _curves(
-                    [ASSIGNED, UNASSIGNED], [np.nan, np.nan], days, [a.value for a in arms]
+                    [ASSIGNED, UNASSIGNED],
+                    [np.nan, np.nan],
+                    days,
+                    [a.value for a in arms],
+                    endings.names,
                 )
             },
         )
@@ -217,6 +223,7 @@ class FillingTimes:
                     cells.share.tolist(),
                     days,
                     [a.value for a in arms],
+                    endings.names,
                 ),
                 MARKETS: market_table(units),
                 ONE_ARMED: units.shares.one_armed,
@@ -226,7 +233,7 @@ class FillingTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Arm:
-    """What was read of one arm: shares filled by day, withdrawn by day, then mean days to fill."""
+    """What was read of one arm: shares by kind of ending and day, then mean days to fill."""
 
     rows: Ints
     value: Floats
@@ -248,7 +255,8 @@ def _arm(
         weight=weight[rows],
         entry=entry if (entry >= 0).any() else None,
     )
-    shares = [incidence(waits, kind=kind, at=days) for kind in (1, 2)]
+    kinds = range(1, len(endings.names) + 1)
+    shares = [incidence(waits, kind=kind, at=days) for kind in kinds]
     value = [100.0 * read.value for read in shares]
     moved = [100.0 * read.influence for read in shares]
     if horizon is not None:
@@ -289,34 +297,43 @@ def _responses(
 
 
 def _curves(
-    arm: list[str], share: list[float], days: tuple[int, ...], values: list[Floats]
+    arm: list[str],
+    share: list[float],
+    days: tuple[int, ...],
+    values: list[Floats],
+    names: tuple[str, ...],
 ) -> pd.DataFrame:
-    """Shares filled, withdrawn and open of each arm, by day."""
+    """Shares that ended in each way, or are open, of each arm, by day."""
     per = len(days)
-    filled = np.concatenate([v[:per] for v in values])
-    withdrawn = np.concatenate([v[per : 2 * per] for v in values])
+    ended = {
+        name: np.concatenate([v[k * per : (k + 1) * per] for v in values])
+        for k, name in enumerate(names)
+    }
     return pd.DataFrame(
         {
             "arm": np.repeat(np.array(arm, dtype=object), per),
             "saturation": np.repeat(share, per),
             "day": np.tile(days, len(arm)),
-            "filled": filled,
-            "withdrawn": withdrawn,
-            "open": 100.0 - filled - withdrawn,
+            **ended,
+            "open": 100.0 - np.sum(list(ended.values()), axis=0),
         }
     )
+
+
+def _terms(names: tuple[str, ...], days: tuple[int, ...], horizon: int) -> list[tuple[str, int]]:
+    """Term and day of each effect: kinds of endings by day, then the mean."""
+    return [*((name, day) for name in names for day in days), (DAYS_TO_FILL, horizon)]
 
 
 def _effects(
     value: Floats,
     uncertainty: Influence,
-    when: tuple[tuple[int, ...], int],
+    named: list[tuple[str, int]],
     *,
     counts: tuple[int, int],
     df: float,
 ) -> pd.DataFrame:
     """Shares in points, then days: two units, two tables."""
-    days, horizon = when
     terms: list[dict[str, Any]] = [
         {
             "term": term,
@@ -326,8 +343,7 @@ def _effects(
             "n_treated": counts[0],
             "n_comparison": counts[1],
         }
-        for term, at in (("filled", days), ("withdrawn", days), (DAYS_TO_FILL, (horizon,)))
-        for day in at
+        for term, day in named
     ]
     frames = []
     for rows, unit in ((np.arange(len(terms) - 1), "pp"), (np.array([len(terms) - 1]), "days")):

@@ -167,7 +167,7 @@ class PartialInterference:
         share = np.bincount(members.group, members.count * members.treated) / n_of
         policies = _policies(self, share)
         law = fit_groups(members, shared=self.shared_intercept)
-        if not law.fitted.converged or np.abs(law.log_density(law.fitted.theta)).max() > 300:
+        if not law.fitted.converged:
             raise DesignRefused(
                 what="who is treated in groups",
                 needed="people whom covariates cannot tell apart without error",

@@ -8,16 +8,20 @@ from typing import Final
 import numpy as np
 
 from whatworks.design.record import Design
+from whatworks.errors import DesignRefused
 from whatworks.estimate.few_clusters import FEW_CLUSTERS, FewClusters, few_clusters
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_least
 from whatworks.evidence.record import Finding
 from whatworks.stats.clusters.rules import Clusters
 from whatworks.stats.uncertainty import Influence
-from whatworks.vocabulary import MARKET, PERSON, SATURATION, TREATED, Supply
+from whatworks.vocabulary import MARKET, PERSON, SATURATION, TREATED, Supply, Verdict
 
 HOLDS_FROM: Final = 40
 FAILS_BELOW: Final = 20
+SHARED: Final = ("total", "direct", "spillover")
+"""Terms that the shares of markets decide."""
+DRAWS: Final = 1_999
 NONE: Final = "none"
 """Word for the inference when no method is legal."""
 REFERENCE: Final = (
@@ -35,14 +39,19 @@ def run(
     """Persons (or markets) of the smaller arm: a few treated decide, however many are compared.
 
     The table holds the primary effect under every inference, which were legal and which is to be read.
+    Where legal ones give p-values more than a factor 2 apart, the answer is strained at best.
     """
     primary = estimates[0]
     found = _inference(design, primary, rng=rng)
     counted = _counted(design, primary) if found is None else found.clusters
     n = counted.smaller
+    verdict = at_least(n, holds=HOLDS_FROM, strained=FAILS_BELOW)
+    apart = found is not None and Supply.SATURATION in design.supplies and found.disagree
+    if apart and verdict is Verdict.HOLDS:
+        verdict = Verdict.STRAINED
     return Finding(
         check="clusters",
-        verdict=at_least(n, holds=HOLDS_FROM, strained=FAILS_BELOW),
+        verdict=verdict,
         statistic=float(n),
         threshold=float(HOLDS_FROM),
         reference=REFERENCE,
@@ -64,9 +73,17 @@ def _inference(
     if isinstance(brought, FewClusters):
         return brought
     month = design.question.primary
-    if not primary.reads(month) or Supply.SATURATION in design.supplies:
+    if not primary.reads(month):
         return None
-    return few_clusters(design, primary, month=month, rng=rng)
+    if Supply.SATURATION not in design.supplies:
+        return few_clusters(design, primary, month=month, rng=rng)
+    of_markets = isinstance(primary.uncertainty, Influence) and primary.uncertainty.level == MARKET
+    if primary.term not in SHARED or not of_markets:
+        return None
+    try:
+        return few_clusters(design, primary, month=month, draws=DRAWS, rng=rng)
+    except DesignRefused:  # a matched design, or shares that differ within a market
+        return None
 
 
 def _counted(design: Design, primary: Estimate) -> Clusters:

@@ -70,12 +70,13 @@ def run(
 
 
 def _compared(alone: ExposureRegression, with_them: ExposureRegression, *, unit: str) -> Finding:
-    rows, points, influences = [], [], []
+    rows: list[tuple[str, *tuple[float, ...]]] = []
+    points, influences = [], []
     for name, fit in (("spillover", alone), ("spillover_with_neighbours", with_them)):
         form = np.asarray(fit.form("spillover", "all"))
         told = cluster_robust(fit.blocks, kind="CR2", contrasts=form)
         rows.append((name, *_first(told.estimate, told.std_error, told.p_value)))
-        points.append(rows[-1][1])
+        points.append(float(told.estimate[0]))
         influences.append(fit.influence(form))
     told = cluster_robust(with_them.blocks, kind="CR2", contrasts=with_them.further)
     rows.append(("neighbours", *_first(told.estimate, told.std_error, told.p_value)))

@@ -1,6 +1,6 @@
 """Is one's own assignment and the share of the market all that matters?
 
-Within a market share, how many of one's own peers happen to be assigned varies a little, and who they are varies
+At one share, how many of one's own peers happen to be assigned varies a little, and who they are varies
 more. Neither should move outcomes further: else the share is too coarse a summary of exposure.
 """
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
+from whatworks.evidence.grading import at_most
 from whatworks.evidence.on_shares import assigned_of, primary_month, regression
 from whatworks.evidence.record import Finding
 from whatworks.stats.clusters.covariance import cluster_robust
@@ -23,6 +24,9 @@ from whatworks.vocabulary import Verdict
 
 FEWEST_MARKETS: Final = 6
 SMALLEST: Final = 11
+HOLDS_BELOW: Final = 1.0
+FAILS_ABOVE: Final = 2.0
+"""Moves of the spillover by one market, in standard errors of what the others tell."""
 MOST_SHOWN: Final = 20
 """Markets in the table: those without which the spillover moves most, by name."""
 REFERENCE: Final = (
@@ -42,9 +46,9 @@ def run(
     Returns
     -------
     Finding or None
-        The largest move, in standard errors; its table holds ``market, estimate, conf_low, conf_high``,
-        intervals being as wide as that of all markets. None with fewer than six markets of eleven
-        persons or more.
+        The largest move, in standard errors of what the others tell; its table holds ``market,
+        estimate, conf_low, conf_high``, intervals being as wide as that of all markets. None with
+        fewer than six markets of eleven persons or more.
     """
     assigned = assigned_of(design, estimates)
     if assigned is None:
@@ -72,14 +76,17 @@ def run(
             "conf_high": each.high,
         }
     )
-    moved = (table["estimate"] - point).abs()
-    most = moved.nlargest(MOST_SHOWN, keep="first").index
+    moved = np.abs(without[shown] - point)
+    own = found.influence(form) ** 2
+    rest = np.sqrt(np.maximum(own.sum() - own, 0.0))[shown]
+    furthest = float(np.nanmax(np.where(rest > 0, moved / np.where(rest > 0, rest, 1.0), np.nan)))
+    most = np.sort(np.argsort(-moved, kind="stable")[:MOST_SHOWN])
     return Finding(
         check="market_influence",
-        verdict=_verdict(float(whole.low), float(whole.high), table),
-        statistic=float(moved.max()) / error,
-        threshold=float("nan"),
-        table=table.loc[most].sort_values("market").reset_index(drop=True),
+        verdict=_verdict(float(whole.low), float(whole.high), table, furthest),
+        statistic=furthest,
+        threshold=HOLDS_BELOW,
+        table=table.iloc[most].sort_values("market").reset_index(drop=True),
         reference=REFERENCE,
         facts={
             "n": len(table),
@@ -91,11 +98,10 @@ def run(
     )
 
 
-def _verdict(low: float, high: float, table: pd.DataFrame) -> Verdict:
-    """Holds when no market changes what is read; fails when one changes the sign of a clear effect."""
+def _verdict(low: float, high: float, table: pd.DataFrame, moved: float) -> Verdict:
+    """Holds when no market changes what is read, nor moves it by more than a standard error."""
+    verdict = at_most(moved, holds=HOLDS_BELOW, strained=FAILS_ABOVE)
     sign = np.sign(low) if low > 0 or high < 0 else 0.0
     read = np.where(table["conf_low"] > 0, 1.0, np.where(table["conf_high"] < 0, -1.0, 0.0))
-    if (read == sign).all():
-        return Verdict.HOLDS
-    turned = bool(sign) and bool((np.sign(table["estimate"]) == -sign).any())
-    return Verdict.FAILS if turned else Verdict.STRAINED
+    stands = bool((read == sign).all())
+    return Verdict.STRAINED if verdict is Verdict.HOLDS and not stands else verdict

@@ -14,13 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
+from whatworks.errors import DesignRefused
 from whatworks.estimate.exposure_regression import exposures_of, levels
 from whatworks.estimate.reassigned.two_stage import Assigned
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_least
 from whatworks.evidence.on_shares import assigned_of, primary_month
 from whatworks.evidence.record import Finding
-from whatworks.errors import DesignRefused
 from whatworks.stats.clusters.blocks import cluster_blocks
 from whatworks.stats.clusters.covariance import hotelling_test
 from whatworks.vocabulary import Verdict
@@ -68,7 +68,7 @@ def run(
         reference=REFERENCE,
         facts={
             "share": float(lost.mean()),
-            "gap": float(table["share_lost"].max() - table["share_lost"].min()),
+            "share_apart": float(table["share_lost"].max() - table["share_lost"].min()),
             "p_value": p_value,
         },
     )

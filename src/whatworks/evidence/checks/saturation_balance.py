@@ -50,7 +50,9 @@ def run(
     month = primary_month(design)
     for k, name in enumerate(design.covariates):
         found = regression(assigned, month, group="pooled", outcome=assigned.covariates[:, k])
-        forms = [None if found is None else found.form(t, "pooled") for t in ("direct", "spillover")]
+        forms = [
+            None if found is None else found.form(t, "pooled") for t in ("direct", "spillover")
+        ]
         if found is None or any(form is None for form in forms):
             continue
         both = np.array(forms)

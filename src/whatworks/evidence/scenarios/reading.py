@@ -92,11 +92,7 @@ def magnitudes() -> tuple[Magnitude, ...]:
         given = {k: entry.pop(k) for k in ("direct", "spillover", "share") if k in entry}
         if given:
             entry["share_lost"] = -given["spillover"] / (given["share"] * given["direct"])
-        found.append(
-            Magnitude(
-                **{"share_lost": float("nan"), "of": "", "direction": ""} | entry  # type: ignore[arg-type] # texts but the share
-            )
-        )
+        found.append(Magnitude(**{"share_lost": float("nan"), "of": "", "direction": ""} | entry))
     return tuple(found)
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 
 from whatworks.stats.displacement.sums import MarketSums, Means, Rows
+from whatworks.stats.threads import one_thread
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -212,9 +213,8 @@ def _independent(gram: Floats, order: list[int]) -> Ints:
     return np.array(sorted(kept), dtype=np.int64)
 
 
-def heteroskedastic(
-    rows: Rows, means: Means, fit: Absorbed, forms: Forms, part: slice
-) -> Floats:
+@one_thread()
+def heteroskedastic(rows: Rows, means: Means, fit: Absorbed, forms: Forms, part: slice) -> Floats:
     r"""Influence of single rows on forms, :math:`w_iu_i\,a'M\tilde x_i`, with the factor of HC1.
 
     Parameters

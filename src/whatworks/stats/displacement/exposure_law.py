@@ -9,10 +9,13 @@ enumerated, and chances are exact.
 
 .. math:: \hat\mu_{HT}(d)=\frac1N\sum_i\frac{1\{D_i=d\}Y_i}{\pi_i(d)}
 
-and that of Hájek divides by :math:`\sum_i1\{D_i=d\}/\pi_i(d)`. The variance is that of Aronow & Samii; where
-two markets are never in two exposures together, the product of their totals cannot be estimated and is
-bounded by half the sum of their squares (Young's inequality, at the level where such pairs arise, which is
-less conservative than person by person).
+and that of Hájek divides by :math:`\sum_i1\{D_i=d\}/\pi_i(d)`. The variance is that of Aronow & Samii;
+products of what is never seen together cannot be estimated, and are bounded (Young's inequality), here at the level where
+they arise, which is less conservative than person by person. With :math:`a_{mk}` what a linear form of
+the means reads of market :math:`m` in class :math:`k`, a market is never in two classes at once and
+:math:`-\sum_{k\ne k'}a_{mk}a_{mk'}\le\sum_ka_{mk}^2`; two markets never in two classes together add
+:math:`-2a_{mk}a_{m'k'}\le a_{mk}^2+a_{m'k'}^2`; nobody is in two arms at once. The bounds hold for every
+linear form together, so that one matrix serves them all.
 
 References
 ----------
@@ -21,8 +24,9 @@ Aronow & Samii (2017), doi:10.1214/16-AOAS1005.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations_with_replacement, product
 from math import factorial, prod
 from typing import Final
 
@@ -36,7 +40,6 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-ELIGIBLE_ARMS: Final = (1, 0)
 CANNOT: Final = -1
 """Arm of those who compete and could not be assigned."""
 
@@ -134,45 +137,47 @@ class ExposureLaw:
     likely : tuple of ndarray of shape (n_draws, n_markets)
         Of each exposure: chance, in each draw, of who could be in its arm.
     chance : ndarray of shape (n_exposures, n_markets)
-    shares : ndarray of shape (n_draws, n_markets)
     level : ndarray of shape (n_draws, n_markets)
-    size : ndarray of shape (n_markets,)
-        Eligible people of each.
+    same : mapping of (int, int) to ndarray of shape (n_markets,)
+        Of two exposures of one class, the lower first: chance that two people of a market are in them.
     """
 
     exposures: tuple[Exposure, ...]
     likely: tuple[Singles, ...]
     chance: Floats
-    shares: Floats
     level: NDArray[np.int8]
-    size: Floats
+    same: Mapping[tuple[int, int], Floats]
 
     def together(self, one: int, other: int) -> Floats:
         """Chance that one person of a market is in one exposure, and another in the other, by market.
 
         NaN where a market has not two people for it.
         """
-        d, e = self.exposures[one], self.exposures[other]
-        if d.level != e.level:
-            return np.zeros(self.size.size)
-        here = self.level == d.level
-        if CANNOT in (d.arm, e.arm):
-            arm = e.arm if d.arm == CANNOT else d.arm
-            chance = {1: self.shares, 0: 1 - self.shares}.get(arm, np.ones_like(self.shares))
-            return np.asarray((here * chance).mean(axis=0))
-        n = self.size
-        low = np.floor(self.shares * n + 1e-9)
-        part = np.clip(self.shares * n - low, 0.0, 1.0)
+        found = self.same.get((min(one, other), max(one, other)))
+        return np.zeros(self.chance.shape[1]) if found is None else found
 
-        def pairs(c: Floats) -> Floats:
-            if d.arm != e.arm:
-                return np.asarray(c * (n - c))
-            c = c if d.arm == 1 else n - c
-            return np.asarray(c * (c - 1))
 
-        mean = (1 - part) * pairs(low) + part * pairs(np.minimum(low + 1, n))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(n > 1, (here * mean).mean(axis=0) / (n * (n - 1)), np.nan)
+def _pairs(
+    one: Exposure, other: Exposure, shares: Floats, here: NDArray[np.bool_], size: Floats
+) -> Floats:
+    """Chance that two people of a market are in two exposures of one class, by market."""
+    if CANNOT in (one.arm, other.arm):
+        arm = other.arm if one.arm == CANNOT else one.arm
+        chance = {1: shares, 0: 1 - shares}.get(arm, np.ones_like(shares))
+        return np.asarray((here * chance).mean(axis=0))
+    low = np.floor(shares * size + 1e-9)
+    part = np.clip(shares * size - low, 0.0, 1.0)
+
+    def among(c: Floats) -> Floats:
+        if one.arm != other.arm:
+            return np.asarray(c * (size - c))
+        c = c if one.arm == 1 else size - c
+        return np.asarray(c * (c - 1))
+
+    mean = (1 - part) * among(low) + part * among(np.minimum(low + 1, size))
+    ordered = size * (size - 1)
+    total = (here * mean).mean(axis=0)
+    return np.divide(total, ordered, out=np.full(size.size, np.nan), where=size > 1)
 
 
 def exposure_law(
@@ -190,13 +195,18 @@ def exposure_law(
     for exposure in exposures:
         chance = {1: drawn.shares, 0: 1 - drawn.shares}.get(exposure.arm, 1.0)
         likely.append(((level == exposure.level) * chance).astype(np.float32))
+    numbered = list(enumerate(exposures))
+    same = {
+        (k, j): _pairs(one, other, drawn.shares, level == one.level, size)
+        for (k, one), (j, other) in combinations_with_replacement(numbered, 2)
+        if one.level == other.level
+    }
     return ExposureLaw(
         exposures=exposures,
         likely=tuple(likely),
         chance=np.array([one.mean(axis=0, dtype=np.float64) for one in likely]),
-        shares=drawn.shares,
         level=level,
-        size=size,
+        same=same,
     )
 
 
@@ -256,12 +266,7 @@ def exposure_means(
     ones, products, twos = squares
     own = twos - 2 * level[:, None] * products + level[:, None] ** 2 * ones
     own[np.abs(own) < 1e-12 * np.abs(twos).max(initial=0.0)] = 0.0
-    n = len(law.exposures)
-    covariance = np.empty((n, n))
-    for d in range(n):
-        for e in range(d, n):
-            found = _covariance(law, d, e, left=left, own=own)
-            covariance[d, e] = covariance[e, d] = found / (base[d] * base[e])
+    covariance = _covariance(law, left=left, own=own) / np.outer(base, base)
     return _lifted(mean, covariance, added=(left * inverse / base[:, None]).T)
 
 
@@ -282,28 +287,35 @@ def _lifted(mean: Floats, covariance: Floats, *, added: Floats) -> ExposureMeans
     )
 
 
-def _covariance(law: ExposureLaw, d: int, e: int, *, left: Floats, own: Floats) -> float:
-    """Covariance of two weighted totals; of one with itself, its variance."""
-    apart, never = _between(law, d, e, left=left)
-    return apart + _within(law, d, e, left=left, own=own, never=never)
+def _covariance(law: ExposureLaw, *, left: Floats, own: Floats) -> Floats:
+    """Covariance of weighted totals, never below that of any linear form in expectation."""
+    n, n_markets = left.shape
+    found, never = np.zeros((n, n)), np.zeros((n, n_markets))
+    for d in range(n):
+        here = np.flatnonzero(left[d] != 0)
+        by_level: dict[int, Floats] = {}
+        for e in range(n):
+            joint = _joint(law, d, e, among=here)
+            if e >= d:
+                found[d, e] = _between(law, d, e, left=left, here=here, joint=joint)
+                found[d, e] += _within(law, d, e, left=left, own=own)
+                found[e, d] = found[d, e]
+            count = ((joint == 0) & (law.chance[e] > 0)).sum(axis=1).astype(float)
+            level = law.exposures[e].level
+            by_level[level] = np.maximum(by_level.get(level, 0.0), count)
+        never[d, here] = sum(by_level.values())
+    return found + _bounds(law, never, left=left, own=own)
 
 
-def _between(law: ExposureLaw, d: int, e: int, *, left: Floats) -> tuple[float, tuple[Ints, Ints]]:
-    """Products of totals of two markets, and with how many others each is never seen together."""
-    here, there = (np.flatnonzero(left[k] != 0) for k in (d, e))
-    joint = _joint(law, d, e, among=here)
-    never = [np.zeros(left.shape[1], dtype=np.int64) for _ in range(2)]
-    never[0][here] = ((joint == 0) & (law.chance[e] > 0)).sum(axis=1)
-    never[1][there] = never[0][there]
-    if d != e:
-        back = _joint(law, e, d, among=there)
-        never[1][there] = ((back == 0) & (law.chance[d] > 0)).sum(axis=1)
+def _between(law: ExposureLaw, d: int, e: int, *, left: Floats, here: Ints, joint: Floats) -> float:
+    """Products of totals of two markets, each seen in its exposure."""
+    there = np.flatnonzero(left[e] != 0)
     seen = joint[:, there]
     itself = here[:, None] == there[None, :]
     with np.errstate(divide="ignore"):
         factor = 1 / np.outer(law.chance[d, here], law.chance[e, there]) - 1 / seen
     factor[itself | (seen == 0)] = 0.0
-    return float(left[d, here] @ factor @ left[e, there]), (never[0], never[1])
+    return float(left[d, here] @ factor @ left[e, there])
 
 
 def _joint(law: ExposureLaw, d: int, e: int, *, among: Ints) -> Floats:
@@ -314,36 +326,46 @@ def _joint(law: ExposureLaw, d: int, e: int, *, among: Ints) -> Floats:
     return np.asarray(joint)
 
 
-def _within(
-    law: ExposureLaw, d: int, e: int, *, left: Floats, own: Floats, never: tuple[Ints, Ints]
-) -> float:
-    """Products within markets, and bounds of those never seen together."""
-    chance_d, chance_e = law.chance[d], law.chance[e]
-    # Squares of a market's total in an exposure, each estimated from those seen in it.
-    square = [_squares(law, k, left=left[k], own=own[k]) for k in (d, e)]
-    bound = float(never[0] @ square[0] + never[1] @ square[1]) / 2
-    if d == e:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            first = np.where(own[d] != 0, own[d] * (1 - chance_d) / chance_d**2, 0.0)
-            pairs = left[d] ** 2 - own[d]
-            factor = 1 / chance_d**2 - 1 / law.together(d, d)
-            second = np.where(own[d] != 0, pairs * np.where(np.isfinite(factor), factor, 0.0), 0.0)
-        return float(first.sum() + second.sum()) + bound
-    same = law.together(d, e)
+def _within(law: ExposureLaw, d: int, e: int, *, left: Floats, own: Floats) -> float:
+    """Products of people of one market, each seen in an exposure of the same class."""
     if law.exposures[d].level != law.exposures[e].level:
-        # A market is never in two classes at once.
-        both = ((chance_d > 0) & (chance_e > 0)).astype(float)
-        return -bound - float(both @ (square[0] + square[1])) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = 1 / (chance_d * chance_e) - 1 / same
-    met_both = (left[d] != 0) & (left[e] != 0) & np.isfinite(factor)
-    crossed = float((left[d] * left[e])[met_both] @ factor[met_both])
-    # Nobody is in two arms at once: person by person.
-    alone = 0.0
-    if CANNOT not in (law.exposures[d].arm, law.exposures[e].arm):
-        safe = [np.where(c > 0, c, np.inf) for c in (chance_d, chance_e)]
-        alone = float((own[d] / safe[0]).sum() + (own[e] / safe[1]).sum()) / 2
-    return crossed - alone - bound
+        return 0.0
+    chance, same = law.chance[d] * law.chance[e], law.together(d, e)
+    products = left[d] * left[e] - (own[d] if d == e else 0.0)
+    seen = (left[d] != 0) & (left[e] != 0) & (same > 0)
+    total = float((products[seen] * (1 / chance[seen] - 1 / same[seen])).sum())
+    if d != e:
+        return total
+    met_own = own[d] != 0
+    c = law.chance[d, met_own]
+    return total + float((own[d, met_own] * (1 - c) / c**2).sum())
+
+
+def _bounds(law: ExposureLaw, never: Floats, *, left: Floats, own: Floats) -> Floats:
+    """What products never seen together may add at most."""
+    levels = np.array([exposure.level for exposure in law.exposures])
+    arms = np.array([exposure.arm for exposure in law.exposures])
+    n = levels.size
+    found = np.zeros((n, n))
+    for level in np.unique(levels):
+        mine = np.flatnonzero(levels == level)
+        elsewhere = (law.chance[levels != level] > 0).any(axis=0)
+        times = never[mine].max(axis=0) + elsewhere
+        for d in mine:
+            found[d, d] += float(times @ _squares(law, d, left=left[d], own=own[d]))
+            partners = [e for e in mine if e != d and CANNOT not in (arms[d], arms[e])]
+            if partners:
+                alone = np.divide(
+                    own[d], law.chance[d], out=np.zeros(own.shape[1]), where=own[d] != 0
+                )
+                found[d, d] += float((1 + times) @ alone)
+            for e in mine[mine > d]:
+                same = law.together(d, e)
+                seen = (left[d] != 0) & (left[e] != 0) & (same > 0)
+                product_of = times[seen] * left[d, seen] * left[e, seen] / same[seen]
+                found[d, e] += float(product_of.sum())
+                found[e, d] = found[d, e]
+    return found
 
 
 def _squares(law: ExposureLaw, d: int, *, left: Floats, own: Floats) -> Floats:

@@ -237,9 +237,7 @@ class Components:
         return self.between / self.total
 
 
-def components(
-    outcome: Floats, assigned: Bools, share: Floats, market: Ints
-) -> Components:
+def components(outcome: Floats, assigned: Bools, share: Floats, market: Ints) -> Components:
     r"""Components of the variance in markets that have both arms, as planning needs them.
 
     Within: the mean over markets and arms of the variance of an arm. Between: the mean over arms and

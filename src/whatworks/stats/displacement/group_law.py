@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from whatworks.stats.displacement.share_law import FittedLaw, solved
+from whatworks.stats.displacement.share_law import FittedLaw, certain, solved
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -145,8 +145,9 @@ def fit_groups(members: Members, *, shared: bool) -> GroupLaw:
         fitted=FittedLaw(theta=np.zeros(0), influence=np.zeros((0, 0)), converged=False),
     )
     alone = solved(law.scores, np.zeros(members.regressors.shape[1]))
-    law = replace(law, fitted=alone)
-    if not shared or not alone.converged or not _alike(law):
+    told = certain(members.regressors @ alone.theta)
+    law = replace(law, fitted=replace(alone, converged=alone.converged and not told))
+    if not shared or not law.fitted.converged or not _alike(law):
         return law
     theta = _climbed(law, np.append(alone.theta, np.log(0.5)))
     for _ in range(_RECENTRED):

@@ -18,6 +18,7 @@ doi:10.1093/qje/qjt001; Sanderson & Windmeijer (2016), doi:10.1016/j.jeconom.201
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ from whatworks.stats.displacement.joint import FTest, wald
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+REPEATED: Final = 1e-8
+"""Length, of columns of length one, below which nothing is left of them beside others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +84,22 @@ def reduced(
     turned = fit.turn.T @ whole
     return Reduced(
         endogenous=fit.turned[:, endogenous],
-        exogenous=_span(turned @ included),
+        exogenous=_span(_unit(turned @ included)),
         outcome=fit.turned[:, outcome],
         excluded=turned @ excluded,
     )
 
 
 def _span(columns: Floats) -> Floats:
-    """Orthonormal basis of columns."""
+    """Orthonormal basis of columns, none of which is long beside another."""
+    u, values, _ = np.linalg.svd(columns, full_matrices=False)
+    return np.asarray(u[:, values > REPEATED])
+
+
+def _unit(columns: Floats) -> Floats:
+    """Columns brought to length one, those of no length left out."""
     size = np.linalg.norm(columns, axis=0)
-    scaled = columns[:, size > 0] / size[size > 0]
-    u, values, _ = np.linalg.svd(scaled, full_matrices=False)
-    return np.asarray(u[:, values > 1e-10 * max(float(values.max(initial=0.0)), 1e-300)])
+    return np.asarray(columns[:, size > 0] / size[size > 0])
 
 
 def influence(
@@ -196,6 +204,7 @@ def _left(value: Floats, influence_of: Floats, n_others: int, df: float) -> FTes
 
 def beside(columns: Floats, others: Floats) -> Floats:
     """Orthonormal basis of what columns have beside others, which are orthonormal."""
+    columns = _unit(columns)
     return _span(columns - others @ (others.T @ columns))
 
 

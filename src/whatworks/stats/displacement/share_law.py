@@ -21,7 +21,7 @@ doi:10.1080/0266476042000214501.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -36,6 +36,9 @@ Law = Literal["logit_normal", "beta", "normal"]
 LAWS: Final = ("logit_normal", "beta", "normal")
 STEP: Final = 1e-30
 """Size of the complex step: its square is below rounding."""
+CERTAIN: Final = 25.0
+"""Log-odds beyond which regressors tell without error."""
+_FAR: Final = 600.0
 _MOST_STEPS: Final = 200
 _CONVERGED: Final = 1e-12
 
@@ -149,13 +152,19 @@ def fit_membership(member: NDArray[np.bool_], regressors: Floats) -> FittedLaw:
     def logit(theta: Numbers) -> Numbers:
         return np.asarray(regressors * (y - chance_of(theta, regressors))[:, None])
 
-    start = np.zeros(regressors.shape[1])
-    return solved(logit, start)
+    found = solved(logit, np.zeros(regressors.shape[1]))
+    return replace(found, converged=found.converged and not certain(regressors @ found.theta))
 
 
 def chance_of(theta: Numbers, regressors: Floats) -> Numbers:
     """Probability of being at a share, shape (n_markets,)."""
-    return np.asarray(1 / (1 + np.exp(-(regressors @ theta))))
+    eta = regressors @ theta
+    return np.asarray(1 / (1 + np.exp(-np.where(eta.real > -_FAR, eta, -_FAR))))
+
+
+def certain(log_odds: Floats) -> bool:
+    """Whether some probability is 0 or 1 for every purpose: a likelihood without a maximum."""
+    return float(np.abs(log_odds).max(initial=0.0)) > CERTAIN
 
 
 def density(theta: Numbers, regressors: Floats, share: Floats | float, *, law: Law) -> Numbers:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from whatworks.stats.displacement.absorbed import Absorbed, Forms, without_rounding
 from whatworks.stats.displacement.sums import Products
+from whatworks.stats.threads import one_thread
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -70,7 +71,9 @@ class Adjusted:
         if self.within is None:
             return np.full(forms.level.size, float(self.fit.sums.n_markets - 1))
         local = self.local(forms)
-        return np.array([self.within.parts(one[:, None]).degrees() for one in np.swapaxes(local, 0, 1)])
+        return np.array(
+            [self.within.parts(one[:, None]).degrees() for one in np.swapaxes(local, 0, 1)]
+        )
 
     def local(self, forms: Forms) -> Floats:
         """Forms in each market's own columns, shape (n_markets, r, m + 1)."""
@@ -159,6 +162,7 @@ class Parts:
         of_columns = self.v @ np.swapaxes(swap(self.v), 1, 2)
         return np.asarray(of_columns + self.r @ np.swapaxes(swap(self.r), 1, 2))
 
+    @one_thread()
     def degrees(self) -> float:
         r"""Degrees of freedom :math:`\eta` of the covariance matrix of the forms; Satterthwaite's of one.
 
@@ -172,7 +176,12 @@ class Parts:
         if not values[0] > 0:
             return float("nan")
         root = (vectors / np.sqrt(values)) @ vectors.T
-        v, r, own, beside = root @ self.v, root @ self.r, root @ self.own @ root, root @ beside @ root
+        v, r, own, beside = (
+            root @ self.v,
+            root @ self.r,
+            root @ self.own @ root,
+            root @ beside @ root,
+        )
         total = float(_square(own - beside).sum() - _square(beside).sum())
         total += _paired(np.einsum("gsi,gtj->sitj", v, v, optimize=True)[None])
         mixed = _sums(np.einsum("gsi,gtb->gsitb", v, r), self.stratum, self.n_strata)
@@ -213,6 +222,7 @@ def _sums(values: Floats, stratum: Ints, n_strata: int) -> Floats:
     return found
 
 
+@one_thread()
 def adjusted(fit: Absorbed, kind: Kind) -> Adjusted:
     """The scores of a regression, adjusted.
 

@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from whatworks.stats.threads import one_thread
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -186,6 +188,7 @@ def means_of(rows: Rows) -> Means:
     return Means(centre, low, columns / there, outcome / there, mass)
 
 
+@one_thread()
 def market_sums(rows: Rows, *, squares: bool = False) -> MarketSums:
     """Sums of products of rows by market.
 
