@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-MARKETS = 240
 UNEMPLOYED = {True: 0.7, False: 0.5}
 """Share of hires from unemployment, of helped vacancies and of the others."""
 

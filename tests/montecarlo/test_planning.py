@@ -142,7 +142,12 @@ def test_finite_jobs_planned_from_another_world_of_the_kind() -> None:
         (points[seed],), (errors[seed],) = fitted(*sums_of(world, n_markets))
     # The same numbers as the estimator prints.
     design = Design.from_cross_section(
-        world, treatment="treated", outcome="y", market="market", saturation="saturation"
+        world,
+        treatment="treated",
+        outcome="y",
+        market="market",
+        saturation="saturation",
+        randomised=True,
     )
     printed = SaturationRegression().fit(design).effects
     ours = printed[printed["group"] == "0.5"].set_index("term").loc[list(TERMS)]

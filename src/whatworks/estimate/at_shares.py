@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
@@ -130,7 +131,7 @@ def _take_up(design: Design) -> tuple[list[tuple[str, float]], Floats, Floats]:
     units = design.units
     may = units[ELIGIBLE].to_numpy(dtype=bool) if ELIGIBLE in units else np.ones(len(units), bool)
     units = units[may]
-    names, market = np.unique(design.units[MARKET].to_numpy(), return_inverse=True)
+    market, names = pd.factorize(design.units[MARKET], sort=True)
     market = market[may]
     weight, took = units[WEIGHT].to_numpy(float), units[TOOK_PART].to_numpy(float)
     treated, share = units[TREATED].to_numpy(bool), units[SATURATION].to_numpy(float)
@@ -143,8 +144,8 @@ def _take_up(design: Design) -> tuple[list[tuple[str, float]], Floats, Floats]:
                 keys.append((arm, float(level)))
                 rates.append(float(w @ took / w.sum()))
                 columns.append(w * (took - rates[-1]) / w.sum())
-    sums = sums_by_number(np.column_stack(columns), market, n_clusters=names.size)
-    return keys, np.array(rates), sums * np.sqrt(factor_of_clusters(names.size))
+    sums = sums_by_number(np.column_stack(columns), market, n_clusters=len(names))
+    return keys, np.array(rates), sums * np.sqrt(factor_of_clusters(len(names)))
 
 
 def _joined(uncertainty: Uncertainty, influence: Floats) -> Uncertainty:

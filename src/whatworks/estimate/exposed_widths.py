@@ -9,10 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.estimate.exposed import Cells, Exposed, ordinary
-from whatworks.estimate.exposed_terms import POOLED, TOTAL, Errors, terms_of, uncertainty_of
+from whatworks.estimate.exposed import Cells, Exposed
+from whatworks.estimate.exposed_terms import (
+    ORDINARY,
+    POOLED,
+    SPILLOVER,
+    TOTAL,
+    Errors,
+    terms_of,
+    uncertainty_of,
+)
 from whatworks.stats.did.near import moran
-from whatworks.stats.did.rings import FOLDS, impute_cells, widths
+from whatworks.stats.did.rings import FOLDS, Touched, impute_cells, widths
 from whatworks.stats.intervals import wald
 from whatworks.stats.uncertainty import Influence, cluster_sums, order_by_content
 
@@ -25,7 +33,7 @@ MOST_PAIRS: Final = 2e7
 """Pairs of neighbours beyond which what is left between them is not looked at."""
 
 
-def widths_table(exposed: Exposed, how: Errors) -> pd.DataFrame:
+def widths_table(exposed: Exposed, how: Errors, effects: pd.DataFrame) -> pd.DataFrame:
     """Pooled effects for each number of rings kept, the nearest first, from none.
 
     Returns
@@ -44,8 +52,9 @@ def widths_table(exposed: Exposed, how: Errors) -> pd.DataFrame:
     parts = []
     for k in range(len(exposed.bounds) + 1):
         kept = exposed.bounds[-k:] if exposed.nearness.by_share else exposed.bounds[:k]
-        some = Exposed.of(whole, exposed.place, exposed.nearness, kept if k else ())
-        rows = _pooled(some, how)
+        rows = _of_effects(effects, k, last=len(exposed.bounds))
+        if rows is None:
+            rows = _pooled(Exposed.of(whole, exposed.place, exposed.nearness, kept), how)
         bound = np.nan if not k else kept[0] if exposed.nearness.by_share else kept[-1]
         told = criteria.bic[k] if k < criteria.bic.size else np.nan
         rows.insert(0, "bound", bound)
@@ -55,7 +64,7 @@ def widths_table(exposed: Exposed, how: Errors) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def beyond(exposed: Exposed, how: Errors) -> pd.DataFrame:
+def beyond(exposed: Exposed, how: Errors, touched: Touched) -> pd.DataFrame:
     """Effect in one ring outside the outermost, and Moran's I of what clean places have left.
 
     Returns
@@ -83,7 +92,7 @@ def beyond(exposed: Exposed, how: Errors) -> pd.DataFrame:
             mine = mine[mine["term"] != TOTAL]
             if len(mine):
                 row |= mine.iloc[0][["estimate", "std_error", "conf_low", "conf_high", "p_value"]]
-    return pd.DataFrame([{**row, **_left(exposed)}])
+    return pd.DataFrame([{**row, **_left(exposed, touched)}])
 
 
 def exposure_table(exposed: Exposed, cells: Cells) -> pd.DataFrame:
@@ -103,6 +112,19 @@ def exposure_table(exposed: Exposed, cells: Cells) -> pd.DataFrame:
     )
 
 
+def _of_effects(effects: pd.DataFrame, k: int, *, last: int) -> pd.DataFrame | None:
+    """Pooled rows that the estimate holds already: without any ring, and with all of them."""
+    pooled = effects["group"].str.startswith(POOLED)
+    if k == last:
+        rows = effects[pooled & effects["term"].isin([TOTAL, SPILLOVER])]
+    elif k == 0:
+        rows = effects[pooled & (effects["term"] == ORDINARY)].assign(term=TOTAL)
+    else:
+        return None
+    told = ["term", "group", "estimate", "std_error", "conf_low", "conf_high", "p_value"]
+    return rows[told].reset_index(drop=True)
+
+
 def _pooled(exposed: Exposed, how: Errors) -> pd.DataFrame:
     """Pooled effects of one choice of rings."""
     cells = Cells.of(exposed)
@@ -110,10 +132,7 @@ def _pooled(exposed: Exposed, how: Errors) -> pd.DataFrame:
     if not terms:
         return pd.DataFrame({"term": [], "group": []})
     members = np.column_stack([t.members for t in terms])
-    if exposed.bounds:
-        found = impute_cells(exposed.units(), cells.label, members)
-    else:
-        found = ordinary(exposed, cells, members)
+    found = impute_cells(exposed.units(), cells.label, members)
     told = uncertainty_of(found, exposed, how, n_terms=len(terms))
     # Of a million units, sums of squares are had at once, and their products are not read here.
     variance = (
@@ -146,19 +165,15 @@ def _folds(exposed: Exposed) -> Ints:
     return dealt[rollout.cluster]
 
 
-def _left(exposed: Exposed) -> dict[str, float]:
+def _left(exposed: Exposed, touched: Touched) -> dict[str, float]:
     """Moran's I of mean residuals of clean places after the first start."""
     rollout, nearness = exposed.rollout, exposed.nearness
     nothing = dict.fromkeys(("moran", "moran_expected", "moran_std_error", "moran_p_value"), np.nan)
-    units = exposed.units()
-    empty = np.zeros((0, 0), dtype=bool)
-    label = np.full(rollout.values.shape, -1, dtype=np.int32)
-    fit = impute_cells(units, label, empty)
     after = rollout.periods >= nearness.starts[0]
     sums = np.zeros((rollout.start.size, 2))
     for first in range(0, rollout.start.size, 2**15):
         rows = np.arange(first, min(first + 2**15, rollout.start.size))
-        left, weight = fit.residuals(rows)
+        left, weight = touched.residuals(rows)
         sums[rows] = np.column_stack(
             [(weight * left)[:, after].sum(axis=1), weight[:, after].sum(axis=1)]
         )

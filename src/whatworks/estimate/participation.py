@@ -14,7 +14,7 @@ from whatworks.errors import DesignRefused
 from whatworks.estimate.cell_regressions import Fitted, Fitting, columns_of, refitted
 from whatworks.estimate.responses import share_label
 from whatworks.estimate.saturations import EVERYONE, Saturated, weight_of_shares
-from whatworks.stats.displacement.absorbed import Absorbed, regress
+from whatworks.stats.displacement.absorbed import regress
 from whatworks.stats.displacement.contrasts import Cells, saturated
 from whatworks.stats.displacement.instrumented import (
     FirstStage,
@@ -24,6 +24,7 @@ from whatworks.stats.displacement.instrumented import (
     influence,
     reduced,
 )
+from whatworks.stats.displacement.small_sample import Adjusted, adjusted
 from whatworks.stats.displacement.sums import market_sums
 
 Floats = NDArray[np.float64]
@@ -94,10 +95,12 @@ def share_taking_part(units: Saturated) -> Floats:
     for arm, part in ((units.assigned, share), (~units.assigned, 1 - share)):
         mine = np.flatnonzero(arm & units.eligible)
         cell, weight = units.cell[mine], units.weight[mine]
-        mass = np.bincount(cell, weights=weight, minlength=n_cells)
-        total = np.bincount(cell, weights=weight * units.took_part[mine], minlength=n_cells)
+        mass = np.bincount(cell, weights=weight, minlength=n_cells).astype(float)
+        taken = weight * units.took_part[mine]
+        total = np.bincount(cell, weights=taken, minlength=n_cells).astype(float)
         place = np.unique(share, return_inverse=True)[1]
-        of_share = _over(np.bincount(place, total), np.bincount(place, mass), np.nan)
+        shared = [np.bincount(place, sums).astype(float) for sums in (total, mass)]
+        of_share = _over(shared[0], shared[1], np.nan)
         overall = float(total.sum() / mass.sum()) if mass.sum() > 0 else 0.0
         of_share = np.where(np.isnan(of_share), overall, of_share)
         found += part * np.where(mass > 0, _over(total, mass, 0.0), of_share[place])
@@ -105,7 +108,7 @@ def share_taking_part(units: Saturated) -> Floats:
 
 
 def _over(top: Floats, below: Floats, otherwise: float) -> Floats:
-    return np.divide(top, below, out=np.full(top.size, otherwise), where=below > 0)
+    return np.asarray(np.divide(top, below, out=np.full(top.size, otherwise), where=below > 0))
 
 
 def take_up(fits: Sequence[Fitted], units: Saturated, how: Fitting) -> Iterator[Fitted]:
@@ -117,9 +120,7 @@ def take_up(fits: Sequence[Fitted], units: Saturated, how: Fitting) -> Iterator[
         yield refitted(fitted, np.tile(own[:, None], (1, len(fitted.months))), how)
 
 
-def instrumented(
-    fits: Sequence[Fitted], units: Saturated, *, method: str
-) -> Iterator[Instrumented]:
+def instrumented(fits: Sequence[Fitted], units: Saturated, how: Fitting) -> Iterator[Instrumented]:
     """Equations of participation of every sample and month, by two-stage least squares.
 
     Raises
@@ -130,11 +131,11 @@ def instrumented(
     others = share_taking_part(units)
     for fitted in fits:
         if fitted.model == "saturated" and fitted.sample.eligible:
-            yield from _of_sample(fitted, units, others, method)
+            yield from _of_sample(fitted, units, others, how)
 
 
 def _of_sample(
-    fitted: Fitted, units: Saturated, others: Floats, method: str
+    fitted: Fitted, units: Saturated, others: Floats, how: Fitting
 ) -> Iterator[Instrumented]:
     if units.took_part is None:
         return
@@ -149,7 +150,11 @@ def _of_sample(
         fitted.rows,
         outcome=np.column_stack([fitted.rows.outcome, *columns, others[fitted.index]]),
     )
-    fit = regress(market_sums(rows), columns_of(saturated(cells).columns, rows))
+    fit = regress(
+        market_sums(rows, squares=how.errors == "CR2"),
+        columns_of(saturated(cells).columns, rows),
+    )
+    held = adjusted(fit, "CR2" if how.errors == "CR2" else "CR1")
     at = q
     for equation in equations:
         k = equation.participations.shape[1]
@@ -157,12 +162,12 @@ def _of_sample(
         at += k
         if equation.name == "participation":
             endogenous = np.append(endogenous, fit.turned.shape[1] - 1)
-        found = _solved(fit, fitted, equation, endogenous, of_shares=of_shares)
+        found = _solved(held, fitted, equation, endogenous, of_shares=of_shares)
         if found is not None:
             yield found
         elif equation.name != "participation":
             raise DesignRefused(
-                what=method,
+                what=how.method,
                 needed="assignment that moves participation at every share",
                 found="a share at which as many take part among the unassigned as among the assigned",
                 remedy="check the column of took_part; effects of being assigned need none of it",
@@ -187,7 +192,7 @@ def _equations(cells: Cells) -> Iterator[_Equation]:
 
 
 def _solved(
-    fit: Absorbed,
+    held: Adjusted,
     fitted: Fitted,
     equation: _Equation,
     endogenous: Ints,
@@ -195,7 +200,7 @@ def _solved(
     of_shares: Mapping[float, float],
 ) -> Instrumented | None:
     """The equation solved; None where instruments do not move every participation."""
-    cells, rows = fitted.cells, fitted.rows
+    cells, rows, fit = fitted.cells, fitted.rows, held.fit
     outcome = np.arange(len(fitted.months))
     of = columns_of(equation.held, rows).of
     products = reduced(
@@ -222,10 +227,10 @@ def _solved(
         sample=fitted.sample.label,
         months=fitted.months,
         effect=coefficients[:k],
-        influence=influence(fit, products, coefficients, endogenous=endogenous, outcome=outcome)[
+        influence=influence(held, products, coefficients, endogenous=endogenous, outcome=outcome)[
             :, :k
         ],
-        stages=first_stages(fit, products, endogenous=endogenous),
+        stages=first_stages(held, products, endogenous=endogenous),
         n_treated=np.array([c[0] for c in compared], dtype=np.int64),
         n_comparison=np.array([c[1] for c in compared], dtype=np.int64),
     )

@@ -23,7 +23,7 @@ TERMS: Final = ("direct", "spillover", "total")
 COLUMNS: Final = ("test", "group", "month", "statistic", "df", "df_residual", "p_value")
 
 
-def tests_of(
+def joint_tests(
     responses: Responses,
     *,
     families: Mapping[str, Sequence[str]],
@@ -46,11 +46,11 @@ def tests_of(
     -------
     DataFrame
         ``test, group, month, statistic, df, df_residual, p_value``, statistics on the scale of F.
-        ``no_direct``, ``no_spillover``: nil at every share; ``same_direct``, ``same_spillover``,
-        ``same_total``: alike at all shares; ``average_direct``: nil on average over shares; ``line``:
-        means of each arm on a line in the share, against one mean per cell; ``flat``: means of each arm
-        alike at all shares, those of the unassigned at zero too; ``groups_direct``, ``groups_spillover``, ``groups_total``: averages alike in
-        all groups, ``group`` being what they are groups of.
+        ``average_direct``: nil on average over shares; ``no_direct``, ``no_spillover``: nil at every share;
+        ``same_direct``, ``same_spillover``, ``same_total``: alike at all shares; ``line``: means of each
+        arm on a line in the share, against one mean per cell; ``flat``: means of each arm alike at all
+        shares, those of the unassigned at zero too; ``groups_direct``, ``groups_spillover``,
+        ``groups_total``: averages alike in all groups, ``group`` being what they are groups of.
     """
     rows = []
     by_cell = {(f.sample.label, m): (f, k) for f in fits for k, m in enumerate(f.months)
@@ -60,7 +60,7 @@ def tests_of(
         for name, constraints in _within(cells, responses.weight):
             held = by_cell.get((group, month))
             if held is not None and held[0].adjusted is not None:
-                found = _hotelling(*held, cells, constraints)
+                found = _hotelling(*held, constraints)
             else:
                 found = _wald(responses, at, constraints, df=df)
             rows.append(_row(name, group, month, found, responses))
@@ -133,7 +133,7 @@ def _wald(responses: Responses, at: Ints, constraints: Floats, *, df: float) -> 
     return wald(constraints @ responses.mean[at], covariance, df=df)
 
 
-def _hotelling(fitted: Fitted, month: int, cells: Cells, constraints: Floats) -> FTest:
+def _hotelling(fitted: Fitted, month: int, constraints: Floats) -> FTest:
     """Of one regression; cells are in the same order there."""
     forms = combined(fitted.forms, constraints)
     value = fitted.fit.read(forms)[:, month]

@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.markets.identified import require_shares
+from whatworks.design.markets.reading import coded
 from whatworks.design.markets.record import EVERY_MONTH
-from whatworks.design.markets.shares import Shares, coded
+from whatworks.design.markets.shares import Shares
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError
 from whatworks.estimate.groups import MOST_LEVELS, declared

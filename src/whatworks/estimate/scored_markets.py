@@ -201,8 +201,9 @@ def laws_of_shares(
     p, columns = known.shares.saturation, known.regressors
     members = (p > near_zero) & (p < 1)
     inside = scored(p, columns, members, law=law)
+    fewest = max(FEWEST_AT_A_SHARE, columns.shape[1] + 3)  # a regression on what markets are
     at_ends = [
-        scored(p, columns, end, law=None) if end.sum() >= FEWEST_AT_A_SHARE else None
+        scored(p, columns, end, law=None) if end.sum() >= fewest else None
         for end in (p <= near_zero, p == 1)
     ]
     told = explained(inside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -169,13 +170,14 @@ def _pairs(responses: Responses) -> list[tuple[str, str, int, int]]:
             )
             for arm in (ASSIGNED, UNASSIGNED)
         }
-        for one in at[ASSIGNED]:
-            for other in at[UNASSIGNED]:
-                if responses.saturation[one] == responses.saturation[other]:
-                    found.append(("direct", ASSIGNED, int(one), int(other)))
+        found += [
+            ("direct", ASSIGNED, int(one), int(other))
+            for one in at[ASSIGNED]
+            for other in at[UNASSIGNED]
+            if responses.saturation[one] == responses.saturation[other]
+        ]
         for arm, cells in at.items():
             found += [
-                ("spillover", arm, int(later), int(first))
-                for first, later in zip(cells, cells[1:], strict=False)
+                ("spillover", arm, int(later), int(first)) for first, later in pairwise(cells)
             ]
     return found

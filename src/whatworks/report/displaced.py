@@ -170,7 +170,7 @@ def _ratios(words: Words, evidence: Evidence) -> Table | None:
     rows = [
         (
             words.text(f"quantity.{row.quantity}.label"),
-            words.text(f"pool.{row.pool}.short") if row.pool else _none(words),
+            words.text(f"pool.{row.pool}.short") if row.pool else words.text("text.none"),
             words.text(f"fit.{row.fit}.label"),
             _ratio(words, evidence, row, float(row.estimate)),
             _set(words, evidence, row),
@@ -232,7 +232,7 @@ def _scenarios(words: Words, evidence: Evidence) -> Table | None:
             else words.text(f"direction_of.{row.direction}"),
             words.number(row.left, scale.decimals, signed=True)
             if pd.notna(row.left)
-            else words.text("scenario.no_number"),
+            else words.text("text.none"),
         )
         for row in rows_of(table)
     ]
@@ -248,6 +248,8 @@ def _picture(words: Words, evidence: Evidence, drawn: Drawing) -> Picture:
             words.text(f"caption.lack_of_fit.{row.fit}", {"p": words.p_value(float(row.p_value))})
             for row in rows_of(others.lack_of_fit(evidence))
         ]
+    if drawn.name == "break_even" and others.scenarios(evidence)["share_lost"].notna().any():
+        caption.append(words.text("caption.break_even_scenarios"))
     svg = Markup(drawn.svg)  # noqa: S704 drawn by us, text escaped by ElementTree
     table = _drawn_table(words, evidence, drawn)
     return Picture(key=drawn.name, svg=svg, caption=" ".join(caption), table=table)

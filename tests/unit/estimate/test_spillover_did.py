@@ -55,7 +55,7 @@ def test_two_periods_by_hand() -> None:
     assert rows["ordinary", "throughout"] == pytest.approx(5 - 1)
     assert rows["contamination", "throughout"] == pytest.approx(1)
     table = found.extras["widths"].set_index(["rings", "term"])["estimate"]
-    assert table[0, "total"].iloc[0] == pytest.approx(4)
+    assert table[0, "total"] == pytest.approx(4)
 
 
 def scattered(seed: int = 3, n: int = 60, n_periods: int = 7) -> pd.DataFrame:

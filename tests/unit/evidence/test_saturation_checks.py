@@ -223,6 +223,7 @@ def test_one_market_that_makes_the_spillover() -> None:
     # What is clear with all markets, and of the other sign without one.
     steady = frame.assign(y=0.01 * frame["y"] - 0.05 * (frame["share"] > 0))
     assert answer(market_influence, drawn(steady, "x")).verdict is Verdict.HOLDS
+    assert answer(market_influence, drawn(frame, "x")).verdict is not Verdict.FAILS
     small = frame[frame.groupby("market").cumcount() < 9]
     estimate = SaturationRegression().fit(drawn(small))
     assert market_influence.run(drawn(small), [estimate], rng=np.random.default_rng(0)) is None

@@ -112,6 +112,7 @@ CODES = {
         *("quantile", "share_above", "gates", "difference"),
         *("average", "cohort", "period", "att_dose", "acrt", "acrt_dose"),
         *("ordinary", "contamination", "triple", "trend_gap", "net_pool"),
+        *("direct_participants", "spillover_participation"),
     ),
     "benchmark": ("truth", "experiment", "naive"),
     "unit": ("pp", "months", "eur_month", "usd", "none"),
@@ -171,7 +172,7 @@ def ledger_words() -> Iterator[str]:
         "treated_from_start no_match_in_caliper no_comparison not_chosen outside_asked_months "
         "missing_unit outside_territory outside_ages elapsed_unknown accompaniment_not_seen in_washout "
         "first_step_not_taken accompanied_in_window outside_support outside_bounds off_common_support "
-        "market_without_units not_seen not_seeking"
+        "market_without_units not_seen not_seeking stratum_without_cell"
     )
     for arm in ("treated", "comparison"):
         yield from (f"ledger.step.design.{of}_{arm}" for of in ("table", "territories"))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from whatworks import (
     Competition,
@@ -23,6 +24,7 @@ from whatworks import (
     reconcile,
     roll_out,
 )
+from whatworks.cli import app
 from whatworks.errors import OptionError
 from whatworks.months import to_index
 from whatworks.worlds import JobsRollout, rollout_truth, simulate_rollout, write_rollout
@@ -118,7 +120,9 @@ def net(panel) -> tuple[float, float]:
     alone = Competition.by_distance(
         apart, market="market", coordinates=("km", "north"), scale=1.0, cut=1.0
     )
-    estimate = SpilloverDiD(rings=(0.0,), cluster="market", pretrends=0).fit(competing(rollout, alone))
+    estimate = SpilloverDiD(rings=(0.0,), cluster="market", pretrends=0).fit(
+        competing(rollout, alone)
+    )
     effects = estimate.effects.reset_index(drop=True)
     at = effects[(effects["month"] == MONTH) & (effects["group"] == "all")].reset_index()
     at = at.set_index("term")
@@ -198,3 +202,18 @@ def test_same_world_same_bytes_and_what_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "mine" / "notes.txt").write_text("kept")
     with pytest.raises(OptionError, match="folder"):
         write_rollout(small, tmp_path / "mine")
+
+
+def test_the_command_writes_a_world_that_can_be_read(tmp_path):
+    place = tmp_path / "world"
+    words = ["simulate", str(place), "--world", "jobs", "--persons", "900", "--seed", "3"]
+    shown = CliRunner().invoke(app, words)
+    assert shown.exit_code == 0, shown.output
+    assert {path.name for path in place.iterdir()} >= {"sources.toml", "truth.json", "tension.csv"}
+    records = read(place / "sources.toml")
+    assert {coverage.kind for coverage in records.coverage} == {
+        "employment",
+        "joblessness",
+        "benefit",
+        "accompaniment",
+    }

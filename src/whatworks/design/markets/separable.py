@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from whatworks.design.record import Design
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 DECIDED: Final = 0.01
 """p-value below which undrawn shares are held to follow the outcome of the month before entry."""
@@ -26,14 +28,15 @@ def own_variation(design: Design, shares: Shares, *, method: str, pure_control: 
     contrasts = [shares.saturation]
     if pure_control:
         contrasts.append((shares.saturation > 0).astype(float))
-    for named, controls in _of_markets(design, shares):
+    for known in _of_markets(design, shares):
         # A column of its own for every cell determines anything.
-        if any(unexplained(contrast, controls) == 0 for contrast in contrasts):
+        left = [unexplained(c, known.columns, stratum=known.stratum) for c in contrasts]
+        if 0 in left:
             raise DisplacementRefused(
                 code=Unidentified.P_COLLINEAR,
                 what=method,
                 needed="shares that vary among markets alike otherwise",
-                found=f"shares determined by {named}",
+                found=f"shares determined by {known.name}",
                 remedy="leave out what determines them where the draw did not depend on it, merge "
                 "strata, or bring markets of other shares in the same strata",
             )
@@ -49,25 +52,36 @@ def own_variation(design: Design, shares: Shares, *, method: str, pure_control: 
         )
 
 
-def _of_markets(design: Design, shares: Shares) -> list[tuple[str, Floats]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """Something known of cells that may determine their share."""
+
+    name: str
+    columns: Floats
+    stratum: Ints | None = None
+
+
+def _of_markets(design: Design, shares: Shares) -> list[_Known]:
     """What is known of cells, by family, then all of it."""
-    found: list[tuple[str, Floats]] = []
-    n_cells = shares.saturation.size
-    stratum = shares.stratum
-    if stratum is not None and (stratum >= 0).all():
-        strata = np.unique(stratum)
-        if strata.size > 1:
-            found.append(("strata", (stratum[:, None] == strata[1:]).astype(float)))
+    found: list[_Known] = []
+    none = np.empty((shares.saturation.size, 0))
+    strata = shares.stratum
+    if strata is not None and (strata >= 0).all() and np.unique(strata).size > 1:
+        found.append(_Known(name="strata", columns=none, stratum=strata))
     constant = _constant_covariates(design, shares)
     if constant.shape[1]:
-        found.append(("covariates of markets", constant))
+        found.append(_Known(name="covariates of markets", columns=constant))
     tightness = _tightness(design, shares)
     if tightness is not None:
-        found.append(("tightness", tightness[:, None]))
+        found.append(_Known(name="tightness", columns=tightness[:, None]))
     if len(found) > 1:
-        together = np.hstack([columns for _, columns in found])
-        found.append((" and ".join(name for name, _ in found), together))
-    return [(name, columns) for name, columns in found if n_cells > 1]
+        together = _Known(
+            name=" and ".join(known.name for known in found),
+            columns=np.hstack([known.columns for known in found]),
+            stratum=found[0].stratum,
+        )
+        found.append(together)
+    return found
 
 
 def _constant_covariates(design: Design, shares: Shares) -> Floats:
@@ -111,8 +125,8 @@ def not_decided(design: Design, shares: Shares, method: str) -> None:
     if not (n > 0).all():
         return
     past = np.bincount(shares.market[seen], values[seen], shares.names.size) / n
-    held = _means_by_market(design, shares)
-    found = association(shares.by_market, past, held)
+    held, stratum = _means_by_market(design, shares)
+    found = association(shares.by_market, past, held, stratum=stratum)
     if found.p_value < DECIDED:
         raise DisplacementRefused(
             code=Unidentified.P_COLLINEAR,
@@ -125,20 +139,21 @@ def not_decided(design: Design, shares: Shares, method: str) -> None:
         )
 
 
-def _means_by_market(design: Design, shares: Shares) -> Floats:
-    """Strata, means of covariates and tightness of each market."""
+def _means_by_market(design: Design, shares: Shares) -> tuple[Floats, Ints | None]:
+    """Means of covariates and tightness of each market, and its stratum where it has one."""
     n_markets = shares.names.size
     size = np.bincount(shares.market, minlength=n_markets)
     columns = [
         np.bincount(shares.market, design.units[name].to_numpy(dtype=float), n_markets) / size
         for name in design.covariates
     ]
-    strata = [columns for name, columns in _of_markets(design, shares) if name == "strata"]
-    for of_cells in strata:
-        weight = np.bincount(shares.of_cell, minlength=n_markets)
-        columns += [np.bincount(shares.of_cell, c, n_markets) / weight for c in of_cells.T]
     tightness = _tightness(design, shares)
     if tightness is not None:
-        weight = np.bincount(shares.of_cell, minlength=n_markets)
-        columns.append(np.bincount(shares.of_cell, tightness, n_markets) / weight)
-    return np.column_stack(columns) if columns else np.empty((n_markets, 0))
+        months = np.bincount(shares.of_cell, minlength=n_markets)
+        columns.append(np.bincount(shares.of_cell, tightness, n_markets) / months)
+    held = np.column_stack(columns) if columns else np.empty((n_markets, 0))
+    of_cell, stratum = shares.stratum, np.full(n_markets, -1)
+    if of_cell is None or (of_cell < 0).any():
+        return held, None
+    stratum[shares.of_cell] = of_cell
+    return held, stratum if np.array_equal(stratum[shares.of_cell], of_cell) else None

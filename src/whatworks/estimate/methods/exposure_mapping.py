@@ -44,17 +44,18 @@ Aronow & Samii (2017), doi:10.1214/16-AOAS1005.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import ClassVar, Final, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whatworks.design.markets.attach import competing
 from whatworks.design.markets.competition import Competition
 from whatworks.design.markets.identified import require_shares
 from whatworks.design.record import Design
-from whatworks.errors import DesignRefused, OptionError, choice
+from whatworks.errors import OptionError, choice
 from whatworks.estimate.overlapping import Exposed, People, exposed
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
@@ -199,18 +200,7 @@ def vary_competition(
     """
     rows = []
     for name, competition in competitions.items():
-        if design.markets is None:
-            raise DesignRefused(
-                what="vary_competition",
-                needed="a design with markets",
-                found="one without",
-                remedy="name the column of the labour market",
-            )
-        other = replace(
-            design,
-            markets=replace(design.markets, competition=competition),
-            supplies=design.supplies | {Supply.COMPETITION},
-        )
+        other = competing(design, competition)
         effects = (method or ExposureMapping()).fit(other).tidy()
         effects.insert(0, "competition", name)
         rows.append(effects)

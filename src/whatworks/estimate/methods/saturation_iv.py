@@ -28,7 +28,9 @@ share that takes part, on a line.
 
 Inference
 ---------
-Clustered by market, factor :math:`\frac{G}{G-1}\frac{n-1}{n-k}`, Student's t with G−1 degrees of freedom.
+Clustered by market. ``CR1``: factor :math:`\frac{G}{G-1}\frac{n-1}{n-k}`, Student's t with G−1 degrees of
+freedom; too small where strata hold few markets (see `SaturationRegression`). ``CR2``: scores of the
+regression on instruments adjusted for its leverage, and the fewest of Satterthwaite's degrees of any mean.
 Strength of instruments, clustered by market, in ``extras["first_stage"]``: the F of each participation,
 and that of Sanderson & Windmeijer where there are two; below about 10 the interval is not to be relied
 upon.
@@ -59,13 +61,13 @@ from whatworks.estimate.cell_regressions import (
     Fitting,
     fit_all,
     repeated,
-    responses_of_fits,
 )
+from whatworks.estimate.cell_responses import responses_of_fits
 from whatworks.estimate.participation import instrumented, take_up
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.responses import estimate_of_responses
-from whatworks.estimate.saturation_tests import TESTS, tests_of
+from whatworks.estimate.saturation_tests import TESTS, joint_tests
 from whatworks.estimate.saturations import (
     MARKETS,
     ONE_ARMED,
@@ -92,6 +94,8 @@ class SaturationIV:
     ----------
     weights : str
         ``"survey"``: those of the design; ``"design"``: brought to the share drawn in each market.
+    errors : str
+        ``"CR1"`` or ``"CR2"``, by market.
     by : tuple of str
         Groups declared beforehand: covariates, or what is known of markets.
 
@@ -102,6 +106,7 @@ class SaturationIV:
     """
 
     weights: Literal["survey", "design"] = "survey"
+    errors: Literal["CR1", "CR2"] = "CR1"
     by: tuple[str, ...] = ()
 
     needs: ClassVar[frozenset[Supply]] = frozenset(
@@ -111,6 +116,7 @@ class SaturationIV:
     def __post_init__(self) -> None:
         typed(self)
         choice(self.weights, WEIGHTS, what="weights")
+        choice(self.errors, ("CR1", "CR2"), what="errors")
 
     def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
         """Estimate by two-stage least squares, clustered by market.
@@ -139,14 +145,14 @@ class SaturationIV:
         units = saturated_units(design, method="SaturationIV", by_tightness=TIGHTNESS in self.by)
         how = Fitting(
             method="SaturationIV",
-            errors="CR1",
+            errors=self.errors,
             interacted=False,
             by_design=self.weights == "design",
             restricted=(),
         )
         fits = fit_all(design, units, self.by, how)
         assigned = responses_of_fits(fits, units, how)
-        found = list(instrumented(fits, units, method="SaturationIV"))
+        found = list(instrumented(fits, units, how))
         responses = with_participation(assigned, found)
         taken = responses_of_fits(list(take_up(fits, units, how)), units, how)
         return estimate_of_responses(
@@ -159,9 +165,10 @@ class SaturationIV:
                 TAKE_UP: taken,
                 FIRST_STAGE: strength(found),
                 COMPLIERS: compliers(assigned, taken),
-                TESTS: tests_of(
+                TESTS: joint_tests(
                     responses,
                     families=families_of([f.sample for f in fits]),
+                    fits=fits if self.errors == "CR2" else (),
                     df=float(units.n_markets - 1),
                 ),
                 MARKETS: market_table(units),

@@ -59,7 +59,7 @@ from whatworks.estimate.responses import (
     Responses,
     estimate_of_responses,
 )
-from whatworks.estimate.saturation_tests import TESTS, tests_of
+from whatworks.estimate.saturation_tests import TESTS, joint_tests
 from whatworks.estimate.saturations import (
     EVERYONE,
     MARKETS,
@@ -166,7 +166,7 @@ class SaturationMeans:
             unit=design.outcomes.unit,
             ledger=ledger,
             extras={
-                TESTS: tests_of(responses, families={}, df=_residual(responses)),
+                TESTS: joint_tests(responses, families={}, df=_residual(responses)),
                 MARKETS: market_table(units),
                 ONE_ARMED: units.shares.one_armed,
                 "average_over": self.average_over,

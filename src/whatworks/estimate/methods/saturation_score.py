@@ -19,11 +19,11 @@ Between markets, these means on the share and its generalised propensity, averag
 .. math:: \hat\mu_z(m)=q\{p_m,\hat\eta(X_m)\}'\delta_z+u_m,\qquad
           \hat\mu(z,p)=\sum_m a_m\,q\{p,\hat\eta(X_m)\}'\hat\delta_z\Big/\sum_m a_m .
 
-By default :math:`q` is a polynomial in the share and in the predictor :math:`\hat\eta` of its law, with
-their product (``between="index"``, the propensity function of Imai & van Dyk). Hirano & Imbens' own
-polynomial, in the value of the density, is ``"density"``: a density is the same on either side of its
-mode, so that it tells markets with more of a cause from those with less only through the share, and
-leaves a good part of even a linear confounding.
+By default :math:`q` has a polynomial in the share, what markets are, the square of the predictor
+:math:`\hat\eta` of the law of the share and its product with the share (``between="index"``, after the
+propensity function of Imai & van Dyk). Hirano & Imbens' own polynomial, in the value of the density, is
+``"density"``: a density is the same on either side of its mode, so that it tells markets with more of a
+cause from those with less only through the share, and leaves a good part of even a linear confounding.
 
 Identification
 --------------

@@ -61,7 +61,7 @@ Conley (1999), doi:10.1016/S0304-4076(98)00084-0.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,20 +195,26 @@ class SpilloverDiD:
             )
         how = Errors(cutoff=self.cutoff, kernel=self.kernel, df=self._df(exposed.rollout))
         uncertainty = fitted.uncertainty(how)
+        effects = effects_table(
+            fitted.rows,
+            fitted.effect,
+            uncertainty.covariance(),
+            unit=design.outcomes.unit,
+            df=how.df,
+            influence=uncertainty if isinstance(uncertainty, Influence) else None,
+        )
         return Estimate(
             method=NAME,
             options=asdict(self),
-            effects=effects_table(
-                fitted.rows,
-                fitted.effect,
-                uncertainty.covariance(),
-                unit=design.outcomes.unit,
-                df=how.df,
-                influence=uncertainty if isinstance(uncertainty, Influence) else None,
-            ),
+            effects=effects,
             uncertainty=uncertainty,
             ledger=exposed.rollout.ledger,
-            extras=self._extras(exposed, cells, how),
+            extras={
+                "widths": widths_table(exposed, how, effects),
+                "beyond": beyond(exposed, how, fitted.touched),
+                "exposure": exposure_table(exposed, cells),
+                "not_imputed": ", ".join(str(p) for p in cells.not_imputed),
+            },
         )
 
     def _df(self, rollout: Rollout) -> float:
@@ -242,14 +248,6 @@ class SpilloverDiD:
             )
         kept = exposed if clean.all() else exposed.kept(clean)
         return replace(kept, rollout=replace(kept.rollout, ledger=ledger))
-
-    def _extras(self, exposed: Exposed, cells: Cells, how: Errors) -> dict[str, Any]:
-        return {
-            "widths": widths_table(exposed, how),
-            "beyond": beyond(exposed, how),
-            "exposure": exposure_table(exposed, cells),
-            "not_imputed": ", ".join(str(p) for p in cells.not_imputed),
-        }
 
 
 def _bad(what: str, needed: str, found: str) -> OptionError:

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
@@ -21,6 +22,9 @@ from whatworks.evidence.record import Finding
 from whatworks.stats.clusters.covariance import cluster_robust
 from whatworks.stats.intervals import wald
 from whatworks.vocabulary import Verdict
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 FEWEST_MARKETS: Final = 6
 SMALLEST: Final = 11
@@ -77,8 +81,7 @@ def run(
         }
     )
     moved = np.abs(without[shown] - point)
-    own = found.influence(form) ** 2
-    rest = np.sqrt(np.maximum(own.sum() - own, 0.0))[shown]
+    rest = _of_others(found.influence(form), assigned.stratum[rows])[shown]
     furthest = float(np.nanmax(np.where(rest > 0, moved / np.where(rest > 0, rest, 1.0), np.nan)))
     most = np.sort(np.argsort(-moved, kind="stable")[:MOST_SHOWN])
     return Finding(
@@ -96,6 +99,16 @@ def run(
             "unit": design.outcomes.unit,
         },
     )
+
+
+def _of_others(influence: Floats, stratum: Ints) -> Floats:
+    """Standard error without each market: of other strata, whose means it has no part in, where there are."""
+    block = np.unique(stratum, return_inverse=True)[1]
+    n = int(block.max()) + 1
+    squared = influence**2
+    own = np.bincount(block, weights=squared)[block] if n > 1 else squared
+    scale = n / (n - 1) if n > 1 else 1.0
+    return np.asarray(np.sqrt(scale * np.maximum(squared.sum() - own, 0.0)))
 
 
 def _verdict(low: float, high: float, table: pd.DataFrame, moved: float) -> Verdict:

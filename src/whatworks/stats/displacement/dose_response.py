@@ -6,16 +6,19 @@ averaged over all markets :math:`m` with weights :math:`a_m`,
 
 .. math:: \hat\mu(p)=\frac{\sum_m a_m\,q\{p,r(p,x_m),x_m\}'\hat\delta}{\sum_m a_m},
 
-where ``score`` has a polynomial in p and r with their product (Hirano & Imbens 2004), ``regression`` one
-in p, and :math:`x`, ``weighting`` one in p with :math:`\omega_m=a_m f(p_m)/r(p_m,x_m)`, and
-``doubly_robust`` the last two together: right when either the law of p or the regression is.
+where ``regression`` has a polynomial in p, and :math:`x`; ``index`` those, the square of the predictor
+:math:`\eta` of the law of p, and its product with p (Imai & van Dyk 2004: given the predictor, shares say
+nothing of markets); ``density`` a polynomial in p and r with their product (Hirano & Imbens 2004);
+``weighting`` one in p with :math:`\omega_m=a_m f(p_m)/r(p_m,x_m)`; and ``doubly_robust`` the regression so
+weighted: right when either the law of p or the regression is.
 
 The influence of a market sums what it says of :math:`\delta`, of the mean over markets, and of the law of
 p, the last by the total derivative of :math:`\hat\mu(p)` in its parameters.
 
 References
 ----------
-Hirano & Imbens (2004), doi:10.1002/0470090456.ch7; Ferracci, Jolivet & van den Berg (2014),
+Hirano & Imbens (2004), doi:10.1002/0470090456.ch7; Imai & van Dyk (2004),
+doi:10.1198/016214504000001187; Ferracci, Jolivet & van den Berg (2014),
 doi:10.1162/REST_a_00385; Robins, Hernán & Brumback (2000), doi:10.1097/00001648-200009000-00011.
 """
 
@@ -244,22 +247,23 @@ def _basis(law: Scored, at: Floats, *, how: Between, degree: int, seen: Bools) -
     centre = 0.0 if one_share else float(share[members].mean())
     spread = 1.0 if one_share else float(np.ptp(share[members])) or 1.0
     size = float(np.mean(np.real(law.score(law.theta, np.where(members, share, 0.5))[members])))
-    scales = [(float(v.mean()), float(np.ptp(v)) or 1.0) for v in law.indices(law.theta)]
+    index = law.indices(law.theta)[0]
+    middle, width = float(index.mean()), float(np.ptp(index)) or 1.0
 
     def columns(theta: Numbers, p: Floats) -> Numbers:
         t = (p - centre) / spread
         found: list[Numbers] = [np.ones(share.size)]
         if not one_share:
             found += [t**k for k in range(1, degree + 1)]
-        if how == "index":
-            for v, (middle, width) in zip(law.indices(theta), scales, strict=True):
-                u = (v - middle) / width
-                found += [u, u * u] if one_share else [u, u * u, u * t]
-        elif how == "density":
+        if how == "density":
             r = law.score(theta, p) / size
             found += [r] if one_share else [r, r * r, r * t]
         elif how != "weighting":
             found += list(law.regressors[:, 1:].T)
+        if how == "index" and not one_share:
+            # Linear terms are those of all columns: a predictor of little strength has a direction of chance.
+            u = (law.indices(theta)[0] - middle) / width
+            found += [u * u, u * t]
         return np.column_stack(found)
 
     def made(theta: Numbers, kept: NDArray[np.intp] | slice) -> tuple[Numbers, list[Numbers]]:

@@ -10,12 +10,12 @@ enumerated, and chances are exact.
 .. math:: \hat\mu_{HT}(d)=\frac1N\sum_i\frac{1\{D_i=d\}Y_i}{\pi_i(d)}
 
 and that of Hájek divides by :math:`\sum_i1\{D_i=d\}/\pi_i(d)`. The variance is that of Aronow & Samii;
-products of what is never seen together cannot be estimated, and are bounded (Young's inequality), here at the level where
-they arise, which is less conservative than person by person. With :math:`a_{mk}` what a linear form of
-the means reads of market :math:`m` in class :math:`k`, a market is never in two classes at once and
-:math:`-\sum_{k\ne k'}a_{mk}a_{mk'}\le\sum_ka_{mk}^2`; two markets never in two classes together add
-:math:`-2a_{mk}a_{m'k'}\le a_{mk}^2+a_{m'k'}^2`; nobody is in two arms at once. The bounds hold for every
-linear form together, so that one matrix serves them all.
+products of what is never seen together cannot be estimated, and are bounded (Young's inequality), here at
+the level where they arise, which is less conservative than person by person. With :math:`a_{mk}` what a
+linear form of the means reads of market :math:`m` in class :math:`k`, a market is never in two classes
+at once and :math:`-\sum_{k\ne k'}a_{mk}a_{mk'}\le\sum_ka_{mk}^2`; two markets never in two classes together
+add :math:`-2a_{mk}a_{m'k'}\le a_{mk}^2+a_{m'k'}^2`; nobody is in two arms at once. The bounds hold for
+every linear form together, so that one matrix serves them all.
 
 References
 ----------

@@ -83,7 +83,7 @@ def arm_means(
         found[:, j] = mean + low[j]
     return ArmMeans(
         mean=found.reshape(n_markets, n_cells, -1),
-        mass=np.bincount(market, weights=weight, minlength=n_markets),
+        mass=np.bincount(market, weights=weight, minlength=n_markets).astype(float),
     )
 
 

@@ -148,13 +148,16 @@ def policy_means(
     theta = law.fitted.theta
     ratio = np.where(here, np.exp(policy - law.log_density(theta)[:, None]), 0.0)
     mean = means(theta)
+    part = ratio * (share * per[:, 1])[:, None]
+    # A group that weighs much bends the mean towards itself: it strayed by more than is left of it.
+    bent = np.maximum(1 - part / np.maximum(part.sum(axis=0), 1e-300), 1e-3)
     if how == "hajek":
         whole = (share * per[:, 1]) @ ratio
         left = per[:, [0]] - per[:, [1]] * mean
         left[np.abs(left) < _ROUNDING * np.abs(per[:, [0]]).max(initial=0.0)] = 0.0
-        influence = share[:, None] * ratio * left / whole
+        influence = share[:, None] * ratio * left / whole / bent
     else:
-        influence = share[:, None] * (ratio * per[:, [0]] + 0.0)
+        influence = share[:, None] * ratio * per[:, [0]] / (bent if model is not None else 1.0)
     if model is not None:
         added, own, by_slopes = _modelled(
             people, model, policies, treated=treated, seen=seen, share=share, ratio=ratio, arm=arm
@@ -167,11 +170,10 @@ def policy_means(
         flat = np.abs(influence) < _ROUNDING * np.abs(mean) * (share * size)[:, None]
         influence[flat] = 0.0
     influence = influence + law.fitted.influence @ derivative(means, theta).T
-    weights = ratio * (share * per[:, 1])[:, None]
     return PolicyMeans(
         mean=mean,
         influence=influence,
-        effective=weights.sum(axis=0) ** 2 / np.maximum((weights**2).sum(axis=0), 1e-300),
+        effective=part.sum(axis=0) ** 2 / np.maximum((part**2).sum(axis=0), 1e-300),
     )
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from whatworks.stats.displacement.absorbed import Absorbed
 from whatworks.stats.displacement.joint import FTest, wald
+from whatworks.stats.displacement.small_sample import Adjusted
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -103,13 +104,17 @@ def _unit(columns: Floats) -> Floats:
 
 
 def influence(
-    fit: Absorbed, products: Reduced, coefficients: Floats, *, endogenous: Ints, outcome: Ints
+    found: Adjusted, products: Reduced, coefficients: Floats, *, endogenous: Ints, outcome: Ints
 ) -> Floats:
-    """Of each market on the coefficients of participations, with the factor of CR1.
+    """Of each market on the coefficients of participations.
+
+    By CR2, scores are those of the regression on instruments, adjusted: that of as many instruments as
+    participations is then CR2 of the effects of assignment; of more, what instruments leave is as it is.
 
     Parameters
     ----------
-    fit : Absorbed
+    found : Adjusted
+        The regression on instruments, by CR1 or CR2.
     products : Reduced
     coefficients : ndarray of shape (k + e, q)
     endogenous, outcome : ndarray of int
@@ -118,26 +123,27 @@ def influence(
     -------
     ndarray of shape (n_markets, k + e, q)
     """
+    fit = found.fit
     k = endogenous.size
-    scores = _scores(fit)
+    scores = found.scores[:, :-1]
     regressors = np.hstack([products.endogenous, products.exogenous])
     own = scores[:, :, outcome] - scores[:, :, endogenous] @ coefficients[:k]
     # Scores of outcomes are those of residuals given all instruments: what these explain comes back.
     gap = products.outcome - regressors @ coefficients
     gram = _turned_gram(fit)
-    own = own + gram @ gap
+    factor = np.sqrt(fit.small_sample()) if found.kind == "CR1" else 1.0
+    own = own + factor * (gram @ gap)
     size = np.abs(gram).max(axis=(1, 2))[:, None, None] * np.abs(products.outcome).max(initial=0.0)
     own = np.where(np.abs(own) <= 1e-12 * size, 0.0, own)
     bread = np.linalg.pinv(regressors.T @ regressors) @ regressors.T
-    n_coefficients = regressors.shape[1] + fit.sums.n_strata
-    sums = fit.sums
-    g, n = sums.n_markets, sums.n
-    factor = g / (g - 1) * (n - 1) / (n - n_coefficients) if g > 1 else np.nan
-    return np.asarray(np.sqrt(factor) * np.einsum("km,gmq->gkq", bread, own))
-
-
-def _scores(fit: Absorbed) -> Floats:
-    return fit.scores()[:, :-1]
+    if (
+        found.kind == "CR1"
+    ):  # the equation has fewer coefficients than the regression on instruments
+        spare = fit.sums.n - regressors.shape[1] - fit.sums.n_strata
+        own = (
+            own * np.sqrt((fit.sums.n - fit.n_coefficients) / spare) if spare > 0 else own * np.nan
+        )
+    return np.asarray(np.einsum("km,gmq->gkq", bread, own))
 
 
 def _turned_gram(fit: Absorbed) -> Floats:
@@ -162,34 +168,34 @@ class FirstStage:
     conditional: FTest
 
 
-def first_stages(fit: Absorbed, products: Reduced, *, endogenous: Ints) -> tuple[FirstStage, ...]:
+def first_stages(found: Adjusted, products: Reduced, *, endogenous: Ints) -> tuple[FirstStage, ...]:
     """Strength of instruments, participation by participation.
 
     Parameters
     ----------
-    fit : Absorbed
+    found : Adjusted
     products : Reduced
     endogenous : ndarray of int
     """
-    scores = _scores(fit) * np.sqrt(fit.small_sample())
+    scores = found.scores[:, :-1]
     # What instruments add to the exogenous columns included.
     basis = beside(products.excluded, products.exogenous)
-    df = float(fit.sums.n_markets - 1)
-    found = []
+    df = float(found.fit.sums.n_markets - 1)
+    stages = []
     for j in range(endogenous.size):
         own = basis.T @ products.endogenous[:, j]
         mine = scores[:, :, endogenous[j]] @ basis
         alone = wald(own, mine.T @ mine, df=df)
         others = np.delete(np.arange(endogenous.size), j)
         if not others.size:
-            found.append(FirstStage(alone=alone, conditional=alone))
+            stages.append(FirstStage(alone=alone, conditional=alone))
             continue
         other = basis.T @ products.endogenous[:, others]
         slope = np.linalg.lstsq(other, own, rcond=None)[0]
         left = mine - np.einsum("gmk,ml,k->gl", scores[:, :, endogenous[others]], basis, slope)
         test = _left(own - other @ slope, left, others.size, df)
-        found.append(FirstStage(alone=alone, conditional=test))
-    return tuple(found)
+        stages.append(FirstStage(alone=alone, conditional=test))
+    return tuple(stages)
 
 
 def _left(value: Floats, influence_of: Floats, n_others: int, df: float) -> FTest:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -92,8 +92,8 @@ def ratio_set(
     known = np.isfinite([numerator, denominator, v_aa, v_ab, v_bb, df if df < np.inf else 1.0])
     if not known.all() or v_bb <= 0 or v_aa < 0 or df <= 0:
         return _set(numerator, denominator, "undefined", np.nan, np.nan)
-    law = stats.norm if np.isinf(df) else stats.t(df)
-    q = float(law.ppf(0.5 + level / 2)) ** 2
+    reach = 0.5 + level / 2  # not through a frozen law: there are hundreds of ratios
+    q = float(special.ndtri(reach) if np.isinf(df) else special.stdtrit(df, reach)) ** 2
     a = denominator**2 - q * v_bb
     b = numerator * denominator - q * v_ab
     c = numerator**2 - q * v_aa

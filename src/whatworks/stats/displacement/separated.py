@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from whatworks.stats.intervals import wald
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 NOTHING: Final = 1e-10
 """Part of a sum of squares that is rounding."""
@@ -39,36 +40,41 @@ class Association:
     df: float
 
 
-def unexplained(values: Floats, controls: Floats) -> float:
-    """Part of the variance of a column that controls leave; NaN when it does not vary.
+def unexplained(values: Floats, controls: Floats, *, stratum: Ints | None = None) -> float:
+    """Part of the variance of a column that controls and strata leave; NaN when it does not vary.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
     controls : ndarray of shape (n, k)
         Without a constant: it is always held.
+    stratum : ndarray of int, shape (n,), optional
+        Numbered from 0; each has a mean of its own.
     """
     centred = values - values.mean()
     total = float(centred @ centred)
     if total <= NOTHING * max(1.0, float(values @ values)):
         return float("nan")
-    rest = residual(values, controls)
+    rest = _left(values, controls, stratum)[0]
     part = float(rest @ rest) / total
     return 0.0 if part < NOTHING else part
 
 
-def association(values: Floats, on: Floats, controls: Floats) -> Association:
-    """Slope of ``values`` on ``on`` beside controls, by least squares.
+def association(
+    values: Floats, on: Floats, controls: Floats, *, stratum: Ints | None = None
+) -> Association:
+    """Slope of ``values`` on ``on`` beside controls and strata, by least squares.
 
     Parameters
     ----------
     values, on : ndarray of shape (n,)
     controls : ndarray of shape (n, k)
         Without a constant.
+    stratum : ndarray of int, shape (n,), optional
     """
-    y, x = residual(values, controls), residual(on, controls)
-    held = np.column_stack([np.ones(values.size), controls])
-    df = float(values.size - np.linalg.matrix_rank(_scaled(held)) - 1)
+    y, spent = _left(values, controls, stratum)
+    x, _ = _left(on, controls, stratum)
+    df = float(values.size - spent - 1)
     ssx = float(x @ x)
     centred = on - on.mean()
     if df <= 0 or ssx <= NOTHING * float(centred @ centred):
@@ -80,14 +86,24 @@ def association(values: Floats, on: Floats, controls: Floats) -> Association:
     return Association(slope=slope, std_error=error, p_value=float(found.p_value), df=df)
 
 
-def residual(values: Floats, controls: Floats) -> Floats:
-    """What a constant and controls, which may be collinear, leave of a column."""
-    held = _scaled(np.column_stack([np.ones(values.size), controls]))
-    coefficient = np.linalg.lstsq(held, values, rcond=None)[0]
-    return np.asarray(values - held @ coefficient)
+def _left(values: Floats, controls: Floats, stratum: Ints | None) -> tuple[Floats, int]:
+    """What means by stratum and controls, which may be collinear, leave of a column; how many they are."""
+    place = np.zeros(values.size, dtype=np.int64) if stratum is None else stratum
+    size = np.bincount(place)
+    means = size[size > 0].size
 
+    def within(column: Floats) -> Floats:
+        sums = np.bincount(place, column)
+        return np.asarray(column - (sums / np.maximum(size, 1))[place])
 
-def _scaled(columns: Floats) -> Floats:
-    """Columns of unit length, so that units of measure do not decide what is collinear."""
-    length = np.sqrt((columns**2).sum(axis=0))
-    return np.asarray(columns / np.where(length > 0, length, 1.0))
+    own = within(values)
+    held = np.column_stack([within(c) for c in controls.T]) if controls.shape[1] else controls
+    # Columns of unit length, so that units of measure do not decide what is collinear; of those that
+    # only strata make vary, rounding is all that is left.
+    length = np.sqrt((held**2).sum(axis=0))
+    varies = length > np.sqrt(NOTHING * (controls**2).sum(axis=0))
+    held = held[:, varies] / length[varies]
+    if not held.shape[1]:
+        return own, means
+    coefficient, _, rank, _ = np.linalg.lstsq(held, own, rcond=1e-10)
+    return np.asarray(own - held @ coefficient), means + int(rank)

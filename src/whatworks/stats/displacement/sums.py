@@ -70,7 +70,7 @@ class Rows:
     def width(self) -> int:
         """Number of columns."""
         p = self.covariates.shape[1]
-        return self.n_cells + p + (self.n_cells * p if self.interacted else 0)
+        return int(self.n_cells + p + (self.n_cells * p if self.interacted else 0))
 
     def centre(self) -> Floats:
         """Weighted means of covariates, shape (p,)."""
@@ -171,7 +171,7 @@ def means_of(rows: Rows) -> Means:
     # Read from the middle of their range, outcomes that do not vary are exactly nothing.
     low = (rows.outcome.min(axis=0) + rows.outcome.max(axis=0)) / 2
     n_strata = int(rows.stratum.max()) + 1
-    mass = np.bincount(rows.stratum, weights=rows.weight, minlength=n_strata)
+    mass = np.bincount(rows.stratum, weights=rows.weight, minlength=n_strata).astype(float)
     columns = np.zeros((n_strata, rows.width))
     outcome = np.zeros((n_strata, low.size))
     for block in rows.blocks():
