@@ -110,7 +110,14 @@ if TYPE_CHECKING:
     from whatworks.panel import Panel, open_panel
     from whatworks.panel.build import build
     from whatworks.panel.expand import expand
-    from whatworks.report import Entry, plot_balance, plot_effects, render_collection
+    from whatworks.report import (
+        Entry,
+        plot_balance,
+        plot_effects,
+        plot_net,
+        plot_responses,
+        render_collection,
+    )
     from whatworks.report.render import render
     from whatworks.sources import Records, connect, connect_spark, read_records, write_records
     from whatworks.sources.read import read
@@ -223,7 +230,15 @@ _HOME: Final = {
     "evidence": ("Benchmark", "Evidence", "Finding", "Stakes", "weigh"),
     "evidence.scenarios": ("scenarios",),
     "evidence.checks.placebo_outcomes": ("placebo_outcomes",),
-    "report": ("Entry", "plot_balance", "plot_effects", "render", "render_collection"),
+    "report": (
+        "Entry",
+        "plot_balance",
+        "plot_effects",
+        "plot_net",
+        "plot_responses",
+        "render",
+        "render_collection",
+    ),
     "design.causes.identify": ("identify",),
     "design.registry": ("COMPARISONS",),
     "estimate.few_clusters": ("few_clusters",),
@@ -350,6 +365,8 @@ __all__ = [
     "placebo_pool",
     "plot_balance",
     "plot_effects",
+    "plot_net",
+    "plot_responses",
     "randomisation",
     "read",
     "read_records",

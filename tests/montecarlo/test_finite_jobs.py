@@ -18,6 +18,7 @@ from scipy.stats import binom
 
 import whatworks as ww
 from whatworks import Design, worlds
+from whatworks.errors import DesignRefused
 from whatworks.worlds import FiniteJobs, Sampling, TakeUp, Tightness, Unbounded
 
 pytestmark = pytest.mark.montecarlo
@@ -35,7 +36,6 @@ EXPECTED = (
 )
 TERMS = ("direct", "spillover", "total")
 BASE = FiniteJobs(n_markets=120, saturations=(0.0, 0.25, 0.5, 0.75))
-FULL = replace(BASE, saturations=(0.0, 0.25, 0.5, 0.75, 1.0))
 ROLES = {
     "treatment": "treated",
     "outcome": "y",
@@ -361,11 +361,13 @@ def test_exposure_mapping_where_markets_overlap() -> None:
 
 
 def test_comparing_markets_is_confounded_where_tightness_decides_saturation() -> None:
-    """What the score adjusts for, a regression on saturations alone gets wrong."""
+    """What the score adjusts for, a regression gets wrong where shares are passed off as drawn."""
+    with pytest.raises(DesignRefused, match="drawn"):
+        ww.SaturationRegression().fit(of_arms(CONFOUNDED, randomised=False)(0))
     truth = at_half(CONFOUNDED, {"spillover": "spillover"})
     case = Case(
-        ww.SaturationRegression(pooled_regression=False),
-        of_arms(CONFOUNDED, randomised=False),
+        ww.SaturationRegression(),
+        of_arms(CONFOUNDED),
         truth,
         draws=60,
     )

@@ -20,6 +20,7 @@ from whatworks import (
     PartialInterference,
     SaturationScore,
     competing,
+    worlds,
 )
 
 pytestmark = pytest.mark.montecarlo
@@ -92,6 +93,37 @@ def test_saturation_score_where_shares_follow_tightness(n_markets: int) -> None:
     # Markets compared as they are find a gain where there is a loss.
     print(f"\nnaive spillover at 0.4: {np.mean(naive):.4f}, truth -0.024")
     assert np.mean(naive) > 0
+
+
+def test_saturation_score_where_jobs_are_finite_and_shares_follow_tightness() -> None:
+    """The world of finite jobs, its shares decided by tightness."""
+    found, naive = [], []
+    method = SaturationScore(at=(0.2, 0.4, 0.6))
+    kinds = worlds.Tightness(values=(0.5, 0.75, 1.0, 1.5, 2.0), level=0.5, moves_saturation=0.5)
+    shares = tuple(np.arange(10) / 10)
+    for seed in range(DRAWS // 2):
+        options = worlds.FiniteJobs(
+            seed=seed, n_markets=240, saturations=shares, tightness=kinds, effect=1.0
+        )
+        table = worlds.simulate_jobs(options).frame
+        table["log_tightness"] = np.log(table["tightness"])
+        design = Design.from_cross_section(
+            table,
+            treatment="treated",
+            outcome="y",
+            covariates=["x", "log_tightness"],
+            market="market",
+            saturation="saturation",
+        )
+        found.append(pick(method.fit(design), *ASKED))
+        none = table[table["treated"] == 0].groupby("saturation")["y"].mean()
+        naive.append(none[0.4] - none[0.0])
+    truth = worlds.jobs_truth(options, shocks=True).set_index("saturation").loc[0.4]
+    results = np.array(found)
+    for k, (term, _) in enumerate(ASKED):
+        verdict(f"SaturationScore, finite jobs, {term}", results[:, k], float(truth[term]), df=233)
+    print(f"\nnaive spillover at 0.4: {np.mean(naive):.4f}, truth {truth['spillover']:.4f}")
+    assert abs(np.mean(naive) - truth["spillover"]) > 0.02
 
 
 @pytest.mark.parametrize("means", ["doubly_robust", "hajek"])

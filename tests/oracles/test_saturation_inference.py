@@ -10,26 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from oracles.test_saturation import crepon
+from oracles import crepon
 from whatworks import Design, Estimate, SaturationRegression, TwoStage, few_clusters, randomisation
 
 TOLERANCE = 0.02
-COVARIATES = ["duration", "duration2", "cohort", "homme", "bac", "bac3", "bac4", "bac5"]
 
 
 @pytest.fixture(scope="module", params=["cdd6m", "emploidur"])
 def fitted(request: pytest.FixtureRequest, shared_data: Path) -> tuple[str, Design, Estimate]:
     """Long fixed-term contracts, and lasting jobs of both kinds, eight months on."""
-    design = Design.from_cross_section(
-        crepon(shared_data),
-        treatment="assigned",
-        outcome=request.param,
-        market="anonale",
-        stratum="noq",
-        saturation="share",
-        covariates=COVARIATES,
-        randomised=True,
-    )
+    design = crepon.design(crepon.not_employed(shared_data), request.param)
     return request.param, design, SaturationRegression().fit(design)
 
 

@@ -31,15 +31,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whatworks import doors
 from whatworks.design.markets.identified import require_shares
 from whatworks.design.record import Design
-from whatworks.errors import DisplacementRefused, OptionError
+from whatworks.errors import DisplacementRefused, OptionError, choice
 from whatworks.estimate.at_shares import FITS, Terms, terms_of
 from whatworks.estimate.net_rows import (
     LEVELS,
@@ -59,6 +60,9 @@ from whatworks.estimate.responses import ASSIGNED, RESPONSES, UNASSIGNED, Respon
 from whatworks.stats.displacement.ratios import RatioSet
 from whatworks.stats.uncertainty import Uncertainty
 from whatworks.vocabulary import Unidentified
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
 
@@ -144,6 +148,13 @@ class NetEffects:
                 remedy="see .table for what there is",
             )
         return found.iloc[0]
+
+    def plot(self, kind: str = "net", *, ax: Axes | None = None) -> Axes:
+        """Nets per 100 by share (``"net"``), or what both arms gain and lose (``"responses"``)."""
+        choice(kind, ("net", "responses"), what="kind")
+        drawn = getattr(doors.report(), f"plot_{kind}")
+        axes: Axes = drawn(self, ax=ax)
+        return axes
 
     def _repr_html_(self) -> str:
         return str(self.table.round(4).to_html(index=False))

@@ -7,6 +7,7 @@ a page looks up its words by key and an absent key is an error.
 """
 
 from whatworks.report.collection import Entry, render_collection
+from whatworks.report.others_drawn import plot_net, plot_responses
 from whatworks.report.pictures import plot_balance, plot_design, plot_effects
 from whatworks.report.render import render
 
@@ -15,6 +16,8 @@ __all__ = [
     "plot_balance",
     "plot_design",
     "plot_effects",
+    "plot_net",
+    "plot_responses",
     "render",
     "render_collection",
 ]

@@ -15,13 +15,20 @@ from whatworks.estimate.net import NetEffects, per_hundred
 from whatworks.estimate.net_rows import ELIGIBLE_ONLY
 from whatworks.evidence.record import Evidence
 from whatworks.report import frames
-from whatworks.report.numbers import P_VALUE_DECIMALS, SHARE_DECIMALS, Scale, rounded_columns
+from whatworks.report.numbers import (
+    P_VALUE_DECIMALS,
+    SHARE_DECIMALS,
+    Scale,
+    rounded_columns,
+    scale_of,
+)
 
 EFFECTS: Final = ("direct", "spillover", "total", "overall")
 NETS: Final = ("net_assigned", "net_pool", "net_participants")
 MONEY: Final = ("cost_per_net_job",)
 RATIO_DECIMALS: Final = 2
 _NUMBERS: Final = ("estimate", "std_error", "low", "high", "band_low", "band_high")
+_OF_NET: Final = ("fit", "quantity", "share", "pool", *_NUMBERS, "set_kind", "read", "code")
 _STEPS: Final = 61
 """Points of the line of break-even, from nothing taken from others to half more than the gain."""
 _MOST_TAKEN: Final = 1.5
@@ -32,35 +39,53 @@ def net_of(evidence: Evidence) -> NetEffects | None:
     return evidence.displacement.net
 
 
+def scale_of_net(found: NetEffects) -> Scale:
+    """Scale of the effects of net effects that stand alone, without an evidence."""
+    effects = found.table["quantity"].isin(EFFECTS)
+    return scale_of(found.unit, found.table.loc[effects, "std_error"])
+
+
 def per_hundred_scale(evidence: Evidence) -> Scale:
     """Scale of nets per 100 persons, as coarse as their effects are for one."""
-    common = frames.common_scale(evidence)
-    fewer = 0 if per_hundred(common.unit) == 1 else 2
-    return Scale(unit=common.unit, decimals=max(common.decimals - fewer, 0))
+    return for_a_hundred(frames.common_scale(evidence))
+
+
+def for_a_hundred(scale: Scale) -> Scale:
+    """Scale of nets per 100 persons, from that of effects on one."""
+    fewer = 0 if per_hundred(scale.unit) == 1 else 2
+    return Scale(unit=scale.unit, decimals=max(scale.decimals - fewer, 0))
 
 
 def decimals_of(evidence: Evidence, quantity: str) -> int:
     """Decimals of a quantity of net effects."""
+    return _decimals(frames.common_scale(evidence), quantity)
+
+
+def _decimals(scale: Scale, quantity: str) -> int:
     if quantity in EFFECTS:
-        return frames.common_scale(evidence).decimals
+        return scale.decimals
     if quantity in NETS:
-        return per_hundred_scale(evidence).decimals
+        return for_a_hundred(scale).decimals
     return 0 if quantity in MONEY else RATIO_DECIMALS
 
 
 def net_table(evidence: Evidence) -> pd.DataFrame:
-    """Every quantity by fit and share, rounded; empty where no net is told.
+    """Every quantity by fit and share, rounded; empty where no net is told."""
+    found = net_of(evidence)
+    if found is None:
+        return pd.DataFrame(columns=[*_OF_NET])
+    return rounded_net(found, frames.common_scale(evidence))
+
+
+def rounded_net(found: NetEffects, scale: Scale) -> pd.DataFrame:
+    """Every quantity of net effects, rounded.
 
     Numerators and denominators are left out: they would tell the point of a ratio that has none.
     """
-    found = net_of(evidence)
-    columns = ["fit", "quantity", "share", "pool", *_NUMBERS, "set_kind", "read", "code"]
-    if found is None:
-        return pd.DataFrame(columns=columns)
-    table = found.table[columns].copy()
+    table = found.table[[*_OF_NET]].copy()
     for quantity in table["quantity"].unique():
         here = table["quantity"] == quantity
-        places = decimals_of(evidence, str(quantity))
+        places = _decimals(scale, str(quantity))
         for name in _NUMBERS:
             finer = places + (name == "std_error")
             table.loc[here, name] = table.loc[here, name].astype(float).round(finer) + 0.0
@@ -69,7 +94,11 @@ def net_table(evidence: Evidence) -> pd.DataFrame:
 
 def responses(evidence: Evidence) -> pd.DataFrame:
     """Both arms against markets left alone, by share and fit; cells where they were met only."""
-    table = net_table(evidence)
+    return responses_in(net_table(evidence))
+
+
+def responses_in(table: pd.DataFrame) -> pd.DataFrame:
+    """`responses`, from a table of net effects."""
     kept = table[table["quantity"].isin(["total", "spillover"])]
     kept = kept[(kept["read"] != BETWEEN) & kept["estimate"].notna()]
     columns = ["quantity", "fit", "share", "estimate", "low", "high", "band_low", "band_high"]
@@ -78,7 +107,11 @@ def responses(evidence: Evidence) -> pd.DataFrame:
 
 def nets(evidence: Evidence) -> pd.DataFrame:
     """Net per 100 by share, fit, and whose losses are counted."""
-    table = net_table(evidence)
+    return nets_in(net_table(evidence))
+
+
+def nets_in(table: pd.DataFrame) -> pd.DataFrame:
+    """`nets`, from a table of net effects."""
     pools = table[table["quantity"] == "net_pool"]
     if pools.empty:
         pools = table[table["quantity"] == "net_assigned"].assign(pool=ELIGIBLE_ONLY)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any, Final
 
+import matplotlib as mpl
 import pandas as pd
+from matplotlib.axes import Axes
 
+from whatworks.estimate.net import NetEffects
 from whatworks.evidence.record import Evidence
 from whatworks.report import frames, others
 from whatworks.report.drawn import figure_of
@@ -14,12 +17,54 @@ from whatworks.report.figures import break_even as break_even_figure
 from whatworks.report.figures import nets as nets_figure
 from whatworks.report.figures import ratios as ratios_figure
 from whatworks.report.figures import responses as responses_figure
+from whatworks.report.figures import style
 from whatworks.report.figures.svg import Drawing
 from whatworks.report.frames import rows_of
-from whatworks.report.language import Words
+from whatworks.report.language import Words, words
 
 IN_FIGURE: Final = ("spillover_over_direct", "displacement_ratio", "structural_displacement")
 """Ratios of one scale: shares of a gain."""
+
+
+def plot_responses(found: NetEffects, *, ax: Axes | None = None, lang: str = "fr") -> Axes:
+    """What the assigned gain and the unassigned lose, by share of the market assigned.
+
+    Points are the cells, with intervals of each share alone (thick) and of all shares at once (thin);
+    lines are the fits that smooth over shares, drawn together so that nobody reads one for the other.
+
+    Parameters
+    ----------
+    found : NetEffects
+    ax : matplotlib Axes, optional
+        By default those of a new figure, at ``ax.figure``, unknown to pyplot.
+    lang : str
+        ``"fr"`` or ``"en"``.
+    """
+    scale = others.scale_of_net(found)
+    table = others.responses_in(others.rounded_net(found, scale))
+    with mpl.rc_context(style.look("responses")):
+        ax = style.blank(responses_figure.HEIGHT)[1] if ax is None else ax
+        responses_figure.draw_responses(table, ax, words=words(lang), unit=scale.unit)
+    return ax
+
+
+def plot_net(found: NetEffects, *, ax: Axes | None = None, lang: str = "fr") -> Axes:
+    """What is left in net per 100 assigned, by share of the market assigned and whose losses count.
+
+    Parameters
+    ----------
+    found : NetEffects
+    ax : matplotlib Axes, optional
+        By default those of a new figure, at ``ax.figure``, unknown to pyplot.
+    lang : str
+        ``"fr"`` or ``"en"``.
+    """
+    scale = others.scale_of_net(found)
+    table = others.nets_in(others.rounded_net(found, scale))
+    with mpl.rc_context(style.look("net")):
+        ax = style.blank(nets_figure.HEIGHT)[1] if ax is None else ax
+        nets_figure.draw_nets(table, ax, words=words(lang), unit=scale.unit)
+    return ax
 
 
 def drawings(evidence: Evidence, speak: Words) -> tuple[Drawing, ...]:

@@ -8,11 +8,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
+    AfterValidator,
     Field,
     JsonValue,
     TypeAdapter,
@@ -22,23 +21,52 @@ from pydantic import (
 
 from whatworks.design import Question
 from whatworks.errors import StudyError, suggestion
+from whatworks.evidence import Stakes
+from whatworks.evidence.scenarios import PROGRAMMES
+from whatworks.sources.mapping.strict import Strict
 from whatworks.sources.toml_problems import misuse, plain_problem
+from whatworks.study.keys import Taken, keys_of
+from whatworks.study.markets import MarketsText
 
 Options = dict[str, JsonValue]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+def _programme(name: str | None) -> str | None:
+    if name is not None and name not in PROGRAMMES:
+        raise misuse(
+            "",
+            needed="one of " + ", ".join(PROGRAMMES),
+            found=repr(name),
+            remedy=suggestion(name, PROGRAMMES) or "choose one of those",
+        )
+    return name
 
 
-class Window(_Strict):
+if TYPE_CHECKING:  # a type checker reads classes, not what makes them
+    StakesText = Taken
+else:
+    _share = Annotated[float | None, Field(gt=0, le=1)]
+    StakesText = keys_of(
+        Stakes,
+        but={
+            "cost": (Annotated[float | None, Field(ge=0)], None),
+            "value": (Annotated[float | None, Field(gt=0)], None),
+            "pool_share": (_share, None),
+            "share": (_share, None),
+            "programme": (Annotated[str | None, AfterValidator(_programme)], None),
+            "tightness": (Annotated[float | None, Field(ge=0)], None),
+        },
+    )
+
+
+class Window(Strict):
     """Months of the panel, ``YYYY-MM``."""
 
     first: str
     last: str
 
 
-class Asked(_Strict):
+class Asked(Strict):
     """What a question may say; keys are those of `whatworks.Question`."""
 
     treatment: str | None = None
@@ -70,16 +98,18 @@ class QuestionText(Asked):
     """One question; what it leaves out is read in ``common``."""
 
     slug: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    stakes: StakesText | None = None
+    """What its jobs cost and are worth, where it is not as in the file's own ``stakes``."""
 
 
-class RolloutText(_Strict):
+class RolloutText(Strict):
     """How treatment rolls out; keys are those of `whatworks.roll_out`."""
 
     level: Literal["commune", "zone", "departement", "market"] = "departement"
     starts: dict[str, str] | None = None
 
 
-class StudyFile(_Strict):
+class StudyFile(Strict):
     """The whole file."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
@@ -90,9 +120,15 @@ class StudyFile(_Strict):
     common: Asked = Asked()
     """What all questions share."""
     questions: Annotated[tuple[QuestionText, ...], Field(min_length=1)]
-    comparison: Options = {"method": "nearest_neighbours", "ratio": 3, "caliper_sd": 0.2}
+    comparison: Options = Field(
+        default_factory=lambda: {"method": "nearest_neighbours", "ratio": 3, "caliper_sd": 0.2}
+    )
     rollout: RolloutText | None = None
     """Territories that start one after the other, instead of comparisons chosen person by person."""
+    markets: MarketsText | None = None
+    """Where people compete for jobs."""
+    stakes: StakesText | None = None
+    """Whether jobs are scarce, what they cost and are worth; keys are those of `whatworks.Stakes`."""
     estimators: Annotated[tuple[Options, ...], Field(min_length=1)] | None = None
     gate: str | None = None
     """File of the reliability gate: thresholds, breaks, independent counts, waivers."""
@@ -128,6 +164,26 @@ class StudyFile(_Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _markets_of_the_design(self) -> StudyFile:
+        if self.markets is None:
+            return self
+        if self.rollout is not None and self.markets.by:
+            raise misuse(
+                "markets.by",
+                needed="no 'by' with [rollout], whose territories are its markets",
+                found="[rollout] and 'by'",
+                remedy="remove it; files about markets may stay",
+            )
+        if self.rollout is None and not self.markets.by:
+            raise misuse(
+                "markets",
+                needed="the key 'by': what makes a market",
+                found="none",
+                remedy="write for instance by = ['zone']",
+            )
+        return self
+
     @property
     def methods(self) -> tuple[Options, ...]:
         """Estimators asked for, or the one that suits the design."""
@@ -136,6 +192,11 @@ class StudyFile(_Strict):
         if self.rollout is not None:
             return ({"method": "CallawaySantAnna"},)
         return ({"method": "MatchedDifference", "bias_adjust": True},)
+
+    def at_stake(self, asked: QuestionText) -> Stakes:
+        """Stakes of a question: its own, then those of the file."""
+        told = [text.taken() for text in (self.stakes, asked.stakes) if text is not None]
+        return Stakes(**{key: value for one in told for key, value in one.items()})
 
     def question(self, asked: QuestionText) -> Question:
         """A question with what it shares with the others.
@@ -147,7 +208,7 @@ class StudyFile(_Strict):
         """
         given = {
             **self.common.model_dump(exclude_unset=True),
-            **asked.model_dump(exclude_unset=True, exclude={"slug"}),
+            **asked.model_dump(exclude_unset=True, exclude={"slug", "stakes"}),
         }
         for key in ("treatment", "outcome"):
             if not given.get(key):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from whatworks.design import Design, Layout, Question, compare, lay_out, roll_out
+from whatworks.design import Design, Layout, Question, choose, compare, lay_out, roll_out
 from whatworks.design.causes.pathway import Pathway
 from whatworks.design.comparison import Comparison
 from whatworks.design.registry import COMPARISONS
@@ -24,6 +24,8 @@ from whatworks.sources import Records, read
 from whatworks.spells import reconcile
 from whatworks.spells.link import linked
 from whatworks.study.file import QuestionText, StudyFile, build, load
+from whatworks.study.markets import KnownMarkets, known_markets
+from whatworks.study.supplied import check_supplied
 from whatworks.vocabulary import KIND, Kind
 
 
@@ -54,7 +56,9 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
         using=build(COMPARISONS, study.comparison, what="comparison"),
         methods=[build(ESTIMATORS, o, what="estimators") for o in study.methods],
         graph=Pathway.load(path.parent / study.graph) if study.graph else None,
+        markets=None if study.markets is None else known_markets(study.markets, path.parent),
     )
+    check_supplied(study, choices.methods, file=path.name)
     gate = Gate.load(path.parent / study.gate) if study.gate else Gate.default()
     known = _truth(path.parent / study.truth) if study.truth else {}
     _check_outcomes(study, path.name)
@@ -72,6 +76,9 @@ def run(study_file: str | Path, *, progress: Callable[[str], None] = lambda _: N
         **({"graph": _sha256(path.parent / study.graph)} if study.graph else {}),
         "employment_source": _employment_source(records),
         **{f"file:{f.name}": f.sha256 for f in records.files},
+        **{
+            f"file:{f.name}": _sha256(f) for f in (choices.markets.files if choices.markets else ())
+        },
     }
     # Questions that agree on their rules share one reading of the panel.
     asked = [study.question(q) for q in study.questions] if study.rollout is None else []
@@ -129,6 +136,7 @@ class _Choices:
     using: Comparison
     methods: list[Estimator]
     graph: Pathway | None
+    markets: KnownMarkets | None
 
 
 def _sha256(path: Path) -> str:
@@ -164,7 +172,8 @@ def _entry(
         assessment=gated.assess(question.outcome),
         refusals=refusals,
         benchmarks=benchmarks,
-        provenance={**provenance, "comparison": _told(study, choices)},
+        provenance={**provenance, **_told(study, choices)},
+        stakes=study.at_stake(asked),
     )
     return Entry(
         slug=asked.slug,
@@ -175,9 +184,10 @@ def _entry(
 
 
 def _design(gated: _Gated, question: Question, *, study: StudyFile, choices: _Choices) -> Design:
-    """Who is compared with whom, as the file says."""
+    """Who is compared with whom, and in which markets, as the file says."""
+    markets = choices.markets
     if study.rollout is not None:
-        return roll_out(
+        rollout = roll_out(
             gated.panel,
             question,
             starts=study.rollout.starts,
@@ -185,27 +195,47 @@ def _design(gated: _Gated, question: Question, *, study: StudyFile, choices: _Ch
             gate=gated.gate,
             measured=gated.measured,
         )
-    return compare(
-        gated.panel,
-        question,
-        using=choices.using,
-        gate=gated.gate,
-        measured=gated.measured,
-        layouts=gated.layouts,
-        graph=choices.graph,
-    )
+        return rollout if markets is None else markets.of(rollout, gated.panel)
+    if markets is None:
+        return compare(
+            gated.panel,
+            question,
+            using=choices.using,
+            gate=gated.gate,
+            measured=gated.measured,
+            layouts=gated.layouts,
+            graph=choices.graph,
+        )
+    gated.assess(question.outcome).raise_if_refused()
+    design = choose(gated.panel, question, using=choices.using, layouts=gated.layouts)
+    if choices.graph is not None:
+        design = design.identified_by(choices.graph)
+    # Markets too are fixed, and sealed, before any outcome is read.
+    placed = markets.of(design, gated.panel)
+    return placed.open(gated.panel, gate=gated.gate, measured=gated.measured)
 
 
-def _told(study: StudyFile, choices: _Choices) -> str:
-    """How comparisons were found, for the report."""
-    return repr(choices.using) if study.rollout is None else repr(study.rollout)
+def _told(study: StudyFile, choices: _Choices) -> dict[str, str]:
+    """How comparisons and markets were found, for the report."""
+    told = {"comparison": repr(choices.using if study.rollout is None else study.rollout)}
+    if study.markets is not None:
+        told["markets"] = study.markets.model_dump_json(exclude_unset=True)
+    return told
 
 
 def _truth(path: Path) -> dict[tuple[str, str], dict[int, tuple[float, float]]]:
     """Known effects by treatment and outcome."""
     known: dict[tuple[str, str], dict[int, tuple[float, float]]] = {}
     try:
-        for row in json.loads(path.read_text(encoding="utf-8"))["population"]:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if "effects" in content:
+            raise StudyError(
+                what=path.name,
+                needed="effects by accompaniment and outcome, those of a simulated département",
+                found="effects by share helped, those of simulated markets",
+                remedy="leave 'truth' out, and read that file beside the report",
+            )
+        for row in content["population"]:
             effects = known.setdefault((row["accompaniment"], row["outcome"]), {})
             effects[int(row["month"])] = float(row["value"]), float(row["std_error"])
     except (OSError, ValueError, KeyError, TypeError) as error:

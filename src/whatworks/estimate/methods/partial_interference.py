@@ -26,8 +26,11 @@ either the law of treatment or the regression is right.
 
 Inference
 ---------
-M-estimation: influence by group, which carries that of the law's coefficients and of the regression.
-Factor :math:`C/(C-1)`, Student's t with C−1 degrees of freedom.
+M-estimation: influence by group, which carries that of the law's coefficients and of the regression; what
+a group strayed from a weighted mean is divided by one less its part of the weight. Factor
+:math:`C/(C-1)`, Student's t with C−1 degrees of freedom. In simulations intervals of direct effects hold
+the truth 91 to 93 times in 100 with 400 groups, and 94 to 96 with 1,000 or more: few groups carry most of
+the weight of policies far from the shares seen.
 
 Edge cases
 ----------

@@ -43,8 +43,9 @@ Edge cases
 ----------
 Fewer than 40 markets, shares asked outside those seen, or markets seen near a share that are unlike two
 thirds of the others: refused. Markets of a share of at most ``near_zero`` stand for markets without
-anyone treated when there are at least five; otherwise ``direct`` alone is told. Markets treated in full
-tell the treated of share 1, when there are five. A market in which an arm is not seen tells the other.
+anyone treated when there are at least five, and three more than columns of what markets are; otherwise
+``direct`` alone is told. As many markets treated in full tell the treated of share 1. A market in which
+an arm is not seen tells the other.
 
 References
 ----------
@@ -378,33 +379,22 @@ def _responses(cells: list[_Cell], known: ScoredMarkets, laws: Laws) -> Response
 def _sensitivity(estimate: Estimate, responses: Responses) -> pd.DataFrame:
     """Robustness values of every spillover, and E-values where outcomes have a ratio."""
     rows = estimate.effects[estimate.effects["term"] == "spillover"]
-    t = (rows["estimate"] / rows["std_error"]).to_numpy(dtype=float)
-    base = {
-        int(m): float(v)
-        for m, v in zip(
-            responses.month[(responses.arm == UNASSIGNED) & (responses.saturation == 0)],
-            responses.mean[(responses.arm == UNASSIGNED) & (responses.saturation == 0)],
-            strict=True,
-        )
-    }
+    columns = ("estimate", "std_error", "conf_low", "conf_high")
+    effect, error, low, high = (rows[name].to_numpy(dtype=float) for name in columns)
+    none = (responses.arm == UNASSIGNED) & (responses.saturation == 0)
+    base = dict(zip(responses.month[none].tolist(), responses.mean[none].tolist(), strict=True))
     before = rows["month"].map(base).to_numpy(dtype=float)
-    positive = (before > 0) & (before + rows["estimate"].to_numpy(dtype=float) > 0)
+    positive = (before > 0) & (before + effect > 0)
     safe = np.where(positive, before, 1.0)
-    nearest_to_none = np.where(
-        (rows["conf_low"] <= 0) & (rows["conf_high"] >= 0),
-        0.0,
-        np.where(rows["estimate"] > 0, rows["conf_low"], rows["conf_high"]),
-    )
-    ratios = [1 + v / safe for v in (rows["estimate"].to_numpy(dtype=float), nearest_to_none)]
-    found = [np.where(positive, e_value(r), np.nan) for r in ratios]
-    return pd.DataFrame(
-        {
-            "month": rows["month"].to_numpy(),
-            "group": rows["group"].to_numpy(),
-            "estimate": rows["estimate"].to_numpy(),
-            "robustness": robustness_value(t, df=responses.df),
-            "robustness_of_interval": robustness_value(t, df=responses.df, level=0.95),
-            "e_value": found[0],
-            "e_value_of_interval": found[1],
-        }
-    )
+    nearer = np.where((low <= 0) & (high >= 0), 0.0, np.where(effect > 0, low, high))
+    values = [np.where(positive, e_value(1 + v / safe), np.nan) for v in (effect, nearer)]
+    found = {
+        "month": rows["month"].to_numpy(),
+        "group": rows["group"].to_numpy(),
+        "estimate": effect,
+        "robustness": robustness_value(effect / error, df=responses.df),
+        "robustness_of_interval": robustness_value(effect / error, df=responses.df, level=0.95),
+        "e_value": values[0],
+        "e_value_of_interval": values[1],
+    }
+    return pd.DataFrame(found)

@@ -177,7 +177,8 @@ def _pairs(
     mean = (1 - part) * among(low) + part * among(np.minimum(low + 1, size))
     ordered = size * (size - 1)
     total = (here * mean).mean(axis=0)
-    return np.divide(total, ordered, out=np.full(size.size, np.nan), where=size > 1)
+    found = np.full(size.size, np.nan)
+    return np.asarray(np.divide(total, ordered, out=found, where=size > 1))
 
 
 def exposure_law(
@@ -348,7 +349,7 @@ def _bounds(law: ExposureLaw, never: Floats, *, left: Floats, own: Floats) -> Fl
     n = levels.size
     found = np.zeros((n, n))
     for level in np.unique(levels):
-        mine = np.flatnonzero(levels == level)
+        mine = [int(d) for d in np.flatnonzero(levels == level)]
         elsewhere = (law.chance[levels != level] > 0).any(axis=0)
         times = never[mine].max(axis=0) + elsewhere
         for d in mine:
@@ -359,7 +360,7 @@ def _bounds(law: ExposureLaw, never: Floats, *, left: Floats, own: Floats) -> Fl
                     own[d], law.chance[d], out=np.zeros(own.shape[1]), where=own[d] != 0
                 )
                 found[d, d] += float((1 + times) @ alone)
-            for e in mine[mine > d]:
+            for e in (e for e in mine if e > d):
                 same = law.together(d, e)
                 seen = (left[d] != 0) & (left[e] != 0) & (same > 0)
                 product_of = times[seen] * left[d, seen] * left[e, seen] / same[seen]
