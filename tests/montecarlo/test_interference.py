@@ -27,8 +27,8 @@ pytestmark = pytest.mark.montecarlo
 DRAWS = 400
 
 
-def verdict(name: str, found: np.ndarray, truth: float, *, df: float, low: float = 0.93) -> None:
-    """Hold bias within three Monte Carlo errors, and coverage."""
+def verdict(name: str, found: np.ndarray, truth: float, *, df: float, high: float = 0.99) -> None:
+    """Hold bias within three Monte Carlo errors, and coverage from 93 % less its own error on."""
     points, errors = found[:, 0], found[:, 1]
     spread = points.std(ddof=1)
     noise = spread / np.sqrt(points.size)
@@ -39,7 +39,7 @@ def verdict(name: str, found: np.ndarray, truth: float, *, df: float, low: float
     )
     assert abs(points.mean() - truth) < 3 * noise
     miss = 3 * np.sqrt(0.05 * 0.95 / points.size)
-    assert low - miss / 2 <= cover <= 0.99
+    assert 0.93 - miss / 2 <= cover <= high
 
 
 def pick(estimate: Estimate, *asked: tuple[str, str]) -> list[tuple[float, float]]:
@@ -192,4 +192,6 @@ def test_overlapping_markets() -> None:
         )
     results = np.array(found)
     for k, truth in enumerate((1.0, 0.0, 1.0)):
-        verdict(f"ExposureMapping, {asked[k][0]}, own loss added", results[:, k], truth, df=115)
+        # Its variance bounds what neighbours never show together: it may be too large, never too small.
+        name = f"ExposureMapping, {asked[k][0]}, own loss added"
+        verdict(name, results[:, k], truth, df=115, high=1.0)

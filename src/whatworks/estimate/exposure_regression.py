@@ -20,14 +20,14 @@ from whatworks.stats.clusters.blocks import ClusterBlocks, cluster_blocks
 from whatworks.stats.clusters.covariance import ALONE
 from whatworks.stats.displacement.exposures import Exposures, by_share, levels_of, pooled
 from whatworks.stats.uncertainty import sums_by_number
+from whatworks.vocabulary import WEIGHT
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 POOLED: Final = "pooled"
 MOST_STRATA: Final = 120
-"""Strata beyond which they are taken out of every column beforehand: what CR2 and wild bootstraps then do
-not know is that they were fitted."""
+"""Strata beyond which they are taken out of every column beforehand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,12 @@ class ExposureRegression:
         Of the eligible, those with an outcome.
     of_strata : ndarray of shape (n_markets, k + 2) or None
         Where strata were taken out beforehand: for the indicator of each market's stratum, brought to
-        length one, its products with turned columns, with itself, and with residuals.
+        length one, its products with turned columns, with itself, and with residuals. Without weights
+        that indicator is the last column of the blocks too, so that CR2 knows what strata cost: with few
+        markets in each, errors that do not are too small.
+    spare : float
+        Where strata were taken out beforehand, markets less strata: Satterthwaite's degrees of freedom
+        are then not to be had. Else NaN.
     """
 
     blocks: ClusterBlocks
@@ -52,6 +57,7 @@ class ExposureRegression:
     n_further: int
     rows: Ints
     of_strata: Floats | None = None
+    spare: float = float("nan")
 
     def form(self, term: str, group: str) -> Floats | None:
         """An effect as a form of the coefficients, shape (k,); None where it is not among them."""
@@ -74,7 +80,7 @@ class ExposureRegression:
         """
         blocks = self.blocks
         own, scores, turned = blocks.own, blocks.scores, form @ blocks.turn
-        if self.of_strata is not None:
+        if self.of_strata is not None and self.of_strata.shape[1] == blocks.k + 2:
             k = blocks.k
             edge = self.of_strata[:, : k + 1]
             own = np.concatenate([own, edge[:, None, :k]], axis=1)
@@ -128,7 +134,8 @@ def exposure_regression(
     group : str
         ``"pooled"``, or any other for shares apart.
     outcome : ndarray of shape (n_eligible,), optional
-        Something else than the outcome, such as a covariate: regressed without covariates.
+        Something else than the outcome, known of everyone, such as a covariate: regressed without
+        covariates.
     further : ndarray of shape (n_eligible, q), optional
         Columns beside those of exposure.
     most_strata : int
@@ -140,7 +147,8 @@ def exposure_regression(
         When columns determine one another.
     """
     design = assigned.design
-    weight = assigned.weight(month)
+    units = design.units[WEIGHT].to_numpy(dtype=float)[assigned.rows]
+    weight = assigned.weight(month) if outcome is None else units
     rows = np.flatnonzero(weight > 0)
     y = design.outcomes.at(month)[assigned.rows] if outcome is None else outcome
     market = assigned.market[rows]
@@ -160,12 +168,33 @@ def exposure_regression(
     else:
         columns = np.column_stack([exposed, np.eye(names.size)[block], x])
     blocks = cluster_blocks(columns, y, market, weight=None if even else weight)
+    of_strata = _of_strata(blocks, columns, y, weight, market, block) if within else None
+    if of_strata is not None and even:
+        blocks = _with_strata(blocks, of_strata)
     return ExposureRegression(
         blocks=blocks,
         exposures=exposures,
         n_further=beside.shape[1],
         rows=rows,
-        of_strata=_of_strata(blocks, columns, y, weight, market, block) if within else None,
+        of_strata=of_strata,
+        spare=float(np.unique(market).size - names.size) if within else float("nan"),
+    )
+
+
+def _with_strata(blocks: ClusterBlocks, of_strata: Floats) -> ClusterBlocks:
+    """Blocks with the indicator of each market's own stratum as one column more."""
+    k = blocks.k
+    gram = np.zeros((blocks.n_clusters, k + 1, k + 1))
+    gram[:, :k, :k] = blocks.gram
+    gram[:, :, k] = gram[:, k, :] = of_strata[:, : k + 1]
+    turn = np.eye(k + 1)
+    turn[:k, :k] = blocks.turn
+    return ClusterBlocks(
+        n=blocks.n,
+        turn=turn,
+        gram=gram,
+        score=np.column_stack([blocks.score, of_strata[:, -1]]),
+        beta=np.append(blocks.beta, 0.0),
     )
 
 

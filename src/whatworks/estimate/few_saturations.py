@@ -89,7 +89,13 @@ def few_saturations(
     by_draw = _by_draw(design, assigned, rows, wanted, randomised, tosses, rng)
     found |= {name: told for name, (told, _) in by_draw.items()}
     possible = {name: number for name, (_, number) in by_draw.items()}
-    table = _table(found, clusters, possible, drawn=Supply.DRAWN_SATURATION in design.supplies)
+    table = _table(
+        found,
+        clusters,
+        possible,
+        drawn=Supply.DRAWN_SATURATION in design.supplies,
+        per_stratum=assigned.n_markets / (int(assigned.stratum[-1]) + 1),
+    )
     used = way_to_read(set(table.loc[table["legal"], "method"]), clusters, term=term)
     return FewClusters(
         month=month,
@@ -151,7 +157,8 @@ def _regression(
     """The regression whose form is the estimate; None where it is no regression's."""
     month, term, group = wanted
     try:
-        found = exposure_regression(assigned, month, group=group)
+        # Strata are columns: wild bootstraps draw outcomes again and fit them each time.
+        found = exposure_regression(assigned, month, group=group, most_strata=MOST_CLUSTERS)
     except DesignRefused:  # strata and covariates tell each other apart: no regression by columns
         return None
     form = found.form(term, group)
@@ -202,7 +209,12 @@ def _of_untreated(test: SpilloverTest) -> Way:
 
 
 def _table(
-    found: dict[str, Way], clusters: Clusters, possible: dict[str, int], *, drawn: bool
+    found: dict[str, Way],
+    clusters: Clusters,
+    possible: dict[str, int],
+    *,
+    drawn: bool,
+    per_stratum: float,
 ) -> pd.DataFrame:
     rows = []
     df = found.get("cr2_satterthwaite", {"df": np.nan})["df"]
@@ -214,6 +226,7 @@ def _table(
             defined=bool(np.isfinite(told["p_value"])),
             df=df,
             n_assignments=possible.get(method, 0) if drawn else 0,
+            per_stratum=per_stratum,
         )
         if method not in found and method not in BY_DRAW:
             reason = "no_regression" if method != "score" else "undefined"

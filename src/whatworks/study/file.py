@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +29,7 @@ from whatworks.study.keys import Taken, keys_of
 from whatworks.study.markets import MarketsText
 
 Options = dict[str, JsonValue]
+_COMPARED: Final[Options] = {"method": "nearest_neighbours", "ratio": 3, "caliper_sd": 0.2}
 
 
 def _programme(name: str | None) -> str | None:
@@ -120,9 +121,7 @@ class StudyFile(Strict):
     common: Asked = Asked()
     """What all questions share."""
     questions: Annotated[tuple[QuestionText, ...], Field(min_length=1)]
-    comparison: Options = Field(
-        default_factory=lambda: {"method": "nearest_neighbours", "ratio": 3, "caliper_sd": 0.2}
-    )
+    comparison: Options = Field(default_factory=lambda: dict(_COMPARED))
     rollout: RolloutText | None = None
     """Territories that start one after the other, instead of comparisons chosen person by person."""
     markets: MarketsText | None = None

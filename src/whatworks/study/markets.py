@@ -189,14 +189,14 @@ def known_markets(asked: MarketsText, folder: Path) -> KnownMarkets:
             with _named(f"markets.{name}"):
                 found[name] = make(table, **{**text.taken(), **_one_column(text)})
             files += paths
-    table: pd.DataFrame | None = None
+    known: pd.DataFrame | None = None
     if asked.table is not None:
-        table, paths = _read(asked.table, folder, what="markets.table")
+        known, paths = _read(asked.table, folder, what="markets.table")
         files += paths
     occupations = found.pop("skills", None)
     places = next(iter(found.values()), None)
     return KnownMarkets(
-        asked=asked, table=table, places=places, occupations=occupations, files=tuple(files)
+        asked=asked, table=known, places=places, occupations=occupations, files=tuple(files)
     )
 
 

@@ -203,7 +203,14 @@ def test_the_rule_chooses_by_the_number_of_markets() -> None:
     assert told.regression.estimate == pytest.approx(estimate.at(0, term="direct")["estimate"])
     assert few_clusters(middle, estimate, term="spillover", draws=199).used == "conditional"
     many = trial(3, n_markets=125)
-    assert few_clusters(many, fit.fit(many), term="spillover", draws=199).used == "cluster_robust"
+    told = few_clusters(many, fit.fit(many), term="spillover", draws=199)
+    assert (
+        told.used == "cr2_satterthwaite"
+    )  # five markets to a stratum: sums do not know their means
+    assert told.table.set_index("method").loc["cluster_robust", "reason"] == "few_clusters"
+    one = pd.Series(["one"] * len(many.units), dtype=object)
+    whole = replace(many, units=many.units.assign(stratum=one))
+    assert few_clusters(whole, fit.fit(whole), term="spillover", draws=199).used == "cluster_robust"
     undrawn = replace(middle, supplies=middle.supplies - {Supply.DRAWN_SATURATION})
     told = few_clusters(undrawn, estimate, term="spillover", draws=199)
     assert told.used == "cr2_satterthwaite"  # forty markets with someone untreated

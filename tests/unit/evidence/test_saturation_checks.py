@@ -35,6 +35,8 @@ from whatworks.evidence.checks import (
     saturation_placebo,
     saturation_shares,
 )
+from whatworks.evidence.on_shares import joint, read
+from whatworks.stats.clusters.covariance import cluster_robust
 from whatworks.vocabulary import Supply, Verdict
 
 ROLES: dict[str, Any] = {
@@ -210,6 +212,19 @@ def test_without_each_market_by_brute_force(most_strata: int) -> None:
             ]
             assert (shares.to_numpy() >= 3).all()
             assert estimate == pytest.approx(np.mean(by_share), rel=1e-7)
+
+
+def test_strata_taken_out_beforehand_cost_what_they_cost() -> None:
+    assigned = Assigned.of(drawn(table(13, n_markets=40), "x"), what="test")
+    told, p_values = [], []
+    for most_strata in (1, 99):
+        found = exposure_regression(assigned, 0, most_strata=most_strata)
+        forms = np.array([found.form("spillover", "all"), found.form("direct", "all")])
+        told.append(cluster_robust(found.blocks, kind="CR2", contrasts=forms))
+        p_values.append([joint(found, forms), *read(found, forms).p_value])
+    assert told[0].estimate == pytest.approx(told[1].estimate, rel=1e-8)
+    assert told[0].covariance == pytest.approx(told[1].covariance, rel=1e-8)
+    assert p_values[0] == pytest.approx(p_values[1], abs=0.03)  # laws of the same statistic
 
 
 def test_one_market_that_makes_the_spillover() -> None:

@@ -172,8 +172,13 @@ def ledger_words() -> Iterator[str]:
         "treated_from_start no_match_in_caliper no_comparison not_chosen outside_asked_months "
         "missing_unit outside_territory outside_ages elapsed_unknown accompaniment_not_seen in_washout "
         "first_step_not_taken accompanied_in_window outside_support outside_bounds off_common_support "
-        "market_without_units not_seen not_seeking stratum_without_cell"
+        "market_without_units not_seen not_seeking stratum_without_cell "
+        "unknown_commune same_place blank_value place_unknown other_household other_identity not_in_sources"
     )
+    passages = ("places", "measures", "blind", "households", "identities", "person_rows")
+    yield from (f"ledger.unit.{unit}" for unit in passages)
+    named = ("places", "identities", "objections", "household")
+    yield from (f"source.{passage}" for passage in named)
     for arm in ("treated", "comparison"):
         yield from (f"ledger.step.design.{of}_{arm}" for of in ("table", "territories"))
     yield "ledger.unit.territories"

@@ -20,9 +20,8 @@ from whatworks.estimate.exposure_regression import ExposureRegression
 from whatworks.estimate.reassigned.two_stage import Assigned
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_least
-from whatworks.evidence.on_shares import assigned_of, primary_month, regression
+from whatworks.evidence.on_shares import assigned_of, primary_month, read, regression
 from whatworks.evidence.record import Finding
-from whatworks.stats.clusters.covariance import cluster_robust
 from whatworks.vocabulary import MARKET, SATURATION, Verdict
 
 Floats = NDArray[np.float64]
@@ -74,11 +73,11 @@ def _compared(alone: ExposureRegression, with_them: ExposureRegression, *, unit:
     points, influences = [], []
     for name, fit in (("spillover", alone), ("spillover_with_neighbours", with_them)):
         form = np.asarray(fit.form("spillover", "all"))
-        told = cluster_robust(fit.blocks, kind="CR2", contrasts=form)
+        told = read(fit, form[None, :])
         rows.append((name, *_first(told.estimate, told.std_error, told.p_value)))
         points.append(float(told.estimate[0]))
         influences.append(fit.influence(form))
-    told = cluster_robust(with_them.blocks, kind="CR2", contrasts=with_them.further)
+    told = read(with_them, with_them.further)
     rows.append(("neighbours", *_first(told.estimate, told.std_error, told.p_value)))
     n = influences[0].size
     apart = influences[1] - influences[0]

@@ -17,9 +17,8 @@ from whatworks.design.record import Design
 from whatworks.estimate.reassigned.two_stage import Assigned
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_least
-from whatworks.evidence.on_shares import assigned_of, joint, primary_month, regression
+from whatworks.evidence.on_shares import assigned_of, joint, primary_month, read, regression
 from whatworks.evidence.record import Finding
-from whatworks.stats.clusters.covariance import cluster_robust
 from whatworks.vocabulary import Verdict
 
 Floats = NDArray[np.float64]
@@ -52,8 +51,8 @@ def run(
     found = None
     if spread:
         found = regression(assigned, month, further=np.column_stack(list(spread.values())))
-    test = None if found is None else joint(found, found.further)
-    if found is None or test is None:
+    p_value = float("nan") if found is None else joint(found, found.further)
+    if found is None or np.isnan(p_value):
         return Finding(
             check="exchangeability",
             verdict=Verdict.NOT_TESTABLE,
@@ -61,13 +60,13 @@ def run(
             threshold=FAILS_BELOW,
             reference=REFERENCE,
         )
-    each = cluster_robust(found.blocks, kind="CR2", contrasts=found.further)
+    each = read(found, found.further)
     return Finding(
         check="exchangeability",
-        verdict=at_least(test.p_value, holds=STRAINED_BELOW, strained=FAILS_BELOW),
-        statistic=test.p_value,
+        verdict=at_least(p_value, holds=STRAINED_BELOW, strained=FAILS_BELOW),
+        statistic=p_value,
         threshold=FAILS_BELOW,
-        facts={"p_value": test.p_value},
+        facts={"p_value": p_value},
         table=pd.DataFrame(
             {
                 "exposure": list(spread),

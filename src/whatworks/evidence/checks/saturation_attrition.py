@@ -14,19 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
-from whatworks.errors import DesignRefused
-from whatworks.estimate.exposure_regression import exposures_of, levels
 from whatworks.estimate.reassigned.two_stage import Assigned
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_least
-from whatworks.evidence.on_shares import assigned_of, primary_month
+from whatworks.evidence.on_shares import assigned_of, joint, primary_month, regression
 from whatworks.evidence.record import Finding
-from whatworks.stats.clusters.blocks import cluster_blocks
-from whatworks.stats.clusters.covariance import hotelling_test
 from whatworks.vocabulary import Verdict
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 FAILS_BELOW: Final = 0.01
 STRAINED_BELOW: Final = 0.05
@@ -58,7 +51,11 @@ def run(
     if not lost.any():
         return _of_ledger(design)
     table = _cells(assigned, lost)
-    p_value = _tested(assigned, lost.astype(float))
+    month = primary_month(design)
+    found = regression(assigned, month, outcome=lost.astype(float))
+    p_value = float("nan")
+    if found is not None:
+        p_value = joint(found, np.eye(found.blocks.k)[: found.exposures.n_columns])
     return Finding(
         check="saturation_attrition",
         verdict=at_least(p_value, holds=STRAINED_BELOW, strained=FAILS_BELOW),
@@ -96,26 +93,3 @@ def _cells(assigned: Assigned, lost: NDArray[np.bool_]) -> pd.DataFrame:
     cells = told.groupby(["arm", "saturation"], sort=True)["share_lost"].agg(["size", "mean"])
     named = cells.rename(columns={"size": "n", "mean": "share_lost"})
     return named.reset_index()
-
-
-def _tested(assigned: Assigned, lost: Floats) -> float:
-    """P-value that all columns of exposure are nil, by market and within strata; NaN where untestable.
-
-    Rows of one market and arm are one, their mean standing for their number.
-    """
-    cell = 2 * assigned.market + assigned.treated
-    names, at, count = np.unique(cell, return_inverse=True, return_counts=True)
-    market, treated = names // 2, names % 2 == 1
-    level = levels(assigned, "all", assigned.share)[market]
-    exposed = exposures_of(assigned, "all").columns(treated, level)
-    strata = np.unique(assigned.stratum[market], return_inverse=True)[1]
-    columns = np.column_stack([exposed, np.eye(int(strata.max()) + 1)[strata]])
-    try:
-        blocks = cluster_blocks(
-            columns, np.bincount(at, weights=lost) / count, market, count=count.astype(np.int64)
-        )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            test = hotelling_test(blocks, np.eye(blocks.k)[: exposed.shape[1]])
-    except (DesignRefused, np.linalg.LinAlgError):
-        return float("nan")
-    return float(test.p_value)

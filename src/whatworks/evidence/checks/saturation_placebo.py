@@ -11,9 +11,8 @@ import pandas as pd
 from whatworks.design.record import Design
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_least
-from whatworks.evidence.on_shares import assigned_of, joint, regression
+from whatworks.evidence.on_shares import assigned_of, joint, read, regression
 from whatworks.evidence.record import Finding
-from whatworks.stats.clusters.covariance import cluster_robust
 from whatworks.vocabulary import Verdict
 
 FAILS_BELOW: Final = 0.05
@@ -47,8 +46,8 @@ def run(
     forms = {t: None if found is None else found.form(t, "all") for t in TERMS}
     told = {term: form for term, form in forms.items() if form is not None}
     free = [told[term] for term in ("direct", "spillover") if term in told] or list(told.values())
-    test = joint(found, np.array(free)) if found is not None and free else None
-    if found is None or test is None:
+    p_value = joint(found, np.array(free)) if found is not None and free else float("nan")
+    if found is None or np.isnan(p_value):
         return Finding(
             check="saturation_placebo",
             verdict=Verdict.NOT_TESTABLE,
@@ -56,13 +55,13 @@ def run(
             threshold=FAILS_BELOW,
             reference=REFERENCE,
         )
-    each = cluster_robust(found.blocks, kind="CR2", contrasts=np.array(list(told.values())))
+    each = read(found, np.array(list(told.values())))
     return Finding(
         check="saturation_placebo",
-        verdict=at_least(test.p_value, holds=STRAINED_BELOW, strained=FAILS_BELOW),
-        statistic=test.p_value,
+        verdict=at_least(p_value, holds=STRAINED_BELOW, strained=FAILS_BELOW),
+        statistic=p_value,
         threshold=FAILS_BELOW,
-        facts={"month": month, "p_value": test.p_value},
+        facts={"month": month, "p_value": p_value},
         table=pd.DataFrame(
             {
                 "term": list(told),
