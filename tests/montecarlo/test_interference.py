@@ -55,14 +55,11 @@ def undrawn(rng: np.random.Generator, n_markets: int) -> pd.DataFrame:
     share[rng.random(n_markets) < expit(-1.2 - 0.5 * tight)] = 0.0
     market = np.repeat(np.arange(n_markets), 60)
     x = rng.normal(size=market.size) + 0.3 * tight[market]
-    treat = (
-        rng.random(market.size) < expit(np.log(np.maximum(share, 1e-9) / (1 - share)))[market]
-    ) & (share[market] > 0)
-    keep = np.ones(market.size, dtype=bool)
+    treat = rng.random(market.size) < share[market]
     y = 0.30 + 0.06 * tight[market] + 0.03 * x + treat * 0.10 - 0.06 * share[market]
     y = y + 0.02 * rng.normal(size=n_markets)[market] + 0.4 * rng.normal(size=market.size)
     columns = {"treat": treat.astype(int), "x": x, "tight": tight[market]}
-    return pd.DataFrame({**columns, "market": market, "share": share[market], "y": y})[keep]
+    return pd.DataFrame({**columns, "market": market, "share": share[market], "y": y})
 
 
 ASKED = (("spillover", "0.4"), ("direct", "0.4"), ("total", "0.4"))

@@ -55,7 +55,7 @@ def fitted(folder: Path, outcome: str) -> Estimate:
         weight="ed_weight",
         randomised=True,
     )
-    return SaturationRegression().fit(design)
+    return SaturationRegression(errors="CR1").fit(design)
 
 
 PRINTED = [

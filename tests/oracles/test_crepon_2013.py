@@ -162,7 +162,7 @@ def test_everyone_employed_or_not(
 ) -> None:
     table = crepon.trial(shared_data)
     assert len(table) == 21_431
-    found = pooled(SaturationRegression().fit(crepon.design(table, outcome)))
+    found = pooled(SaturationRegression(errors="CR1").fit(crepon.design(table, outcome)))
     for term, (value, error) in (("direct", direct), ("spillover", spillover)):
         assert found.loc[term, "estimate"] == pytest.approx(value, abs=6e-5)
         assert found.loc[term, "std_error"] == pytest.approx(error, abs=6e-5)
@@ -173,7 +173,7 @@ def test_nothing_is_found_among_those_employed_at_entry(shared_data: Path, outco
     table = crepon.trial(shared_data)
     employed = table[table["emploiav"] == 1]
     assert len(employed) == 9_625
-    found = pooled(SaturationRegression().fit(crepon.design(employed, outcome)))
+    found = pooled(SaturationRegression(errors="CR1").fit(crepon.design(employed, outcome)))
     assert (found["p_value"] > 0.05).all()
 
 
@@ -184,7 +184,7 @@ def test_nothing_is_found_among_those_employed_at_entry(shared_data: Path, outco
 def test_gains_fade(shared_data: Path, wave: int, n: int, direct: tuple[float, float]) -> None:
     made = crepon.design(crepon.not_employed(shared_data), f"{LT}{wave}")
     assert len(made.units) == n
-    found = pooled(SaturationRegression().fit(made)).loc["direct"]
+    found = pooled(SaturationRegression(errors="CR1").fit(made)).loc["direct"]
     assert found["estimate"] == pytest.approx(direct[0], abs=6e-5)
     assert found["std_error"] == pytest.approx(direct[1], abs=6e-5)
 
@@ -219,7 +219,11 @@ def test_effect_per_eligible_person_where_rows_weigh_as_the_design_drew(
     shared_data: Path, outcome: str, printed: tuple[tuple[float, float | None], ...]
 ) -> None:
     made = crepon.design(crepon.not_employed(shared_data), outcome)
-    found = SaturationRegression(weights="design").fit(made).effects.set_index(["term", "group"])
+    found = (
+        SaturationRegression(weights="design", errors="CR1")
+        .fit(made)
+        .effects.set_index(["term", "group"])
+    )
     for share, (value, error) in zip((0.25, 0.5, 0.75, 1), printed, strict=True):
         row = found.loc[("overall", f"together@{share:g}")]
         assert row["estimate"] == pytest.approx(value, abs=6e-5)
@@ -363,7 +367,7 @@ def test_strata_of_the_draw_are_held(shared_data: Path) -> None:
         covariates=crepon.COVARIATES,
         randomised=True,
     )
-    loose = pooled(SaturationRegression().fit(plain))
+    loose = pooled(SaturationRegression(errors="CR1").fit(plain))
     assert abs(held.loc["spillover", "estimate"] - loose.loc["spillover", "estimate"]) > 1e-4
 
 
@@ -371,14 +375,16 @@ def test_bytes_of_stata_overflow_in_silence(shared_data: Path) -> None:
     table = crepon.not_employed(shared_data)
     narrow = table["ancchom18"].to_numpy().astype(np.int8)
     wrong = pooled(
-        SaturationRegression().fit(crepon.design(table.assign(duration2=narrow**2), LTFC))
+        SaturationRegression(errors="CR1").fit(
+            crepon.design(table.assign(duration2=narrow**2), LTFC)
+        )
     )
     assert wrong.loc["spillover", "estimate"] == pytest.approx(-0.01339, abs=6e-6)
 
 
 def test_groups_declared_beforehand_are_the_published_subsamples(shared_data: Path) -> None:
     made = crepon.design(crepon.not_employed(shared_data), LTFC)
-    estimate = SaturationRegression(by=("homme",)).fit(made)
+    estimate = SaturationRegression(by=("homme",), errors="CR1").fit(made)
     found = estimate.effects.set_index(["term", "group"])
     for group, name in (("homme=1", "men"), ("homme=0", "women")):
         alone = pooled(fitted(shared_data, name, LTFC))
@@ -398,7 +404,7 @@ def test_take_up_and_effects_of_taking_part(shared_data: Path) -> None:
     everyone, table = crepon.trial(shared_data), crepon.not_employed(shared_data)
     for rows, share in ((everyone, 0.351), (table, 0.435)):
         assert rows.loc[rows["assigned"] == 1, "signopp"].mean() == pytest.approx(share, abs=6e-4)
-    estimate = SaturationIV().fit(crepon.design(table, LTFC, took_part="signopp"))
+    estimate = SaturationIV(errors="CR1").fit(crepon.design(table, LTFC, took_part="signopp"))
     found = estimate.effects.set_index(["term", "group"])
     stage = estimate.extras["first_stage"].set_index("group").loc["pooled"]
     assert stage["f_statistic"] > 100

@@ -25,7 +25,7 @@ def test_averages_over_shares_are_averages_where_the_pooled_regression_is_not() 
     design = Design.from_cross_section(table, **ROLES, randomised=True)
     told = table.drop_duplicates("cluster")[["cluster"]]
     design = with_markets(design, told, market="cluster", shares_from="design")
-    effects = SaturationRegression().fit(design).effects
+    effects = SaturationRegression(errors="CR1").fit(design).effects
     found = effects.set_index(["term", "group"])["estimate"]
     for term, truth in (("direct", 10), ("spillover", -5), ("total", 5)):
         assert found[term, "all"] == pytest.approx(truth, abs=0.1)

@@ -224,6 +224,22 @@ def clock(design: Design) -> str:
     return "period" if from_table(design) else "month"
 
 
+def effects_on_others(evidence: Evidence, *, primary: bool = False) -> pd.DataFrame | None:
+    """Direct, spillover and total effects at the question's horizons, or at the primary one.
+
+    All months there are where the question asks for none of them. Other months are in the files.
+    """
+    table = evidence.displacement.effects
+    if table is None:
+        return None
+    question = evidence.design.question
+    asked = [question.primary] if primary else list(question.months)
+    here = table["month"].isin(asked)
+    if not here.any():
+        here = table["month"] == table["month"].max() if primary else ~here
+    return table[here].reset_index(drop=True)
+
+
 def timed(evidence: Evidence) -> bool:
     """Whether effects are read at several times since entry, and so 0 is the first of them."""
     return curve(evidence.estimates[0]).months != NO_CLOCK

@@ -191,7 +191,7 @@ def effect_rows(words: Words, rows: pd.DataFrame, found: Curve) -> Table:
 
 def displacement(words: Words, evidence: Evidence) -> Table | None:
     """Direct, spillover and total effects, None when displacement was not measured."""
-    table = evidence.displacement.effects
+    table = frames.effects_on_others(evidence)
     if table is None:
         return None
     scale, clock = frames.common_scale(evidence), frames.clock(evidence.design)

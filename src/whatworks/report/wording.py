@@ -19,6 +19,7 @@ from whatworks.report.frames import (
     clock,
     common_scale,
     curve,
+    effects_on_others,
     from_table,
     primary_month,
     reading_months,
@@ -29,6 +30,8 @@ from whatworks.report.language import Words
 from whatworks.report.numbers import BIN_DECIMALS, SMD_DECIMALS, Scale, rounded_effects
 from whatworks.vocabulary import MARKET, Conclusion, Impact
 
+_AGAINST = {"total": "left_alone", "direct": "neighbours"}
+"""Against whom an effect of help in markets is read, by its term."""
 _UNCLEAR = (Impact.INCONCLUSIVE,)
 _NEAR_ZERO = (Impact.NONE_DETECTED,)
 
@@ -93,16 +96,17 @@ def _whom(words: Words, evidence: Evidence, term: str) -> dict[str, str]:
     if words.knows(f"persons_of.{term}"):
         return {"persons": words.text(f"persons_of.{term}"), "than": words.text("than.if_none")}
     entered = names.treatment(words, evidence.design.question.treatment, "persons")
-    against = "as_comparison" if rolls_out(evidence.design) else "comparison"
+    against = "as_comparison" if rolls_out(evidence.design) else _AGAINST.get(term, "comparison")
     return {"persons": entered, "than": words.text(f"than.{against}")}
 
 
 def displacement(words: Words, evidence: Evidence) -> tuple[str, ...]:
-    """Direct, spillover and total effects over everyone, a sentence each; none if not measured."""
-    if evidence.displacement.effects is None:
+    """Effects over everyone at the primary horizon, a sentence each; none if not measured."""
+    told = effects_on_others(evidence, primary=True)
+    if told is None:
         return ()
     scale = common_scale(evidence)
-    rows = rounded_effects(evidence.displacement.effects, scale)
+    rows = rounded_effects(told, scale)
     said = []
     for _, row in rows[rows["group"] == EVERYONE].iterrows():
         term = words.text(f"term.{row['term']}.label")

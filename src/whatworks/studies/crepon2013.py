@@ -35,6 +35,8 @@ OUTCOMES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Eight months after assignment: a fixed-term contract of six months or more, a permanent contract,
 either of them, any job."""
+WAVES: Final[Mapping[int, str]] = MappingProxyType({8: "", 12: "2", 16: "3", 20: "4"})
+"""Months after assignment at which persons were asked, with what ends the column of each."""
 SAMPLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "all": "",
@@ -60,7 +62,7 @@ COVARIATES: Final = (
 _READ: Final = (
     *("assigned", "signopp", "anonale", "noq", "pct0", "session", "emploiav", "homme"),
     *("diplome", "ancchom18", "kap", "tchom07", "anonreg"),
-    *OUTCOMES.values(),
+    *(f"{column}{ending}" for ending in WAVES.values() for column in OUTCOMES.values()),
 )
 
 
@@ -113,7 +115,11 @@ def read(path: str | Path) -> pd.DataFrame:
 
 
 def design(
-    path: str | Path, *, outcome: str = "long_fixed_term", sample: str = "not_employed"
+    path: str | Path,
+    *,
+    outcome: str = "long_fixed_term",
+    sample: str = "not_employed",
+    waves: bool = False,
 ) -> Design:
     """The trial as a design: assignment, area, group of areas, share of the area assigned by draw.
 
@@ -125,6 +131,9 @@ def design(
         One of `OUTCOMES`: a share of persons, eight months after assignment.
     sample : str
         One of `SAMPLES`.
+    waves : bool
+        That outcome 8, 12, 16 and 20 months after, as a curve. Fewer persons answered later: who missed a
+        wave stays in the others.
 
     Returns
     -------
@@ -137,10 +146,12 @@ def design(
     kept = table.query(SAMPLES[sample]) if SAMPLES[sample] else table
     # Of some samples all persons are of one sex: a covariate that does not vary is none.
     held = [name for name in COVARIATES if kept[name].nunique() > 1]
+    column = OUTCOMES[outcome]
+    asked = {month: f"{column}{ending}" for month, ending in WAVES.items()}
     return Design.from_cross_section(
-        kept.assign(**{OUTCOMES[outcome]: 100 * kept[OUTCOMES[outcome]]}),
+        kept.assign(**{name: 100 * kept[name] for name in asked.values()}),
         treatment="assigned",
-        outcome=OUTCOMES[outcome],
+        outcome=asked if waves else column,
         covariates=held,
         market="anonale",
         stratum="noq",

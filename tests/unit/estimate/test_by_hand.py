@@ -120,13 +120,17 @@ def markets() -> pd.DataFrame:
 
 def contrasts(table: pd.DataFrame) -> pd.DataFrame:
     design = Design.from_cross_section(
-        table, treatment="treat", outcome="y", market="market", saturation="share",
+        table,
+        treatment="treat",
+        outcome="y",
+        market="market",
+        saturation="share",
         randomised=True,
     )
     # Every market's sample has exactly its share: that it was the draw must be said.
     told = table.drop_duplicates("market")[["market"]]
     design = with_markets(design, told, market="market", shares_from="design")
-    return SaturationRegression().fit(design).effects.set_index(["term", "group"])
+    return SaturationRegression(errors="CR1").fit(design).effects.set_index(["term", "group"])
 
 
 def test_saturation_regressions_by_hand() -> None:

@@ -139,7 +139,7 @@ def test_where_shares_were_drawn_neighbours_are_no_comparison() -> None:
 def test_with_all_watched_it_is_the_regression_on_cells() -> None:
     design = saturated(Employers(seed=8, n_markets=60))
     one = FillingTimes().fit(design).effects.set_index(["term", "group", "month"])
-    two = SaturationRegression(restricted=()).fit(replace(design, units=bare(design)))
+    two = SaturationRegression(restricted=(), errors="CR1").fit(replace(design, units=bare(design)))
     two = two.effects.set_index(["term", "group", "month"])
     np.testing.assert_allclose(one["estimate"], two.loc[one.index, "estimate"], atol=1e-9)
     # CR1's factor counts coefficients too.
@@ -154,7 +154,7 @@ def bare(design: Design) -> pd.DataFrame:
 def test_jobs_added_are_hires_from_unemployment() -> None:
     options = Employers(seed=9, n_markets=120, gain=1.0)
     design = saturated(options, outcome="hires_unemployed", origin="origin")
-    estimate = SaturationRegression(restricted=()).fit(design)
+    estimate = SaturationRegression(restricted=(), errors="CR1").fit(design)
     per_100 = net(estimate, design, at=0.5, month=60).at("net_assigned", share=0.5)
     says = truth(options, day=60, origin="unemployed")
     wanted = says["overall"] / 0.5

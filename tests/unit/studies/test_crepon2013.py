@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from whatworks.errors import OptionError, SourceRefused, UsageError
@@ -43,6 +44,17 @@ def test_help_was_taken_up_by_a_third_of_the_assigned(shared_data: Path) -> None
     assert table.loc[table["assigned"] == 1, "signopp"].mean() == pytest.approx(0.351, abs=5e-4)
     jobless = table.query(crepon2013.SAMPLES["not_employed"])
     assert jobless.loc[jobless["assigned"] == 1, "signopp"].mean() == pytest.approx(0.435, abs=5e-4)
+
+
+def test_waves_are_a_curve_of_those_who_answered(shared_data: Path) -> None:
+    design = crepon2013.design(shared_data / FILE, outcome="long_term", waves=True)
+    assert design.outcomes.months == (8, 12, 16, 20)
+    assert np.isfinite(design.outcomes.values).sum(axis=0).tolist() == [
+        11_806,
+        10_263,
+        9_567,
+        9_809,
+    ]
 
 
 def test_another_file_is_refused_and_none_is_asked_for(tmp_path: Path) -> None:

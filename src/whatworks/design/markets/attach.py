@@ -15,6 +15,7 @@ from whatworks.design.markets.competition import Competition
 from whatworks.design.markets.reading import coded, named, numbers
 from whatworks.design.markets.record import (
     BY_DESIGN,
+    COUNTED,
     ELIGIBLE_SEEKERS,
     EVERY_MONTH,
     MARKET_COLUMNS,
@@ -38,6 +39,7 @@ from whatworks.vocabulary import (
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Texts = NDArray[np.str_]
 
 _SAME: Final = 1e-9
 """Shares that differ by less are one share, written twice."""
@@ -75,6 +77,9 @@ def with_markets(  # noqa: PLR0913 - each argument names the part one column pla
     shares_from: str | None = None,
 ) -> Design:
     """The design with what is known of its markets, besides its own units.
+
+    Where markets were counted in a panel (`whatworks.expose`), their counts stay for what the table does
+    not tell.
 
     Parameters
     ----------
@@ -135,6 +140,10 @@ def with_markets(  # noqa: PLR0913 - each argument names the part one column pla
         hired_across=np.nan if hired_across is None else float(hired_across),
         shares_from=shares_from,
     )
+    if design.markets is not None and design.markets.shares_from == COUNTED:
+        _refuse_absent(design, made)
+        columns = [name for name, column in told.items() if column is not None]
+        made = _completed(design.markets, made, [*columns, *extra])
     return attached(design, made, fill=saturation is not None)
 
 
@@ -174,17 +183,8 @@ def competing(design: Design, competition: Competition) -> Design:
 
 def attached(design: Design, markets: Markets, *, fill: bool) -> Design:
     """The design with its markets, their shares in its units where ``fill``."""
-    names = _markets_of(design)
-    there = np.unique(markets.table[MARKET].to_numpy(dtype=object).astype(str))
-    absent = int((~np.isin(names.astype(str), there)).sum())
-    if absent:
-        raise DesignRefused(
-            what="the table of markets",
-            needed="every market of the design",
-            found=f"{absent} of {names.size} that it does not tell",
-            remedy="write the names of markets alike in both, or complete the table",
-        )
-    empty = int((~np.isin(there, names.astype(str))).sum())
+    names, there = _refuse_absent(design, markets)
+    empty = int((~np.isin(there, names)).sum())
     ledger = design.ledger.add(
         "design",
         "markets",
@@ -200,6 +200,38 @@ def attached(design: Design, markets: Markets, *, fill: bool) -> Design:
         seal=None,
     )
     return _filled(made) if fill else made
+
+
+def _refuse_absent(design: Design, markets: Markets) -> tuple[Texts, Texts]:
+    """Names of the markets of the units, and of a table that must tell all of them."""
+    names = _markets_of(design).astype(str)
+    there = np.unique(markets.table[MARKET].to_numpy(dtype=object).astype(str))
+    absent = int((~np.isin(names, there)).sum())
+    if absent:
+        raise DesignRefused(
+            what="the table of markets",
+            needed="every market of the design",
+            found=f"{absent} of {names.size} that it does not tell",
+            remedy="write the names of markets alike in both, or complete the table",
+        )
+    return names, there
+
+
+def _completed(known: Markets, more: Markets, told: Sequence[str]) -> Markets:
+    """What was counted of markets, and what a table tells besides, which comes first."""
+    keys = [MARKET] if (more.table[MONTH] == EVERY_MONTH).all() else [MARKET, MONTH]
+    counted = known.table.drop(columns=[name for name in told if name in known.table])
+    both = counted.merge(more.table[[*keys, *told]], on=keys, how="left", validate="many_to_one")
+    others = more.table[~more.table[MARKET].isin(counted[MARKET])]
+    moderators = tuple(dict.fromkeys((*known.moderators, *more.moderators)))
+    table = pd.concat([both, others], ignore_index=True)[[*MARKET_COLUMNS, *moderators]]
+    return replace(
+        more,
+        table=table.sort_values([MARKET, MONTH], kind="stable", ignore_index=True),
+        moderators=moderators,
+        tightness_before=more.tightness_before if TIGHTNESS in told else known.tightness_before,
+        shares_from=more.shares_from if SATURATION in told else known.shares_from,
+    )
 
 
 def _filled(design: Design) -> Design:

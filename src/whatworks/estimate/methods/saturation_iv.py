@@ -28,9 +28,9 @@ share that takes part, on a line.
 
 Inference
 ---------
-Clustered by market. ``CR1``: factor :math:`\frac{G}{G-1}\frac{n-1}{n-k}`, Student's t with G−1 degrees of
-freedom; too small where strata hold few markets (see `SaturationRegression`). ``CR2``: scores of the
-regression on instruments adjusted for its leverage, and the fewest of Satterthwaite's degrees of any mean.
+Clustered by market. ``CR2``, the default: scores of the regression on instruments adjusted for its leverage,
+and the fewest of Satterthwaite's degrees of any mean. ``CR1``: factor :math:`\frac{G}{G-1}\frac{n-1}{n-k}`,
+Student's t with G−1 degrees of freedom; too small where strata hold few markets (see `SaturationRegression`).
 Strength of instruments, clustered by market, in ``extras["first_stage"]``: the F of each participation,
 and that of Sanderson & Windmeijer where there are two; below about 10 the interval is not to be relied
 upon.
@@ -95,7 +95,7 @@ class SaturationIV:
     weights : str
         ``"survey"``: those of the design; ``"design"``: brought to the share drawn in each market.
     errors : str
-        ``"CR1"`` or ``"CR2"``, by market.
+        ``"CR2"`` or ``"CR1"``, by market.
     by : tuple of str
         Groups declared beforehand: covariates, or what is known of markets.
 
@@ -106,7 +106,7 @@ class SaturationIV:
     """
 
     weights: Literal["survey", "design"] = "survey"
-    errors: Literal["CR1", "CR2"] = "CR1"
+    errors: Literal["CR1", "CR2"] = "CR2"
     by: tuple[str, ...] = ()
 
     needs: ClassVar[frozenset[Supply]] = frozenset(

@@ -31,11 +31,11 @@ sample's.
 
 Inference
 ---------
-Clustered by market, where the share is drawn. ``CR1``: factor
-:math:`\frac{G}{G-1}\frac{n-1}{n-k}`, Student's t with G−1 degrees of freedom, as papers have it.
-``CR2`` with Satterthwaite's degrees, effect by effect, and Hotelling's joint tests; ``CR3``, the
-jackknife's, with the same degrees. Where strata hold few markets CR1 is too small: of five, strata take
-out a fifth of the variance between markets, and errors are about a tenth too short; CR2 puts it back.
+Clustered by market, where the share is drawn: by default ``CR2`` with Satterthwaite's degrees, effect by
+effect, and Hotelling's joint tests; ``CR3``, the jackknife's, with the same degrees; ``CR1``, as papers have it:
+factor :math:`\frac{G}{G-1}\frac{n-1}{n-k}`, Student's t with G−1 degrees of freedom. Where strata hold
+few markets CR1 is too small: of five, strata take out a fifth of the variance between markets, and errors
+are about a tenth too short; CR2 puts it back.
 ``HC1`` takes units for independent, which they are not where the share of their market was drawn: it is
 there to find published numbers again. Cluster-robust variances are too large where effects differ
 between markets (Cruces, Tortarolo & Vazquez-Bare). Joint tests are in ``extras["tests"]``.
@@ -107,20 +107,20 @@ class SaturationRegression:
         ``"survey"``: those of the design; ``"design"``: those, brought to the share drawn in each
         market, where a survey drew the arms at different rates.
     errors : str
-        ``"CR1"``, ``"CR2"``, ``"CR3"``, by market; ``"HC1"``, as if units were independent.
+        ``"CR2"``, ``"CR3"``, ``"CR1"``, by market; ``"HC1"``, as if units were independent.
     by : tuple of str
         Groups declared beforehand: covariates, or what is known of markets (``"tightness"``, moderators).
 
     Examples
     --------
-    >>> SaturationRegression(errors="CR2").restricted
+    >>> SaturationRegression(errors="CR1").restricted
     ('pooled', 'linear')
     """
 
     restricted: tuple[str, ...] = ("pooled", "linear")
     covariates: Literal["as_they_are", "interacted"] = "as_they_are"
     weights: Literal["survey", "design"] = "survey"
-    errors: Errors = "CR1"
+    errors: Errors = "CR2"
     by: tuple[str, ...] = ()
 
     needs: ClassVar[frozenset[Supply]] = frozenset({Supply.MARKETS, Supply.DRAWN_SATURATION})
