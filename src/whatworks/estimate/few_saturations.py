@@ -28,6 +28,7 @@ from whatworks.estimate.reassigned.record import RandomisationTest
 from whatworks.estimate.reassigned.two_stage import Assigned
 from whatworks.estimate.reassigned.untreated import SpilloverTest, spillover_test
 from whatworks.estimate.record import Estimate
+from whatworks.stats.clusters.covariance import cluster_robust
 from whatworks.stats.clusters.inversion import ConfidenceSet
 from whatworks.stats.clusters.rules import Clusters
 from whatworks.stats.displacement.rules import (
@@ -81,6 +82,7 @@ def few_saturations(
     if clusters.n <= MOST_CLUSTERS and np.isfinite(point):
         regression = _regression(assigned, wanted, point)
     if regression is not None:
+        found["cluster_robust"] = _by_sums(regression)
         six = clusters.smaller < SIX_POINTS_BELOW
         found |= by_regression(regression, draws=draws, rng=rng, six_points=six)
     if clusters.n <= MOST_CLUSTERS:
@@ -149,6 +151,13 @@ def _as_estimated(row: pd.Series, estimate: Estimate, clusters: Clusters) -> Way
     error = float(row["std_error"]) if by_market else float("nan")
     n = held.cluster.size if isinstance(held, Influence) else clusters.n
     return student(float(row["estimate"]), error, float(max(n - 1, 1)))
+
+
+def _by_sums(regression: LongDifference) -> Way:
+    """CR1, whatever error the estimate prints, with G − 1 degrees of freedom."""
+    told = cluster_robust(regression.blocks, kind="CR1S", contrasts=regression.contrast)
+    df = float(max(regression.blocks.n_clusters - 1, 1))
+    return student(float(told.estimate[0]), float(told.std_error[0]), df)
 
 
 def _regression(

@@ -46,16 +46,16 @@ def _programme(name: str | None) -> str | None:
 if TYPE_CHECKING:  # a type checker reads classes, not what makes them
     StakesText = Taken
 else:
-    _share = Annotated[float | None, Field(gt=0, le=1)]
+    _share = Annotated[float | None, Field(gt=0, le=1, strict=True)]
     StakesText = keys_of(
         Stakes,
         but={
-            "cost": (Annotated[float | None, Field(ge=0)], None),
-            "value": (Annotated[float | None, Field(gt=0)], None),
+            "cost": (Annotated[float | None, Field(ge=0, strict=True)], None),
+            "value": (Annotated[float | None, Field(gt=0, strict=True)], None),
             "pool_share": (_share, None),
             "share": (_share, None),
             "programme": (Annotated[str | None, AfterValidator(_programme)], None),
-            "tightness": (Annotated[float | None, Field(ge=0)], None),
+            "tightness": (Annotated[float | None, Field(ge=0, strict=True)], None),
         },
     )
 

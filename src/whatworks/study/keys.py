@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import create_model
+from pydantic import Field, create_model
 
 from whatworks.sources.mapping.strict import Strict
 
@@ -51,9 +52,16 @@ def keys_of(
         if argument.kind is not argument.KEYWORD_ONLY and name not in otherwise:
             continue
         required = argument.default is argument.empty
-        keys[name] = (kinds[name], ... if required else argument.default)
+        keys[name] = (_said_as(kinds[name]), ... if required else argument.default)
     keys.update({name: told for name, told in otherwise.items() if told is not None})
     for name in (name for name, told in otherwise.items() if told is None):
         keys.pop(name, None)
     made: type[Any] = create_model(f"{taker.__name__}_keys", __base__=base, **keys)
     return made
+
+
+def _said_as(kind: Any) -> Any:
+    """A type as files write it: a quoted number is no number, a list is any sequence."""
+    parts = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    plain = {str, bool, int, float, NoneType}
+    return Annotated[kind, Field(strict=True)] if {*parts} <= plain else kind

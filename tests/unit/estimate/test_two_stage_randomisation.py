@@ -51,7 +51,7 @@ class Halved:
     needs: ClassVar[frozenset[Supply]] = SaturationRegression.needs
 
     def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
-        whole = SaturationRegression().fit(design)
+        whole = SaturationRegression(errors="CR1").fit(design)
         told = whole.effects.assign(
             estimate=whole.effects["estimate"] / 2, std_error=whole.effects["std_error"] / 2
         )
@@ -62,7 +62,9 @@ class Halved:
 def test_sums_and_fits_tell_the_same_law() -> None:
     """The law of the statistic is one, whether worked out from sums or by fitting each time."""
     design = trial(n_markets=15)
-    fast = randomisation(design, SaturationRegression(), assignment=TwoStage(), draws=2_000)
+    fast = randomisation(
+        design, SaturationRegression(errors="CR1"), assignment=TwoStage(), draws=2_000
+    )
     slow = randomisation(design, Halved(), assignment=TwoStage(), draws=60)
     keys = ["term", "group", "month"]
     both = fast.table.merge(slow.table, on=keys, suffixes=("", "_slow"))
@@ -112,7 +114,7 @@ def test_numbers_by_coins_and_weights(statistic: str) -> None:
     design = Design.from_cross_section(frame, **COLUMNS, weight="w", randomised=True)
     test = randomisation(
         design,
-        SaturationRegression(),
+        SaturationRegression(errors="CR1"),
         assignment=TwoStage(numbers="coin"),
         draws=199,
         statistic=statistic,  # type: ignore[arg-type] - parametrised

@@ -7,7 +7,8 @@ spillovers alone, whatever the direct effects, ask `whatworks.spillover_test`.
 
 Where the effects are those of a saturation regression, which is tried on the assignment that
 happened, they are worked out anew from sums by market, covariates and strata in the regression each
-time; else the method itself is fitted again.
+time, and studentised by their CR1 errors, whatever errors the method prints: the draw itself says how far
+the ratio may go. Else the method itself is fitted again.
 """
 
 from __future__ import annotations
