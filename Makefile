@@ -35,7 +35,7 @@ kills: $(READY)
 search: $(READY)
 	HYPOTHESIS_PROFILE=search WHATWORKS_EXAMPLES=40 $(BIN)/pytest -n 2 -q tests/properties
 
-# walk, panel, xml_flux, link, match, optimal, pairwise or risk_sets
+# walk, panel, xml_flux, link, match, optimal, pairwise, risk_sets, did or displacement
 BENCH ?= walk
 bench: $(READY)
 	$(BIN)/python benchmarks/$(BENCH).py

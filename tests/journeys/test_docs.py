@@ -23,6 +23,8 @@ import pytest
 import whatworks
 from whatworks.estimate.registry import ESTIMATORS
 from whatworks.study import QuestionText, StudyFile
+from whatworks.study.file import StakesText
+from whatworks.study.markets import MarketsText
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -121,7 +123,8 @@ def test_study_page_explains_every_key() -> None:
     page = (DOCS / "reference" / "study.md").read_text(encoding="utf-8")
     first_cells = re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE)
     explained = [name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)]
-    fields = [*StudyFile.model_fields.items(), *QuestionText.model_fields.items()]
+    tables = (StudyFile, QuestionText, MarketsText, StakesText)
+    fields = [field for table in tables for field in table.model_fields.items()]
     assert sorted(explained) == sorted(field.alias or name for name, field in fields)
 
 
