@@ -53,6 +53,18 @@ def trial(n: int, n_markets: int) -> Any:
     )
 
 
+def unplanned(n: int, n_markets: int) -> Any:
+    """The same, where nobody drew: shares rise with tightness, and take any value."""
+    table = trial(n, n_markets)
+    rng = np.random.default_rng(n + n_markets + 2)
+    tight = table.groupby("market")["tight"].first().to_numpy()
+    share = 1 / (1 + np.exp(1.2 - 0.8 * tight + rng.normal(scale=0.6, size=tight.size)))
+    assigned = rng.random(n) < share[table["market"]]
+    table["assigned"] = assigned.astype(int)
+    counted = np.bincount(table["market"], assigned) / np.bincount(table["market"])
+    return table.assign(share=counted[table["market"]])
+
+
 def areas(n: int, n_markets: int) -> Any:
     """Units of markets along a line over four periods; every tenth market treated from the third on."""
     rng = np.random.default_rng(n + n_markets + 1)
@@ -93,20 +105,39 @@ def design_of(table: Any, *, covariates: bool = True, randomised: bool = True) -
     )
 
 
-def fitted(name: str, *, covariates: bool = True, randomised: bool = True) -> Callable[[Any], Act]:
+def fitted(name: str, *, covariates: bool = True) -> Callable[[Any], Act]:
     """An estimator with its defaults, from the table on."""
 
     def prepare(table: Any) -> Act:
         method = getattr(import_module("whatworks"), name)
 
         def act() -> float:
-            design = design_of(table, covariates=covariates, randomised=randomised)
-            effects = method().fit(design).effects
+            effects = method().fit(design_of(table, covariates=covariates)).effects
             return float(effects["estimate"].iloc[0])
 
         return act
 
     return prepare
+
+
+def scored(table: Any) -> Act:
+    """Shares that nobody drew, which tightness and covariates explain."""
+    ww = import_module("whatworks")
+    known = table.groupby("market")[["share", "tight"]].first().reset_index()
+
+    def act() -> float:
+        design = ww.with_markets(
+            design_of(table, randomised=False),
+            known,
+            market="market",
+            saturation="share",
+            tightness="tight",
+            tightness_before=True,
+            shares_from="files",
+        )
+        return float(ww.SaturationScore().fit(design).effects["estimate"].iloc[0])
+
+    return act
 
 
 def redrawn(draws: int) -> Callable[[Any], Act]:
@@ -128,6 +159,42 @@ def redrawn(draws: int) -> Callable[[Any], Act]:
         return act
 
     return prepare
+
+
+def ringed(table: Any) -> Act:
+    """Spillovers within one ring, beside the ordinary difference in differences."""
+    ww = import_module("whatworks")
+
+    def act() -> float:
+        design = ww.Design.from_panel(
+            table,
+            unit="id",
+            period="t",
+            first_treated="g",
+            outcome="y",
+            covariates=["east", "north"],
+            market="market",
+        )
+        method = ww.SpilloverDiD(rings=(15.0,), coordinates=("east", "north"))
+        effects = method.fit(design).effects.set_index(["term", "group"])
+        return float(effects.loc[("total", "throughout"), "estimate"])
+
+    return act
+
+
+def competing(table: Any) -> Act:
+    """Exposure to the share assigned in markets within reach, along a line."""
+    ww = import_module("whatworks")
+    places = table[["market"]].drop_duplicates().assign(east=lambda t: t["market"], north=0.0)
+
+    def act() -> float:
+        competition = ww.Competition.by_distance(
+            places, market="market", coordinates=("east", "north"), scale=1.0, cut=3.0
+        )
+        design = ww.competing(design_of(table, covariates=False), competition)
+        return float(ww.ExposureMapping(draws=500).fit(design).effects["estimate"].iloc[0])
+
+    return act
 
 
 # --- peers, as their documentation has them ----------------------------------------------------
@@ -155,16 +222,35 @@ def statspai_spillover(table: Any) -> Act:
     return act
 
 
+def diff_diff(table: Any) -> Act:
+    """The same ring; errors by unit."""
+    estimator = import_module("diff_diff").SpilloverDiD
+
+    def act() -> float:
+        found = estimator(
+            rings=[0.0, 5.0, 15.0],
+            conley_coords=("east", "north"),
+            conley_metric="euclidean",
+            cluster="id",
+        ).fit(table, outcome="y", unit="id", time="t", first_treat="g")
+        return float(np.atleast_1d(found.att)[0])
+
+    return act
+
+
 OWN = "whatworks"
 Case = tuple[str, Callable[[int, int], Any], Callable[[Any], Act]]
 CASES: dict[str, Case] = {
     "SaturationRegression": (OWN, trial, fitted("SaturationRegression")),
     "SaturationMeans": (OWN, trial, fitted("SaturationMeans", covariates=False)),
     "SaturationIV": (OWN, trial, fitted("SaturationIV")),
-    "SaturationScore": (OWN, trial, fitted("SaturationScore", randomised=False)),
+    "SaturationScore": (OWN, unplanned, scored),
     "randomisation, 2,000 draws": (OWN, trial, redrawn(2_000)),
+    "ExposureMapping": (OWN, trial, competing),
+    "SpilloverDiD": (OWN, areas, ringed),
     "StatsPAI two stages": ("StatsPAI", trial, statspai),
     "StatsPAI spillover": ("StatsPAI", trial, statspai_spillover),
+    "diff-diff SpilloverDiD": ("diff-diff", areas, diff_diff),
 }
 
 

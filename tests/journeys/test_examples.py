@@ -52,6 +52,11 @@ def saturation(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
+def displaced(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return output_of("displacement_study.py", tmp_path_factory.mktemp("displaced"))
+
+
+@pytest.fixture(scope="module")
 def reform(tmp_path_factory: pytest.TempPathFactory) -> str:
     return output_of("reform_by_territory.py", tmp_path_factory.mktemp("reform"))
 
@@ -65,6 +70,7 @@ def thresholds(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_every_example_is_tested() -> None:
     assert [path.name for path in EXAMPLES] == [
         "choose_then_open.py",
+        "displacement_study.py",
         "ordinary_table.py",
         "reform_by_territory.py",
         "saturation.py",
@@ -96,6 +102,21 @@ def test_comparing_neighbours_counts_what_they_lost_as_a_gain(saturation: str) -
     total = row(saturation, "the helped against markets left alone")[0]
     assert lost < 0 < total < direct
     assert total == pytest.approx(direct + lost, abs=0.11)
+
+
+def test_a_study_file_tells_what_is_left_in_net(displaced: str) -> None:
+    for label in ("the helped against their neighbours", "the neighbours against markets left"):
+        estimate, low, high, truth = row(displaced, label)
+        assert low < truth < high, label
+        assert low < estimate < high
+    assert row(displaced, "the neighbours against markets left alone")[0] < 0
+    truth = row(displaced, "in truth")[0]
+    gained = row(displaced, "the helped against their neighbours")[0]
+    most = row(displaced, "if those who could not be helped lose nothing")
+    least = row(displaced, "if they lose as much as their neighbours")
+    assert least[1] < truth < least[2]
+    assert max(truth, least[0]) < most[0] < gained
+    assert "Measured: False" in displaced
 
 
 def test_a_lenient_threshold_links_more_and_moves_the_effect_little(thresholds: str) -> None:

@@ -215,8 +215,26 @@ def rolls_out(design: Design) -> bool:
 
 def of_persons(design: Design) -> bool:
     """Whether units are persons: those of a table are whatever its owner made them."""
-    grouped = any(step.unit == "territories" for step in design.ledger.steps)
-    return not grouped and not from_table(design)
+    return units(design) == "persons"
+
+
+def units(design: Design) -> str:
+    """What units are: ``persons``, ``territories``, ``vacancies``, or ``rows`` of a table."""
+    if Supply.ENDINGS in design.supplies:
+        return "vacancies"
+    if any(step.unit == "territories" for step in design.ledger.steps):
+        return "territories"
+    return "rows" if from_table(design) else "persons"
+
+
+def begun(evidence: Evidence) -> str:
+    """What time is counted from: an ``entry``, a ``start``, a ``posting``, or ``nothing``."""
+    design = evidence.design
+    if not timed(evidence):
+        return "nothing"
+    if units(design) == "vacancies":
+        return "posting"
+    return "start" if rolls_out(design) or from_table(design) else "entry"
 
 
 def clock(design: Design) -> str:

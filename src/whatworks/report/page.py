@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,6 +65,7 @@ class Page:
     """What the template of one evaluation prints; every number already words."""
 
     title: str
+    heads: Mapping[str, str]
     question: str
     verdict: str
     dials: tuple[Dial, ...]
@@ -113,6 +115,7 @@ def page(words: Words, evidence: Evidence, *, files: tuple[str, ...] = ()) -> Pa
     clock = frames.clock(evidence.design)
     return Page(
         title=names.title(words, evidence),
+        heads=wording.heads(words, evidence),
         question=wording.question(words, evidence),
         verdict=wording.verdict(words, evidence),
         dials=_dials(words, evidence),

@@ -16,6 +16,7 @@ from whatworks.report.frames import (
     NO_CLOCK,
     Curve,
     as_said,
+    begun,
     clock,
     common_scale,
     curve,
@@ -25,6 +26,7 @@ from whatworks.report.frames import (
     reading_months,
     rolls_out,
     rows_of,
+    units,
 )
 from whatworks.report.language import Words
 from whatworks.report.numbers import BIN_DECIMALS, SMD_DECIMALS, Scale, rounded_effects
@@ -52,6 +54,17 @@ def question(words: Words, evidence: Evidence) -> str:
         facts["others"] = names.treatment(words, asked.other_type, "persons")
         return words.text("question.another", facts)
     return words.text(f"question.{asked.versus}", facts)
+
+
+def heads(words: Words, evidence: Evidence) -> dict[str, str]:
+    """Headings that depend on what units are, and on what time is counted from."""
+    since, of = begun(evidence), units(evidence.design)
+    return {
+        "effect": words.text(f"head.effect.{since}"),
+        "balance": words.text(f"head.balance.{since}"),
+        "history": words.text("head.history"),
+        "overlap": words.text(f"head.overlap.{of}"),
+    }
 
 
 def verdict(words: Words, evidence: Evidence) -> str:

@@ -33,9 +33,9 @@ Inference
 ---------
 Clustered by market, where the share is drawn: by default ``CR2`` with Satterthwaite's degrees, effect by
 effect, and Hotelling's joint tests; ``CR3``, the jackknife's, with the same degrees; ``CR1``, as papers
-have it: factor :math:`\frac{G}{G-1}\frac{n-1}{n-k}`, Student's t with G−1 degrees of freedom. Where strata hold
-few markets CR1 is too small: of five, strata take out a fifth of the variance between markets, and errors
-are about a tenth too short; CR2 puts it back.
+have it: factor :math:`\frac{G}{G-1}\frac{n-1}{n-k}`, Student's t with G−1 degrees of freedom. Where
+strata hold few markets CR1 is too small: of five, strata take out a fifth of the variance between markets,
+and errors are about a tenth too short; CR2 puts it back.
 ``HC1`` takes units for independent, which they are not where the share of their market was drawn: it is
 there to find published numbers again. Cluster-robust variances are too large where effects differ
 between markets (Cruces, Tortarolo & Vazquez-Bare). Joint tests are in ``extras["tests"]``.
