@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 from whatworks.errors import DesignRefused, OptionError
-from whatworks.planning.assign import assign, digest_of, late_drawn, shares_digest
+from whatworks.planning.assign import (
+    ELIGIBLE_PERSONS,
+    assign,
+    digest_of,
+    late_drawn,
+    shares_digest,
+)
 from whatworks.planning.drawing import Rules
 from whatworks.planning.folder import Kept, read_folder
 from whatworks.planning.inputs import read_named
@@ -105,7 +111,8 @@ def verify_assignment(
 def _first(
     kept: Kept, markets: pd.DataFrame | None, persons: pd.DataFrame | None
 ) -> dict[str, tuple[bool, int]]:
-    drawn = kept.persons is not None
+    # What the audit says was drawn, not what is found: a file taken away is a change too.
+    drawn = "persons" in kept.audit["inputs"]
     if markets is None or (drawn and persons is None):
         raise _not_given("markets and persons" if drawn else "markets")
     again = assign(
@@ -121,12 +128,19 @@ def _first(
     found = {"markets_given": (given["markets"] == before.get("markets"), 0)}
     if drawn:
         found["persons_given"] = (given["persons"] == before.get("persons"), 0)
-    found["shares"] = _same(again.markets, kept.markets, MARKET, (STRATUM, SATURATION))
-    if again.persons is not None and kept.persons is not None:
+    columns = (STRATUM, SATURATION, *((ELIGIBLE_PERSONS, TREATED) if drawn else ()))
+    found["shares"] = _same(again.markets, kept.markets, MARKET, columns)
+    if again.persons is not None:
         found["persons"] = _same(
-            again.persons, kept.persons, PERSON, (MARKET, STRATUM, SATURATION, TREATED)
+            again.persons, _persons(kept), PERSON, (MARKET, STRATUM, SATURATION, TREATED)
         )
     return found
+
+
+def _persons(kept: Kept) -> pd.DataFrame:
+    """The file of persons, without rows where there is none."""
+    columns = [PERSON, MARKET, STRATUM, SATURATION, TREATED]
+    return pd.DataFrame(columns=columns, dtype=object) if kept.persons is None else kept.persons
 
 
 def _late(kept: Kept, persons: pd.DataFrame | None) -> dict[str, tuple[bool, int]]:
@@ -148,6 +162,8 @@ def _same(
 ) -> tuple[bool, int]:
     """Whether two tables say the same of the same rows, and how many rows differ."""
     one = mine.set_index(name)[list(columns)]
+    if not set(columns) <= set(theirs):
+        return False, len(one)
     two = theirs.set_index(theirs[name].astype(str))[list(columns)]
     if not two.index.is_unique or set(one.index) != set(two.index):
         return False, len(set(one.index) ^ set(two.index)) + int(two.index.duplicated().sum())

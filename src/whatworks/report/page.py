@@ -237,12 +237,20 @@ def _dials(words: Words, evidence: Evidence) -> tuple[Dial, ...]:
             meaning=words.text("dial.strength_meaning"),
             filled=evidence.rating.strength,
         ),
-        Dial(
-            name=words.text("dial.cost"),
-            value=words.text("cost.not_measured.label"),
-            meaning=words.text("cost.not_measured.meaning"),
-            symbol="–",
-        ),
+        _cost(words, evidence),
+    )
+
+
+def _cost(words: Words, evidence: Evidence) -> Dial:
+    """Dial of cost: what the evaluator said of it, which no file measures."""
+    cost = evidence.displacement.stakes.cost
+    code = "not_measured" if cost is None else "given"
+    facts_ = {} if cost is None else {"cost": words.measure(cost)}
+    return Dial(
+        name=words.text("dial.cost"),
+        value=words.text(f"cost.{code}.label", facts_),
+        meaning=words.text(f"cost.{code}.meaning"),
+        symbol="–",
     )
 
 

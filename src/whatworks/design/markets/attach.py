@@ -25,7 +25,7 @@ from whatworks.design.markets.record import (
 )
 from whatworks.design.markets.shares import by_cell, read_shares
 from whatworks.design.record import Design
-from whatworks.design.tables.table import require
+from whatworks.design.tables.table import SAME_SHARE, one_share_each, require
 from whatworks.errors import DesignRefused, OptionError, choice, expect
 from whatworks.months import to_index
 from whatworks.vocabulary import (
@@ -40,9 +40,6 @@ from whatworks.vocabulary import (
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Texts = NDArray[np.str_]
-
-_SAME: Final = 1e-9
-"""Shares that differ by less are one share, written twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +246,7 @@ def _filled(design: Design) -> Design:
     before = design.units[SATURATION].to_numpy(dtype=float)
     now = share[shares.cell]
     told = ~np.isnan(before)
-    differ = int(np.unique(shares.cell[told & (np.abs(before - now) > _SAME)]).size)
+    differ = int(np.unique(shares.cell[told & (np.abs(before - now) > SAME_SHARE)]).size)
     if differ:
         raise _bad("saturation", "the shares of the design", f"others in {differ} markets")
     source = None if design.markets is None else design.markets.shares_from
@@ -280,6 +277,7 @@ def _table(
         read[name] = np.full(len(table), np.nan)
         if column is not None:
             read[name] = _bounded(numbers(table, column), column, _BOUNDS[name])
+    read[SATURATION] = one_share_each(np.asarray(read[SATURATION], dtype=float))
     require(table, moderators)
     taken = [name for name in moderators if name in MARKET_COLUMNS]
     if taken:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from whatworks.design.markets.separable import not_decided, own_variation
 from whatworks.design.markets.shares import FEWEST_MARKETS, Shares, read_shares
 from whatworks.errors import DesignRefused, DisplacementRefused
-from whatworks.vocabulary import MARKET, TIGHTNESS, TREATED, Unidentified
+from whatworks.vocabulary import MARKET, TIGHTNESS, TREATED, Supply, Unidentified
 
 if TYPE_CHECKING:
     from whatworks.design.record import Design
@@ -171,6 +171,23 @@ def _as_designed(design: Design, shares: Shares, *, method: str, several: int) -
             needed="nobody assigned where the share is zero",
             found=f"{stray} assigned units in such markets",
             remedy="use assignment, not take-up, as the treatment; correct the share of those markets",
+        )
+    barred = int((treated & ~shares.eligible).sum())
+    if barred:
+        raise DesignRefused(
+            what=method,
+            needed="nobody assigned among those who could not be",
+            found=f"{barred} assigned units said not to be eligible",
+            remedy="correct the column of eligible",
+        )
+    left = int((~treated & shares.eligible & (shares.saturation == 1)[shares.cell]).sum())
+    if left and Supply.DRAWN_SATURATION in design.supplies:
+        raise DesignRefused(
+            what=method,
+            needed="every eligible unit assigned where the share drawn is one",
+            found=f"{left} unassigned units in such markets",
+            remedy="use assignment, not take-up, as the treatment; say who could not be assigned with "
+            "eligible=; correct the share of those markets",
         )
 
 

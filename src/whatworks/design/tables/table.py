@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,9 @@ from whatworks.errors import DesignRefused, OptionError, suggestion
 from whatworks.ledger import Ledger
 
 Floats = NDArray[np.float64]
+
+SAME_SHARE: Final = 1e-9
+"""Shares that differ by less are one share, written twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +166,26 @@ def read_cross_section(table: pd.DataFrame, columns: Columns, *, unit: str) -> T
         person=_numbers(rows, columns.person),
         market=labels(rows, columns.market),
         stratum=labels(rows, columns.stratum),
-        saturation=None if columns.saturation is None else numeric(rows, columns.saturation),
+        saturation=None
+        if columns.saturation is None
+        else one_share_each(numeric(rows, columns.saturation)),
         took_part=_yes(rows, columns.took_part),
         eligible=_yes(rows, columns.eligible),
         ledger=ledger,
     )
+
+
+def one_share_each(values: Floats) -> Floats:
+    """Shares, those that arithmetic alone sets apart (0.1 + 0.2 and 0.3) brought to one."""
+    whole = np.round(values)
+    found = np.where(np.abs(values - whole) <= SAME_SHARE, whole, values)
+    levels = np.unique(found[~np.isnan(found)])
+    if levels.size:
+        first = np.append(True, np.diff(levels) > SAME_SHARE)
+        one = levels[first][np.cumsum(first) - 1]
+        known = ~np.isnan(found)
+        found[known] = one[np.searchsorted(levels, found[known])]
+    return found
 
 
 def _waves(columns: Columns) -> dict[int, str]:
