@@ -116,7 +116,12 @@ def _overlapping() -> pd.DataFrame:
     treat = (rng.permuted(np.tile(np.arange(12), (45, 1)), axis=1) < 12 * share[:, None]).ravel()
     met = 0.7 * share + 0.3 * np.roll(share, -1)
     y = treat - met[market] + rng.normal(size=45)[market] + rng.normal(size=540)
-    columns = {"treat": treat.astype(int), "market": market, "place": market, "share": share[market]}
+    columns = {
+        "treat": treat.astype(int),
+        "market": market,
+        "place": market,
+        "share": share[market],
+    }
     return pd.DataFrame({"person": np.arange(540), **columns, "y": y})
 
 

@@ -62,6 +62,11 @@ def reform(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
+def finite_jobs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return output_of("finite_jobs.py", tmp_path_factory.mktemp("finite_jobs"))
+
+
+@pytest.fixture(scope="module")
 def thresholds(tmp_path_factory: pytest.TempPathFactory) -> str:
     pytest.importorskip("splink")
     return output_of("two_thresholds.py", tmp_path_factory.mktemp("thresholds"))
@@ -71,6 +76,7 @@ def test_every_example_is_tested() -> None:
     assert [path.name for path in EXAMPLES] == [
         "choose_then_open.py",
         "displacement_study.py",
+        "finite_jobs.py",
         "ordinary_table.py",
         "reform_by_territory.py",
         "saturation.py",
@@ -102,6 +108,15 @@ def test_comparing_neighbours_counts_what_they_lost_as_a_gain(saturation: str) -
     total = row(saturation, "the helped against markets left alone")[0]
     assert lost < 0 < total < direct
     assert total == pytest.approx(direct + lost, abs=0.11)
+
+
+def test_neighbours_say_the_same_whatever_is_left_in_net(finite_jobs: str) -> None:
+    lines = re.findall(r"^ +([\d.]+) +([\d.]+) +(-[\d.]+) +([\d.]+) +([\d.]+)$", finite_jobs, re.M)
+    assert len(lines) == 5
+    against_neighbours, net, truth = ([float(line[i]) for line in lines] for i in (1, 3, 4))
+    assert max(against_neighbours) - min(against_neighbours) < 1
+    assert net == pytest.approx(truth, abs=1.5)
+    assert net[-1] - net[0] > 6
 
 
 def test_a_study_file_tells_what_is_left_in_net(displaced: str) -> None:

@@ -241,7 +241,11 @@ def shares(levels: list[float]) -> pd.DataFrame:
 
 def saturated(table: pd.DataFrame) -> pd.DataFrame:
     design = Design.from_cross_section(
-        table, treatment="t", outcome="y", market="market", saturation="share",
+        table,
+        treatment="t",
+        outcome="y",
+        market="market",
+        saturation="share",
         randomised=True,
     )
     return SaturationRegression().fit(design).effects

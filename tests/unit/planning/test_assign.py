@@ -194,6 +194,26 @@ def test_what_is_written_is_whole_signed_and_replayed(
     assert set(drawn.balance()["level"]) == {"market", "person"}
 
 
+def test_counts_that_were_changed_and_a_file_taken_away_are_seen(
+    tables: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
+) -> None:
+    markets, persons = tables
+    folder = assign(markets, persons, trial=TRIAL, rules=RULES, seed="urn 7").save(tmp_path / "a")
+    counts = pd.read_csv(folder / "markets.csv", dtype=str)
+    for column in ("eligible", "treated"):
+        other = counts.assign(**{column: ["9999", *counts[column][1:]]})
+        other.to_csv(folder / "markets.csv", index=False)
+        told = verify_assignment(folder, markets, persons).checks.set_index("check")
+        assert not told.loc["shares", "holds"]
+        assert told.loc["shares", "differing"] == 1
+    counts.to_csv(folder / "markets.csv", index=False)
+    (folder / "persons.csv").unlink()
+    told = verify_assignment(folder, markets, persons).checks.set_index("check")
+    assert told.index[~told["holds"].astype(bool)].tolist() == ["persons"]
+    with pytest.raises(DesignRefused):
+        verify_assignment(folder, markets, persons).raise_if_changed()
+
+
 def test_an_assignment_is_never_written_over(
     tables: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
 ) -> None:

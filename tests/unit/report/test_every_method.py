@@ -41,13 +41,16 @@ ESTIMANDS = {
 OF_ANOTHER_DESIGN = {
     "FillingTimes",
     "MatchedDiD",
+    "PilotAreas",
     "SaturationIV",
     "SaturationMeans",
     "SaturationRegression",
     "SaturationScore",
     "PartialInterference",
     "ExposureMapping",
+    "SpilloverDiD",
 }
+"""Their pages are tested where such designs are made: displacement, study files, vacancies."""
 ON_A_ROLLOUT: dict[str, Estimator] = {
     "CallawaySantAnna": ww.CallawaySantAnna(base_period="universal"),
     "Imputation": ww.Imputation(),

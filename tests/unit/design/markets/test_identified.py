@@ -293,3 +293,21 @@ def test_crepon_2013_shares_are_those_of_the_design(shared_data: Path) -> None:
         refused(Design.from_cross_section(sample, **roles, stratum="noq", randomised=True))  # type: ignore[arg-type]
         is Unidentified.SATURATION_FROM_SAMPLE
     )
+
+
+def test_shares_that_arithmetic_alone_sets_apart_are_one() -> None:
+    table = jobs()
+    written = table.assign(saturation=table["saturation"] + 1e-12 * (table["market"] == 7))
+    shares = require_shares(drawn(written), method="a method")
+    assert shares.levels.tolist() == sorted(table["saturation"].unique())
+
+
+def test_assignment_that_contradicts_the_share_or_who_could_be_is_refused() -> None:
+    table = jobs()
+    full = table.index[table["saturation"] == 1][0]
+    left = table.assign(treated=table["treated"].where(table.index != full, 0))
+    with pytest.raises(DesignRefused, match="where the share drawn is one; found 1 unassigned"):
+        require_shares(drawn(left), method="a method")
+    barred = table.assign(could=(table.index != full).astype(int))
+    with pytest.raises(DesignRefused, match="found 1 assigned units said not to be eligible"):
+        require_shares(drawn(barred, eligible="could"), method="a method")
