@@ -53,7 +53,7 @@ def test_notebook_runs_draws_and_writes_a_page(path: Path, tmp_path: Path) -> No
     place.mkdir()
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(place)}}
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(place)}}
     )
     client.execute()
     outputs = [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
