@@ -82,6 +82,7 @@ def responses_of_fits(fits: Sequence[Fitted], units: Saturated, how: Fitting) ->
     counts = [f.n_units() for f in fits]
     markets = [f.n_markets() for f in fits]
     df = _degrees(fits, every)
+    alone = np.array([markets[p.of][p.term] < 2 for p in cells], dtype=bool)
     return Responses(
         arm=np.array([fits[p.of].arm(p.term) for p in cells], dtype=np.object_),
         saturation=np.array([fits[p.of].shares[p.term] for p in cells]),
@@ -90,7 +91,7 @@ def responses_of_fits(fits: Sequence[Fitted], units: Saturated, how: Fitting) ->
         mean=np.array([values[p.of][p.term, p.month] for p in cells]),
         n_units=np.array([counts[p.of][p.term] for p in cells]),
         n_markets=np.array([markets[p.of][p.term] for p in cells]),
-        uncertainty=_uncertainty(fits, every, units, how),
+        uncertainty=_uncertainty(fits, every, units, how, alone=alone),
         weight=weight_of_shares(units),
         df=float(np.nanmin(df)) if np.isfinite(df).any() else np.inf,
         further=_further(fits, further, values) if further else None,
@@ -125,12 +126,19 @@ def _degrees(fits: Sequence[Fitted], places: Sequence[Place]) -> Floats:
 
 
 def _uncertainty(
-    fits: Sequence[Fitted], places: Sequence[Place], units: Saturated, how: Fitting
+    fits: Sequence[Fitted],
+    places: Sequence[Place],
+    units: Saturated,
+    how: Fitting,
+    *,
+    alone: NDArray[np.bool_],
 ) -> Uncertainty:
+    """Of all terms; a cell of one market fits it without error, which says nothing of how markets vary."""
     if how.errors == "HC1":
         return Covariance(matrix=_of_rows(fits, places, units))
     found = [f.adjusted.influence(f.forms) for f in fits if f.adjusted is not None]
     values = np.column_stack([found[p.of][:, p.term, p.month] for p in places])
+    values[:, : alone.size][:, alone] = np.nan
     return Influence(values=values, cluster=np.arange(units.n_markets), level="market")
 
 

@@ -57,9 +57,14 @@ class Influence:
     def combine(self, weights: Floats) -> Influence:
         """Influence of linear combinations of terms."""
         w = np.asarray(weights, dtype=float)
-        read = np.flatnonzero((w != 0).any(axis=0))  # an undefined term that is not read is not in
+        read = np.flatnonzero((w != 0).any(axis=0))
+        values = self.values[:, read]
+        undefined = np.isnan(values).any(axis=0)
+        combined = (np.where(undefined, 0.0, values) if undefined.any() else values) @ w[:, read].T
+        # An undefined term leaves undefined what reads it, and nothing else.
+        combined[:, (w[:, read][:, undefined] != 0).any(axis=1)] = np.nan
         return Influence(
-            values=self.values[:, read] @ w[:, read].T,
+            values=combined,
             cluster=self.cluster,
             factor=self.factor,
             level=self.level,

@@ -321,3 +321,17 @@ def test_participation_by_cr2_is_that_of_assignment_where_everyone_follows_it() 
         for column in ("estimate", "std_error"):
             mine = by_iv.loc[("direct_participants", share), column]
             assert mine == pytest.approx(plain.loc[("direct", share), column], rel=1e-9)
+
+
+@pytest.mark.parametrize("errors", ["CR1", "CR2", "CR3"])
+def test_one_market_does_not_say_how_markets_of_its_share_vary(errors: str) -> None:
+    table = trial()
+    alone = table["market"] == 3
+    table.loc[alone, "share"] = 0.6
+    fitted = SaturationRegression(errors=errors, restricted=()).fit(  # type: ignore[arg-type]
+        design(table, stratum=None)
+    )
+    rows = fitted.effects.set_index(["term", "group"])
+    assert np.isfinite(rows.loc[("spillover", "0.6"), "estimate"])
+    assert np.isnan(rows.loc[[("spillover", "0.6"), ("total", "0.6")], "std_error"]).all()
+    assert rows.loc[("spillover", "0.25"), "std_error"] > 0

@@ -338,6 +338,9 @@ def test_who_is_never_clean_and_what_nobody_clean_saw_is_counted() -> None:
     found = SpilloverDiD(**LINE).fit(design(late, covariates=("x", "z")))
     dropped = found.ledger.frame()
     assert dropped.loc[dropped["reason"] == "no_untreated_period", "dropped"].sum() == 1
+    always = pd.DataFrame({"u": 9, "t": [1, 2], "g": 1, "y": 0.0, "x": 100.0, "z": 0.0})
+    with pytest.raises(DesignRefused, match="1 treated from the first period on"):
+        SpilloverDiD(**LINE).fit(design(pd.concat([table, always]), covariates=("x", "z")))
     crowded = table.assign(x=table["x"] / 100)
     with pytest.raises(DesignRefused, match="neither treated nor near"):
         SpilloverDiD(**LINE).fit(design(crowded, covariates=("x", "z")))

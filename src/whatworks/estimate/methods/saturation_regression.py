@@ -5,7 +5,8 @@ Estimand
 At each share :math:`t` of a market assigned: DE(t), assigned against unassigned of the same markets;
 SNT(t), unassigned of those markets against pure-control markets; TT(t) = DE(t) + SNT(t), assigned
 against pure control; TCE(t) = t TT(t) + (1−t) SNT(t), the gain per eligible person. First their averages
-over shares, each share weighing as its number of markets; then by share; then what regressions that
+over the shares that tell both arms (so that direct and spillover make the total), each share weighing as its
+number of markets; then by share; then what regressions that
 restrict the cells say. Where those who could not be assigned are seen: what they lose or gain
 (``spillover_ineligible``), from a regression of their own.
 
@@ -42,11 +43,11 @@ between markets (Cruces, Tortarolo & Vazquez-Bare). Joint tests are in ``extras[
 
 Edge cases
 ----------
-A market of one arm counts for that arm's mean; such markets are listed in ``extras["one_armed"]``. Without
-pure-control markets only direct effects and slopes are told. Fewer than three markets on either side:
-refused; fewer than six: no p-values but those of randomisation. A covariate that repeats others or strata
-is left out and named in ``extras["repeated"]``; one that determines exposure is refused. Months in which the
-same units are seen are fitted at once. Outcomes that do not vary have NaN standard errors.
+A share of one market has no standard error. A market of one arm counts for that arm's mean; such markets
+are listed in ``extras["one_armed"]``. Without pure-control markets only direct effects and slopes are told.
+Fewer than three markets on either side: refused; fewer than six: no p-values but those of randomisation. A
+covariate that repeats others or strata is left out and named in ``extras["repeated"]``; one that determines
+exposure is refused. Months in which the same units are seen are fitted at once. Outcomes that do not vary have NaN standard errors.
 
 References
 ----------

@@ -48,9 +48,9 @@ Edge cases
 With persons in markets, those not treated in a market where others are have distance 0: a first bound of
 0 sets them apart. Units never seen clean are left out and counted. Periods in which nobody clean is seen
 cannot be imputed: named in ``extras["not_imputed"]``, their observations are in no average. A ring in
-which nobody is has no row. A place treated from the first period on is not in the design, and those near
-it count as clean. Leads, ``pretrends`` of them, are of units before their first touch, in a regression of
-clean observations.
+which nobody is has no row. Units treated from the first period on are not in the design, and their
+neighbours would count as clean: such a design is refused. Leads, ``pretrends`` of them, are of units before
+their first touch, in a regression of clean observations.
 
 References
 ----------
@@ -172,12 +172,14 @@ class SpilloverDiD:
         Raises
         ------
         DesignRefused
-            When the design is no rollout, says nothing of who is near whom, or leaves nobody clean.
+            When the design is no rollout, says nothing of who is near whom, left out units treated from
+            the first period on, or leaves nobody clean.
         """
         among = set() if self.coordinates else {Supply.MARKETS, Supply.COMPETITION}
         level = "market" if self.cluster == "market" else "person"
         require(design, self.needs, method=NAME, everyone=True)
         require(design, self.needs | among, method=NAME, cluster=level, everyone=True)
+        _all_starts_seen(design)
         nearness = (
             by_share(design)
             if self.levels
@@ -267,3 +269,20 @@ def _ledger(rollout: Rollout, clean: Bools) -> Ledger:
             dropped={"no_untreated_period": int((arm & ~clean).sum())},
         )
     return ledger
+
+
+def _all_starts_seen(design: Design) -> None:
+    """Refuse a rollout that left out units treated all along: where they were, nobody near is clean."""
+    lost = sum(
+        count
+        for step in design.ledger.steps
+        for reason, count in step.dropped
+        if reason == "treated_from_start"
+    )
+    if lost:
+        raise DesignRefused(
+            what=NAME,
+            needed="the start of every treated unit within the periods",
+            found=f"{lost} treated from the first period on, left out of the design with the place they had",
+            remedy="bring earlier periods; or leave out, with them, the units within reach of them",
+        )
