@@ -87,11 +87,11 @@ if TYPE_CHECKING:
         placebo_pool,
         vary_competition,
     )
-    from whatworks.estimate.few_clusters import few_clusters
-    from whatworks.estimate.market_totals import MarketTotals, market_totals, participation
-    from whatworks.estimate.net import NetEffects, net
-    from whatworks.estimate.randomisation import randomisation
+    from whatworks.estimate.few.clusters import few_clusters
+    from whatworks.estimate.reassigned.randomisation import randomisation
     from whatworks.estimate.reassigned.untreated import SpilloverTest, spillover_test
+    from whatworks.estimate.shares.market_totals import MarketTotals, market_totals, participation
+    from whatworks.estimate.shares.net import NetEffects, net
     from whatworks.evidence import Benchmark, Evidence, Finding, Stakes
     from whatworks.evidence.checks.placebo_outcomes import placebo_outcomes
     from whatworks.evidence.scenarios import scenarios
@@ -226,7 +226,7 @@ _HOME: Final = {
         "bootstrap",
         "by_group",
     ),
-    "estimate.net": ("NetEffects", "net"),
+    "estimate.shares.net": ("NetEffects", "net"),
     "evidence": ("Benchmark", "Evidence", "Finding", "Stakes", "weigh"),
     "evidence.scenarios": ("scenarios",),
     "evidence.checks.placebo_outcomes": ("placebo_outcomes",),
@@ -241,9 +241,9 @@ _HOME: Final = {
     ),
     "design.causes.identify": ("identify",),
     "design.registry": ("COMPARISONS",),
-    "estimate.few_clusters": ("few_clusters",),
-    "estimate.market_totals": ("MarketTotals", "market_totals", "participation"),
-    "estimate.randomisation": ("randomisation",),
+    "estimate.few.clusters": ("few_clusters",),
+    "estimate.shares.market_totals": ("MarketTotals", "market_totals", "participation"),
+    "estimate.reassigned.randomisation": ("randomisation",),
     "estimate.reassigned.untreated": ("SpilloverTest", "spillover_test"),
     "design.causes.pathway": ("Pathway",),
     "errors": ("WhatworksError",),

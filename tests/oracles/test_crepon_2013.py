@@ -13,7 +13,7 @@ from scipy import stats
 from oracles import crepon
 from whatworks import Design, SaturationIV, SaturationRegression
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import responses_of
+from whatworks.estimate.shares.responses import responses_of
 from whatworks.stats.clusters.blocks import cluster_blocks
 from whatworks.stats.clusters.covariance import cluster_robust
 from whatworks.stats.displacement.joint import wald

@@ -16,7 +16,7 @@ import pytest
 from oracles import crepon
 from whatworks import SaturationMeans
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import ASSIGNED, responses_of
+from whatworks.estimate.shares.responses import ASSIGNED, responses_of
 from whatworks.stats.displacement.group_averages import components
 
 SHARES = (0.25, 0.5, 0.75)

@@ -14,7 +14,7 @@ from oracles.reference import data, reference
 from oracles.test_few_clusters import SATURATION as CLUSTERS
 from oracles.test_few_clusters import two_stage_robust
 from whatworks import Design, SaturationMeans, SaturationRegression
-from whatworks.estimate.responses import ASSIGNED, UNASSIGNED, responses_of
+from whatworks.estimate.shares.responses import ASSIGNED, UNASSIGNED, responses_of
 from whatworks.stats.displacement.group_averages import arm_means, averages
 from whatworks.stats.logit import fit_logit
 from whatworks.stats.uncertainty import cluster_sums

@@ -20,10 +20,8 @@ What methods share lies beside ``methods/``:
 """
 
 from whatworks.estimate.aggregation import aggregate
-from whatworks.estimate.assignment import Assignment
-from whatworks.estimate.few_clusters import FewClusters
+from whatworks.estimate.few.clusters import FewClusters
 from whatworks.estimate.groups import by_group
-from whatworks.estimate.market_totals import MarketTotals, market_totals, participation
 from whatworks.estimate.methods.augmented_synthetic_control import AugmentedSyntheticControl
 from whatworks.estimate.methods.callaway_santanna import CallawaySantAnna
 from whatworks.estimate.methods.continuous_dose import ContinuousDose
@@ -54,11 +52,13 @@ from whatworks.estimate.methods.synthetic_did import SyntheticDiD
 from whatworks.estimate.methods.triple_difference import TripleDifference
 from whatworks.estimate.methods.two_way_fixed_effects import TwoWayFixedEffects
 from whatworks.estimate.methods.weighted_difference import WeightedDifference
+from whatworks.estimate.reassigned.assignment import Assignment
 from whatworks.estimate.reassigned.record import RandomisationTest
 from whatworks.estimate.reassigned.two_stage import TwoStage
 from whatworks.estimate.record import Estimate
 from whatworks.estimate.redrawn import bootstrap
 from whatworks.estimate.registry import ESTIMATORS
+from whatworks.estimate.shares.market_totals import MarketTotals, market_totals, participation
 
 __all__ = [
     "ESTIMATORS",

@@ -18,10 +18,10 @@ from scipy import stats
 from whatworks.design.markets.identified import why_not
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, DisplacementRefused
-from whatworks.estimate.at_shares import LINEAR
-from whatworks.estimate.net import NetEffects, net, per_hundred
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import ASSIGNED, RESPONSES, UNASSIGNED, Responses
+from whatworks.estimate.shares.at_shares import LINEAR
+from whatworks.estimate.shares.net import NetEffects, net, per_hundred
+from whatworks.estimate.shares.responses import ASSIGNED, RESPONSES, UNASSIGNED, Responses
 from whatworks.evidence.record import OF_OTHERS, Displacement, Lack, Stakes
 from whatworks.evidence.scenarios import programme_of, scenarios
 from whatworks.stats.displacement.bounds import bounds, break_even

@@ -12,9 +12,9 @@ from scipy import stats
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
-from whatworks.estimate.exposure_regression import ExposureRegression, exposure_regression
 from whatworks.estimate.reassigned.two_stage import Assigned
 from whatworks.estimate.record import Estimate
+from whatworks.estimate.shares.exposure_regression import ExposureRegression, exposure_regression
 from whatworks.stats.clusters.covariance import cluster_robust, hotelling_test
 from whatworks.stats.intervals import wald
 from whatworks.vocabulary import Supply

@@ -13,8 +13,8 @@ from typing import Final
 import pandas as pd
 
 from whatworks.design.record import Design
-from whatworks.estimate.net import NetEffects
 from whatworks.estimate.record import Estimate
+from whatworks.estimate.shares.net import NetEffects
 from whatworks.indicators import Refusal
 from whatworks.vocabulary import Conclusion, DesignClass, Impact, Unidentified, Verdict
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.errors import OptionError
-from whatworks.estimate.responses import share_label
+from whatworks.estimate.shares.responses import share_label
 from whatworks.planning.assumed import Assumed
 from whatworks.planning.terms import (
     ASSIGNED,

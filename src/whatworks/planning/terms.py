@@ -1,8 +1,8 @@
 r"""Terms of a trial as linear forms of the means of its cells, and how sure those will be.
 
-Terms are those of every method on displacement (`whatworks.estimate.responses`): ``direct``, ``spillover``,
-``total``, ``overall``, and ``net``, jobs per 100 participants, :math:`100\,TCE(p)/p` over take-up. The net of
-the eligible only; where the ineligible are observed too, what they lose is counted.
+Terms are those of every method on displacement (`whatworks.estimate.shares.responses`): ``direct``,
+``spillover``, ``total``, ``overall``, and ``net``, jobs per 100 participants, :math:`100\,TCE(p)/p` over
+take-up. The net of the eligible only; where the ineligible are observed too, what they lose is counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.estimate.responses import share_label
+from whatworks.estimate.shares.responses import share_label
 from whatworks.planning.assumed import Assumed
 from whatworks.planning.trial import Trial
 from whatworks.stats.planning.varying_sizes import CellVariance, cell_variance

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 from markupsafe import Markup
 
-from whatworks.estimate.at_shares import BETWEEN
+from whatworks.estimate.shares.at_shares import BETWEEN
 from whatworks.evidence.record import Evidence
 from whatworks.report import frames, others, others_drawn
 from whatworks.report.figures.svg import Drawing

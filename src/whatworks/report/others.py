@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from whatworks.estimate.at_shares import BETWEEN
-from whatworks.estimate.net import NetEffects, per_hundred
-from whatworks.estimate.net_rows import ELIGIBLE_ONLY
+from whatworks.estimate.shares.at_shares import BETWEEN
+from whatworks.estimate.shares.net import NetEffects, per_hundred
+from whatworks.estimate.shares.net_rows import ELIGIBLE_ONLY
 from whatworks.evidence.record import Evidence
 from whatworks.report import frames
 from whatworks.report.numbers import (

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 
-from whatworks.estimate.net import NetEffects
+from whatworks.estimate.shares.net import NetEffects
 from whatworks.evidence.record import Evidence
 from whatworks.report import frames, others
 from whatworks.report.drawn import figure_of

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import (
+from whatworks.estimate.shares.responses import (
     ASSIGNED,
     INELIGIBLE,
     UNASSIGNED,

@@ -10,7 +10,7 @@ import pytest
 
 from whatworks import Competition, Design, ExposureMapping, competing, vary_competition
 from whatworks.errors import DesignRefused, DisplacementRefused, OptionError
-from whatworks.estimate.responses import ASSIGNED, INELIGIBLE, UNASSIGNED, responses_of
+from whatworks.estimate.shares.responses import ASSIGNED, INELIGIBLE, UNASSIGNED, responses_of
 from whatworks.vocabulary import Supply, Unidentified
 
 

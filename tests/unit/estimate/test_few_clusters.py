@@ -25,7 +25,7 @@ from whatworks import (
     weigh,
 )
 from whatworks.errors import DesignRefused, OptionError
-from whatworks.estimate.few_clusters import FEW_CLUSTERS
+from whatworks.estimate.few.clusters import FEW_CLUSTERS
 from whatworks.stats.uncertainty import Covariance
 from whatworks.vocabulary import Supply
 

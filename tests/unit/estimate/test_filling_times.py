@@ -12,7 +12,7 @@ from vacancies_by_hand import Employers, truth, world
 from whatworks import FillingTimes, SaturationRegression, vacancies
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError
-from whatworks.estimate.net import net
+from whatworks.estimate.shares.net import net
 from whatworks.worlds import Employers as Support
 from whatworks.worlds import FiniteJobs, simulate_jobs
 

@@ -22,7 +22,7 @@ from whatworks import (
 )
 from whatworks.design.markets.record import EVERY_MONTH, MARKET_COLUMNS, Markets
 from whatworks.errors import OptionError
-from whatworks.estimate.market_totals import TOTALS, MarketTotals
+from whatworks.estimate.shares.market_totals import TOTALS, MarketTotals
 from whatworks.evidence.checks import micro_macro
 from whatworks.vocabulary import Verdict
 from whatworks.worlds import FiniteJobs, jobs_truth, simulate_jobs

@@ -11,9 +11,9 @@ import pytest
 from unit.estimate.responses_by_hand import arms, fitted, known
 from whatworks.design import Design
 from whatworks.errors import DisplacementRefused, OptionError
-from whatworks.estimate.net import net
 from whatworks.estimate.record import Estimate, effects_table
-from whatworks.estimate.responses import ASSIGNED, UNASSIGNED
+from whatworks.estimate.shares.net import net
+from whatworks.estimate.shares.responses import ASSIGNED, UNASSIGNED
 from whatworks.ledger import Ledger
 from whatworks.stats.uncertainty import Covariance
 from whatworks.studies import crepon2013

@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from whatworks import Design, PartialInterference
 from whatworks.errors import DesignRefused, DisplacementRefused, OptionError
-from whatworks.estimate.responses import ASSIGNED, UNASSIGNED, responses_of
+from whatworks.estimate.shares.responses import ASSIGNED, UNASSIGNED, responses_of
 from whatworks.vocabulary import Unidentified
 
 

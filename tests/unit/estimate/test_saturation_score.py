@@ -12,7 +12,7 @@ from scipy.special import expit
 from whatworks import Design, SaturationScore, placebo_pool, with_markets
 from whatworks.design.parts import Outcomes
 from whatworks.errors import DisplacementRefused, OptionError
-from whatworks.estimate.responses import ASSIGNED, INELIGIBLE, UNASSIGNED, responses_of
+from whatworks.estimate.shares.responses import ASSIGNED, INELIGIBLE, UNASSIGNED, responses_of
 from whatworks.vocabulary import Unidentified
 
 ROLES = {"treatment": "treat", "outcome": "y", "market": "market", "saturation": "share"}

@@ -22,8 +22,8 @@ from whatworks import (
 )
 from whatworks.design.markets.attach import competing
 from whatworks.design.markets.competition import Competition
-from whatworks.estimate.exposure_regression import exposure_regression
 from whatworks.estimate.reassigned.two_stage import Assigned
+from whatworks.estimate.shares.exposure_regression import exposure_regression
 from whatworks.evidence.checks import (
     clusters,
     cross_boundary,

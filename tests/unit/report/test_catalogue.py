@@ -11,7 +11,7 @@ import matplotlib as mpl
 import pytest
 
 from whatworks import evidence
-from whatworks.estimate.net_rows import RATIOS
+from whatworks.estimate.shares.net_rows import RATIOS
 from whatworks.evidence import checks, rating
 from whatworks.evidence.record import OF_OTHERS
 from whatworks.indicators import indicators

@@ -58,10 +58,10 @@ from whatworks.design.markets.competition import Competition
 from whatworks.design.markets.identified import require_shares
 from whatworks.design.record import Design
 from whatworks.errors import OptionError, choice
-from whatworks.estimate.overlapping import Exposed, People, exposed
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import (
+from whatworks.estimate.shares.overlapping import Exposed, People, exposed
+from whatworks.estimate.shares.responses import (
     ASSIGNED,
     INELIGIBLE,
     UNASSIGNED,

@@ -56,8 +56,13 @@ from whatworks.design.vacancies.endings import Endings
 from whatworks.errors import DesignRefused, OptionError, choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
-from whatworks.estimate.responses import ASSIGNED, UNASSIGNED, Responses, estimate_of_responses
-from whatworks.estimate.saturations import (
+from whatworks.estimate.shares.responses import (
+    ASSIGNED,
+    UNASSIGNED,
+    Responses,
+    estimate_of_responses,
+)
+from whatworks.estimate.shares.saturations import (
     EVERYONE,
     MARKETS,
     ONE_ARMED,
@@ -133,7 +138,7 @@ class FillingTimes:
         Estimate
             ``month`` holds days since posting. Terms ``filled``, ``withdrawn`` and ``days_to_fill`` (with
             hires by origin: ``hires_unemployed`` or the like, ``withdrawn``, ``filled_otherwise``); or, where
-            shares of markets were drawn, those of `whatworks.estimate.responses`.
+            shares of markets were drawn, those of `whatworks.estimate.shares.responses`.
 
         Raises
         ------

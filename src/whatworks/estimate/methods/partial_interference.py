@@ -61,7 +61,7 @@ from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, DisplacementRefused, OptionError, choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import (
+from whatworks.estimate.shares.responses import (
     ASSIGNED,
     UNASSIGNED,
     Responses,

@@ -57,25 +57,25 @@ import numpy as np
 
 from whatworks.design.record import Design
 from whatworks.errors import choice
-from whatworks.estimate.cell_regressions import (
+from whatworks.estimate.protocol import require
+from whatworks.estimate.record import Estimate
+from whatworks.estimate.shares.cell_regressions import (
     Fitting,
     fit_all,
     repeated,
 )
-from whatworks.estimate.cell_responses import responses_of_fits
-from whatworks.estimate.participation import instrumented, take_up
-from whatworks.estimate.protocol import require
-from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import estimate_of_responses
-from whatworks.estimate.saturation_tests import TESTS, joint_tests
-from whatworks.estimate.saturations import (
+from whatworks.estimate.shares.cell_responses import responses_of_fits
+from whatworks.estimate.shares.joint_tests import TESTS, joint_tests
+from whatworks.estimate.shares.participation import instrumented, take_up
+from whatworks.estimate.shares.responses import estimate_of_responses
+from whatworks.estimate.shares.saturations import (
     MARKETS,
     ONE_ARMED,
     families_of,
     market_table,
     saturated_units,
 )
-from whatworks.estimate.taking_part import compliers, strength, with_participation
+from whatworks.estimate.shares.taking_part import compliers, strength, with_participation
 from whatworks.options import typed
 from whatworks.vocabulary import TIGHTNESS, Supply
 

@@ -52,15 +52,15 @@ from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import (
+from whatworks.estimate.shares.joint_tests import TESTS, joint_tests
+from whatworks.estimate.shares.responses import (
     ASSIGNED,
     INELIGIBLE,
     UNASSIGNED,
     Responses,
     estimate_of_responses,
 )
-from whatworks.estimate.saturation_tests import TESTS, joint_tests
-from whatworks.estimate.saturations import (
+from whatworks.estimate.shares.saturations import (
     EVERYONE,
     MARKETS,
     ONE_ARMED,

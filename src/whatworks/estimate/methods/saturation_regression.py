@@ -43,11 +43,13 @@ between markets (Cruces, Tortarolo & Vazquez-Bare). Joint tests are in ``extras[
 
 Edge cases
 ----------
-A share of one market has no standard error. A market of one arm counts for that arm's mean; such markets
+A share of one market has no standard error; nor has any term under CR2 and CR3, which ask how markets of
+every share vary (merge it with its neighbour, or choose CR1). A market of one arm counts for that arm's mean; such markets
 are listed in ``extras["one_armed"]``. Without pure-control markets only direct effects and slopes are told.
 Fewer than three markets on either side: refused; fewer than six: no p-values but those of randomisation. A
 covariate that repeats others or strata is left out and named in ``extras["repeated"]``; one that determines
-exposure is refused. Months in which the same units are seen are fitted at once. Outcomes that do not vary have NaN standard errors.
+exposure is refused. Months in which the same units are seen are fitted at once. Outcomes that do not vary
+have NaN standard errors.
 
 References
 ----------
@@ -65,7 +67,9 @@ import numpy as np
 
 from whatworks.design.record import Design
 from whatworks.errors import choice
-from whatworks.estimate.cell_regressions import (
+from whatworks.estimate.protocol import require
+from whatworks.estimate.record import Estimate
+from whatworks.estimate.shares.cell_regressions import (
     ERRORS,
     RESTRICTED,
     Errors,
@@ -73,12 +77,10 @@ from whatworks.estimate.cell_regressions import (
     fit_all,
     repeated,
 )
-from whatworks.estimate.cell_responses import responses_of_fits
-from whatworks.estimate.protocol import require
-from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import estimate_of_responses
-from whatworks.estimate.saturation_tests import TESTS, joint_tests
-from whatworks.estimate.saturations import (
+from whatworks.estimate.shares.cell_responses import responses_of_fits
+from whatworks.estimate.shares.joint_tests import TESTS, joint_tests
+from whatworks.estimate.shares.responses import estimate_of_responses
+from whatworks.estimate.shares.saturations import (
     EVERYONE,
     MARKETS,
     ONE_ARMED,

@@ -68,13 +68,13 @@ from whatworks.design.record import Design
 from whatworks.errors import DisplacementRefused, OptionError, choice
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import (
+from whatworks.estimate.shares.responses import (
     ASSIGNED,
     UNASSIGNED,
     Responses,
     estimate_of_responses,
 )
-from whatworks.estimate.scored_markets import (
+from whatworks.estimate.shares.scored_markets import (
     FEWEST_AT_A_SHARE,
     FEWEST_MARKETS,
     METHOD,

@@ -69,11 +69,11 @@ from numpy.typing import NDArray
 from whatworks.design.record import Design
 from whatworks.design.rollout.rings import Nearness, by_distance, by_share
 from whatworks.errors import DesignRefused, OptionError, choice
-from whatworks.estimate.exposed import Cells, Exposed
-from whatworks.estimate.exposed_terms import Errors, fit_terms
-from whatworks.estimate.exposed_widths import beyond, exposure_table, widths_table
 from whatworks.estimate.protocol import require
 from whatworks.estimate.record import Estimate, effects_table
+from whatworks.estimate.rings.exposed import Cells, Exposed
+from whatworks.estimate.rings.terms import Errors, fit_terms
+from whatworks.estimate.rings.widths import beyond, exposure_table, widths_table
 from whatworks.estimate.rollouts import Rollout
 from whatworks.ledger import Ledger
 from whatworks.options import typed

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, WhatworksError
-from whatworks.estimate.exposure_regression import exposures_of, levels
 from whatworks.estimate.protocol import Estimator
 from whatworks.estimate.reassigned.record import RandomisationTest
 from whatworks.estimate.reassigned.two_stage import Assigned, TwoStage
 from whatworks.estimate.record import Estimate, without_bands
+from whatworks.estimate.shares.exposure_regression import exposures_of, levels
 from whatworks.stats.assignments import share_as_far
 from whatworks.stats.clusters.inversion import ConfidenceSet
 from whatworks.stats.displacement.exposures import Exposures

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from whatworks.errors import OptionError
-from whatworks.estimate.assignment import Assignment
+from whatworks.estimate.reassigned.assignment import Assignment
 from whatworks.estimate.reassigned.two_stage import TwoStage
 from whatworks.stats.clusters.inversion import ConfidenceSet
 

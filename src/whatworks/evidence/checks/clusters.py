@@ -9,7 +9,7 @@ import numpy as np
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused
-from whatworks.estimate.few_clusters import FEW_CLUSTERS, FewClusters, few_clusters
+from whatworks.estimate.few.clusters import FEW_CLUSTERS, FewClusters, few_clusters
 from whatworks.estimate.record import Estimate
 from whatworks.evidence.grading import at_least
 from whatworks.evidence.record import Finding

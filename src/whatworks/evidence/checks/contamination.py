@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from whatworks.design.record import Design
-from whatworks.estimate.exposed_terms import CONTAMINATION, POOLED
 from whatworks.estimate.record import Estimate
+from whatworks.estimate.rings.terms import CONTAMINATION, POOLED
 from whatworks.evidence.grading import at_least
 from whatworks.evidence.record import Finding
 

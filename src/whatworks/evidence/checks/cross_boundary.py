@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from whatworks.design.record import Design
-from whatworks.estimate.exposure_regression import ExposureRegression
 from whatworks.estimate.reassigned.two_stage import Assigned
 from whatworks.estimate.record import Estimate
+from whatworks.estimate.shares.exposure_regression import ExposureRegression
 from whatworks.evidence.grading import at_least
 from whatworks.evidence.on_shares import assigned_of, primary_month, read, regression
 from whatworks.evidence.record import Finding

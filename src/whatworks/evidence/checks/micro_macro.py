@@ -18,10 +18,10 @@ from scipy import stats
 
 from whatworks.design.record import Design
 from whatworks.errors import WhatworksError
-from whatworks.estimate.market_totals import NET, TOTALS, MarketTotals
-from whatworks.estimate.net import net, per_hundred
 from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import RESPONSES, Responses
+from whatworks.estimate.shares.market_totals import NET, TOTALS, MarketTotals
+from whatworks.estimate.shares.net import net, per_hundred
+from whatworks.estimate.shares.responses import RESPONSES, Responses
 from whatworks.evidence.grading import at_least
 from whatworks.evidence.record import Finding
 from whatworks.stats.intervals import wald

@@ -13,7 +13,7 @@ from whatworks.design.markets.identified import require_shares
 from whatworks.design.markets.shares import Shares, by_cell
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, DisplacementRefused
-from whatworks.estimate.responses import ASSIGNED, INELIGIBLE, UNASSIGNED
+from whatworks.estimate.shares.responses import ASSIGNED, INELIGIBLE, UNASSIGNED
 from whatworks.ledger import Ledger
 from whatworks.stats.displacement.common_support import explained, imbalance, nearest, supported
 from whatworks.stats.displacement.dose_response import Scored, scored

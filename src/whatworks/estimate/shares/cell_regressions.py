@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, DisplacementRefused
-from whatworks.estimate.responses import (
+from whatworks.estimate.shares.responses import (
     ASSIGNED,
     INELIGIBLE,
     UNASSIGNED,
     share_label,
 )
-from whatworks.estimate.saturations import (
+from whatworks.estimate.shares.saturations import (
     EVERYONE,
     Months,
     Sample,

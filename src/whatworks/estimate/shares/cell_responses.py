@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whatworks.estimate.cell_regressions import Fitted, Fitting, combined
-from whatworks.estimate.responses import Further, Responses
-from whatworks.estimate.saturations import Saturated, weight_of_shares
+from whatworks.estimate.shares.cell_regressions import Fitted, Fitting, combined
+from whatworks.estimate.shares.responses import Further, Responses
+from whatworks.estimate.shares.saturations import Saturated, weight_of_shares
 from whatworks.stats.displacement.absorbed import heteroskedastic
 from whatworks.stats.displacement.degrees import Smallest
 from whatworks.stats.displacement.sums import means_of

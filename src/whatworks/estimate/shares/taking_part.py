@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.errors import expect
-from whatworks.estimate.participation import OWN, Instrumented
-from whatworks.estimate.responses import ASSIGNED, UNASSIGNED, Further, Responses
+from whatworks.estimate.shares.participation import OWN, Instrumented
+from whatworks.estimate.shares.responses import ASSIGNED, UNASSIGNED, Further, Responses
 from whatworks.stats.displacement.degrees import Smallest
 from whatworks.stats.displacement.instrumented import ratio
 from whatworks.stats.uncertainty import Influence

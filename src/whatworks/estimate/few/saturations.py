@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError
-from whatworks.estimate.exposure_regression import exposure_regression
-from whatworks.estimate.few_ways import (
+from whatworks.estimate.few.ways import (
     COLUMNS,
     MOST_CLUSTERS,
     FewClusters,
@@ -28,6 +27,7 @@ from whatworks.estimate.reassigned.record import RandomisationTest
 from whatworks.estimate.reassigned.two_stage import Assigned
 from whatworks.estimate.reassigned.untreated import SpilloverTest, spillover_test
 from whatworks.estimate.record import Estimate
+from whatworks.estimate.shares.exposure_regression import exposure_regression
 from whatworks.stats.clusters.covariance import cluster_robust
 from whatworks.stats.clusters.inversion import ConfidenceSet
 from whatworks.stats.clusters.rules import Clusters

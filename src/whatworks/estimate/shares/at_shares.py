@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whatworks.design.record import Design
-from whatworks.estimate.responses import ASSIGNED, INELIGIBLE, UNASSIGNED, Responses
+from whatworks.estimate.shares.responses import ASSIGNED, INELIGIBLE, UNASSIGNED, Responses
 from whatworks.stats.displacement.net import AtShare
 from whatworks.stats.uncertainty import (
     Covariance,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, expect
 from whatworks.estimate.cells import CELLS, Cells
-from whatworks.estimate.few_saturations import few_saturations
-from whatworks.estimate.few_ways import (
+from whatworks.estimate.few.saturations import few_saturations
+from whatworks.estimate.few.ways import (
     COLUMNS,
     FEW_CLUSTERS,
     MOST_CLUSTERS,

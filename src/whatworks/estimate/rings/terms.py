@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from whatworks.design.rollout.rings import CLEAN
 from whatworks.errors import DesignRefused
-from whatworks.estimate.exposed import ALONE, Cells, Exposed, ordinary
+from whatworks.estimate.rings.exposed import ALONE, Cells, Exposed, ordinary
 from whatworks.stats.did.near import Kernel, conley
 from whatworks.stats.did.rings import CleanLeads, Touched, clean_leads, impute_cells
 from whatworks.stats.did.summed import summed_by_cluster

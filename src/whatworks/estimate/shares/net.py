@@ -41,8 +41,9 @@ from whatworks import doors
 from whatworks.design.markets.identified import require_shares
 from whatworks.design.record import Design
 from whatworks.errors import DisplacementRefused, OptionError, choice
-from whatworks.estimate.at_shares import FITS, Terms, terms_of
-from whatworks.estimate.net_rows import (
+from whatworks.estimate.record import Estimate
+from whatworks.estimate.shares.at_shares import FITS, Terms, terms_of
+from whatworks.estimate.shares.net_rows import (
     LEVELS,
     RATIOS,
     Money,
@@ -55,8 +56,7 @@ from whatworks.estimate.net_rows import (
     set_of,
     why_missing,
 )
-from whatworks.estimate.record import Estimate
-from whatworks.estimate.responses import ASSIGNED, RESPONSES, UNASSIGNED, Responses
+from whatworks.estimate.shares.responses import ASSIGNED, RESPONSES, UNASSIGNED, Responses
 from whatworks.stats.displacement.ratios import RatioSet
 from whatworks.stats.uncertainty import Uncertainty
 from whatworks.vocabulary import Unidentified
@@ -86,7 +86,7 @@ class NetEffects:
         all shares at once), ``numerator, denominator`` of ratios, ``read`` (``observed`` or ``between``
         two shares, or of the ``fit``), ``code`` (why there is no point: a word of
         `whatworks.vocabulary.Unidentified`). First what is linear in cells
-        (`whatworks.estimate.net_rows.LEVELS`), then ratios.
+        (`whatworks.estimate.shares.net_rows.LEVELS`), then ratios.
     uncertainty : Uncertainty
         Of the levels, in the order of their rows.
     sets : tuple of RatioSet

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.estimate.cell_regressions import Fitted, combined
-from whatworks.estimate.responses import ASSIGNED, INELIGIBLE, Responses
+from whatworks.estimate.shares.cell_regressions import Fitted, combined
+from whatworks.estimate.shares.responses import ASSIGNED, INELIGIBLE, Responses
 from whatworks.stats.displacement.contrasts import Cells, alike, at_shares, flat, on_a_line
 from whatworks.stats.displacement.joint import FTest, hotelling, wald
 

@@ -39,8 +39,8 @@ from numpy.typing import NDArray
 
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, OptionError, WhatworksError, choice, expect
-from whatworks.estimate.assignment import Assignment, Places
 from whatworks.estimate.protocol import Estimator
+from whatworks.estimate.reassigned.assignment import Assignment, Places
 from whatworks.estimate.reassigned.effects import two_stage_test
 from whatworks.estimate.reassigned.record import RandomisationTest
 from whatworks.estimate.reassigned.two_stage import TwoStage

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.estimate.at_shares import (
+from whatworks.estimate.record import ROUNDING
+from whatworks.estimate.shares.at_shares import (
     LINEAR,
     OF_FIT,
     POOLED,
@@ -20,8 +21,7 @@ from whatworks.estimate.at_shares import (
     departures,
     participants,
 )
-from whatworks.estimate.record import ROUNDING
-from whatworks.estimate.responses import ASSIGNED, UNASSIGNED
+from whatworks.estimate.shares.responses import ASSIGNED, UNASSIGNED
 from whatworks.stats.bands import FEW_CLUSTERS, critical_value, multiplier_critical_value
 from whatworks.stats.displacement.departures import wald_test
 from whatworks.stats.displacement.net import AtShare, lost, lost_seen, net, overall

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whatworks.estimate.exposed import Cells, Exposed
-from whatworks.estimate.exposed_terms import (
+from whatworks.estimate.rings.exposed import Cells, Exposed
+from whatworks.estimate.rings.terms import (
     ORDINARY,
     POOLED,
     SPILLOVER,

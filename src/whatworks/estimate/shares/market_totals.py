@@ -42,8 +42,8 @@ from scipy import stats
 from whatworks.design.record import Design
 from whatworks.errors import OptionError, expect
 from whatworks.estimate.cells import CELLS, Cells
-from whatworks.estimate.net import per_hundred
 from whatworks.estimate.record import Estimate
+from whatworks.estimate.shares.net import per_hundred
 from whatworks.vocabulary import MARKET, MONTH
 
 Floats = NDArray[np.float64]

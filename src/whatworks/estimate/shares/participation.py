@@ -11,9 +11,9 @@ from linearmodels.iv import IV2SLS
 from numpy.typing import NDArray
 
 from whatworks.errors import DesignRefused
-from whatworks.estimate.cell_regressions import Fitted, Fitting, columns_of, refitted
-from whatworks.estimate.responses import share_label
-from whatworks.estimate.saturations import EVERYONE, Saturated, weight_of_shares
+from whatworks.estimate.shares.cell_regressions import Fitted, Fitting, columns_of, refitted
+from whatworks.estimate.shares.responses import share_label
+from whatworks.estimate.shares.saturations import EVERYONE, Saturated, weight_of_shares
 from whatworks.stats.displacement.absorbed import regress
 from whatworks.stats.displacement.contrasts import Cells, saturated
 from whatworks.stats.displacement.instrumented import (

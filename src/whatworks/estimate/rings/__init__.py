@@ -1,0 +1,1 @@
+"""Rollouts in which those near the treated are told apart: who is exposed, terms, other widths of rings."""
