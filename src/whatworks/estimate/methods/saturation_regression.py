@@ -44,8 +44,9 @@ between markets (Cruces, Tortarolo & Vazquez-Bare). Joint tests are in ``extras[
 Edge cases
 ----------
 A share of one market has no standard error; nor has any term under CR2 and CR3, which ask how markets of
-every share vary (merge it with its neighbour, or choose CR1). A market of one arm counts for that arm's mean; such markets
-are listed in ``extras["one_armed"]``. Without pure-control markets only direct effects and slopes are told.
+every share vary (merge it with its neighbour, or choose CR1). A market of one arm counts for that arm's
+mean; such markets are listed in ``extras["one_armed"]``. Without pure-control markets only direct effects
+and slopes are told.
 Fewer than three markets on either side: refused; fewer than six: no p-values but those of randomisation. A
 covariate that repeats others or strata is left out and named in ``extras["repeated"]``; one that determines
 exposure is refused. Months in which the same units are seen are fitted at once. Outcomes that do not vary
