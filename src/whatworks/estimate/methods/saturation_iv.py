@@ -77,6 +77,7 @@ from whatworks.estimate.shares.saturations import (
 )
 from whatworks.estimate.shares.taking_part import compliers, strength, with_participation
 from whatworks.options import typed
+from whatworks.stats.threads import one_thread
 from whatworks.vocabulary import TIGHTNESS, Supply
 
 WEIGHTS = ("survey", "design")
@@ -118,6 +119,7 @@ class SaturationIV:
         choice(self.weights, WEIGHTS, what="weights")
         choice(self.errors, ("CR1", "CR2"), what="errors")
 
+    @one_thread()
     def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
         """Estimate by two-stage least squares, clustered by market.
 

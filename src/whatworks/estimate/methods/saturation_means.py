@@ -82,6 +82,7 @@ from whatworks.stats.displacement.group_averages import (
     averages,
     averages_within,
 )
+from whatworks.stats.threads import one_thread
 from whatworks.stats.uncertainty import Influence
 from whatworks.vocabulary import Supply
 
@@ -129,6 +130,7 @@ class SaturationMeans:
         typed(self)
         choice(self.average_over, AVERAGE_OVER, what="average_over")
 
+    @one_thread()
     def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
         """Average by arm and share.
 

@@ -90,6 +90,7 @@ from whatworks.estimate.shares.saturations import (
     saturated_units,
 )
 from whatworks.options import typed
+from whatworks.stats.threads import one_thread
 from whatworks.vocabulary import TIGHTNESS, Supply
 
 COVARIATES = ("as_they_are", "interacted")
@@ -137,6 +138,7 @@ class SaturationRegression:
         choice(self.weights, WEIGHTS, what="weights")
         choice(self.errors, ERRORS, what="errors")
 
+    @one_thread()
     def fit(self, design: Design, *, rng: np.random.Generator | None = None) -> Estimate:
         """Estimate by least squares, clustered by market.
 
