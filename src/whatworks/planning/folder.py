@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pandas as pd
 
 from whatworks.errors import OptionError
+from whatworks.folders import new_folder
 from whatworks.planning.inputs import read_file
 from whatworks.vocabulary import MARKET, PERSON, SATURATION, STRATUM, TREATED
 
@@ -59,28 +58,16 @@ def write_folder(
 ) -> Path:
     """Write the files beside the folder, then put them in its place in one move."""
     place = Path(folder).resolve()
-    with _telling(place):
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise OptionError(
-                what=f"folder {place.name!r}",
-                needed="a folder that does not exist or is empty",
-                found="files in it",
-                remedy="choose another folder: an assignment is never written over",
-            )
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as beside:
-            fresh = Path(beside, "fresh")
-            fresh.mkdir()
-            markets.to_csv(fresh / MARKETS, index=False, lineterminator="\n")
-            if persons is not None and parquet:
-                persons.to_parquet(fresh / PERSONS_PARQUET, index=False)
-            elif persons is not None:
-                persons.to_csv(fresh / PERSONS, index=False, lineterminator="\n")
-            (fresh / SEED).write_text(f"{seed}\n", encoding="utf-8")
-            (fresh / SEED).chmod(0o600)
-            text = json.dumps(audit, ensure_ascii=False, indent=1, allow_nan=False)
-            (fresh / AUDIT).write_text(text + "\n", encoding="utf-8")
-            fresh.replace(place)
+    with new_folder(place, never="an assignment") as fresh:
+        markets.to_csv(fresh / MARKETS, index=False, lineterminator="\n")
+        if persons is not None and parquet:
+            persons.to_parquet(fresh / PERSONS_PARQUET, index=False)
+        elif persons is not None:
+            persons.to_csv(fresh / PERSONS, index=False, lineterminator="\n")
+        (fresh / SEED).write_text(f"{seed}\n", encoding="utf-8")
+        (fresh / SEED).chmod(0o600)
+        text = json.dumps(audit, ensure_ascii=False, indent=1, allow_nan=False)
+        (fresh / AUDIT).write_text(text + "\n", encoding="utf-8")
     return place
 
 
@@ -131,17 +118,3 @@ def _columns(table: pd.DataFrame, names: tuple[str, ...], file: str) -> None:
             found=f"no column {lost[0]!r}",
             remedy="bring back the file as it was written",
         )
-
-
-@contextmanager
-def _telling(place: Path) -> Iterator[None]:
-    """Tell a failure of the disk as one of the option that named the folder."""
-    try:
-        yield
-    except OSError as failure:
-        raise OptionError(
-            what=f"folder {place.name!r}",
-            needed="a place that can be written",
-            found=failure.strerror or type(failure).__name__,
-            remedy="choose another folder, or make that place writable",
-        ) from failure

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
 from typing import Any, Final
 
@@ -40,12 +42,11 @@ def plot_responses(found: NetEffects, *, ax: Axes | None = None, lang: str = "fr
     lang : str
         ``"fr"`` or ``"en"``.
     """
-    scale = others.scale_of_net(found)
-    table = others.responses_in(others.rounded_net(found, scale))
-    with mpl.rc_context(style.look("responses")):
-        ax = style.blank(responses_figure.HEIGHT)[1] if ax is None else ax
-        responses_figure.draw_responses(table, ax, words=words(lang), unit=scale.unit)
-    return ax
+    with _axes_of("responses", ax, responses_figure.HEIGHT) as axes:
+        scale = others.scale_of_net(found)
+        table = others.responses_in(others.rounded_net(found, scale))
+        responses_figure.draw_responses(table, axes, words=words(lang), unit=scale.unit)
+    return axes
 
 
 def plot_net(found: NetEffects, *, ax: Axes | None = None, lang: str = "fr") -> Axes:
@@ -59,12 +60,18 @@ def plot_net(found: NetEffects, *, ax: Axes | None = None, lang: str = "fr") -> 
     lang : str
         ``"fr"`` or ``"en"``.
     """
-    scale = others.scale_of_net(found)
-    table = others.nets_in(others.rounded_net(found, scale))
-    with mpl.rc_context(style.look("net")):
-        ax = style.blank(nets_figure.HEIGHT)[1] if ax is None else ax
-        nets_figure.draw_nets(table, ax, words=words(lang), unit=scale.unit)
-    return ax
+    with _axes_of("net", ax, nets_figure.HEIGHT) as axes:
+        scale = others.scale_of_net(found)
+        table = others.nets_in(others.rounded_net(found, scale))
+        nets_figure.draw_nets(table, axes, words=words(lang), unit=scale.unit)
+    return axes
+
+
+@contextmanager
+def _axes_of(name: str, ax: Axes | None, height: float) -> Iterator[Axes]:
+    """Axes in the look of a figure; new ones where none are given."""
+    with mpl.rc_context(style.look(name)):
+        yield style.blank(height)[1] if ax is None else ax
 
 
 def drawings(evidence: Evidence, speak: Words) -> tuple[Drawing, ...]:

@@ -30,6 +30,7 @@ from scipy.sparse import csr_array
 from whatworks.design.markets.competition import Competition
 from whatworks.design.markets.record import ELIGIBLE_SEEKERS, SEEKERS
 from whatworks.errors import OptionError
+from whatworks.stats.displacement.net import displacement_at
 from whatworks.vocabulary import (
     MARKET,
     PERSON,
@@ -48,7 +49,6 @@ from whatworks.worlds.jobs.options import (
     Sampling,
     TakeUp,
     Tightness,
-    displacement_at,
     fill_rate_at,
 )
 from whatworks.worlds.jobs.truth import (

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import warnings
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -14,36 +11,22 @@ from ibis.backends import BaseBackend
 
 from hand import day
 from lives import added, built, lives
+from spark_engine import NEEDS_SPARK, spark_engine
 from whatworks import WhatworksError, expand, read, reconcile
 from whatworks.panel import build, open_panel
 from whatworks.sources.carrying import read_records, write_records
-from whatworks.sources.engine import connect_spark
 from whatworks.spells import Overlap
 
 SAMPLE = Path(__file__).parents[3] / "data" / "synthetic" / "sources.toml"
 PRIORITY = {"accompaniment": Overlap(policy="priority", sources=("s",))}
 
-pytestmark = [
-    pytest.mark.skipif(find_spec("pyspark") is None, reason="PySpark is not installed"),
-    pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-]
+pytestmark = NEEDS_SPARK
 
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[BaseBackend]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        connection = connect_spark(cores=2, memory="1g", partitions=2)
-        # Small data: compiling queries would take longer than running them.
-        connection._session.conf.set("spark.sql.codegen.wholeStage", "false")
-        connection._session.conf.set("spark.sql.adaptive.enabled", "false")
-        connection._session.sparkContext.setLogLevel("ERROR")
+    with spark_engine() as connection:
         yield connection
-        connection._session.stop()
 
 
 def same(made: object, folder: Path, spark: BaseBackend, **options: object) -> None:

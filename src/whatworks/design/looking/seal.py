@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from whatworks.errors import DesignRefused, OptionError
+from whatworks.folders import new_folder
 from whatworks.stats.fitted import FittedScore
 
 UNITS: Final = "units.parquet"
@@ -95,27 +95,8 @@ def write(content: Content, seal: Seal, folder: str | Path) -> Path:
         When something stands there, or the place cannot be written.
     """
     place = Path(folder).resolve()
-    try:
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise OptionError(
-                what=f"folder {place.name!r}",
-                needed="a folder that does not exist or is empty",
-                found="files in it",
-                remedy="choose another folder: a sealed design is never written over",
-            )
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as beside:
-            fresh = Path(beside, "fresh")
-            fresh.mkdir()
-            _write_parts(content, seal, fresh)
-            fresh.replace(place)
-    except OSError as failure:
-        raise OptionError(
-            what=f"folder {place.name!r}",
-            needed="a place that can be written",
-            found=failure.strerror or type(failure).__name__,
-            remedy="choose another folder, or make that place writable",
-        ) from failure
+    with new_folder(place, never="a sealed design") as fresh:
+        _write_parts(content, seal, fresh)
     return place
 
 

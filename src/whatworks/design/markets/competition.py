@@ -14,7 +14,8 @@ from scipy.sparse import coo_array, csr_array
 from whatworks.design.markets.reading import named, numbers
 from whatworks.errors import OptionError, choice
 from whatworks.stats.displacement import competing as formulas
-from whatworks.stats.displacement.competing import Kernel, Metric
+from whatworks.stats.displacement.competing import Kernel
+from whatworks.stats.globe import Metric
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

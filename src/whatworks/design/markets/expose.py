@@ -46,7 +46,6 @@ from whatworks.vocabulary import (
 Floats = NDArray[np.float64]
 
 _SEEN: Final = "seen"
-_PLACED: Final = "placed"
 _COUNTED: Final = ("before", "not_seen", "not_seeking", "missing_market")
 
 

@@ -13,7 +13,8 @@ from scipy.sparse import csr_array
 from whatworks.design.markets.competition import Competition
 from whatworks.design.record import Design
 from whatworks.errors import DesignRefused, DisplacementRefused, OptionError, suggestion
-from whatworks.stats.did.near import Metric, Places
+from whatworks.stats.did.near import Places
+from whatworks.stats.globe import Metric
 from whatworks.vocabulary import (
     ENTRY_MONTH,
     MARKET,

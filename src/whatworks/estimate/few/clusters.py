@@ -21,8 +21,10 @@ from whatworks.estimate.few.ways import (
     by_assignment,
     by_regression,
     by_score,
+    row_of,
     student,
     way,
+    why_absent,
 )
 from whatworks.estimate.long_difference import regression_of
 from whatworks.estimate.reassigned.record import RandomisationTest
@@ -160,17 +162,8 @@ def _table(
             n_assignments=0 if randomised is None else randomised.n_assignments,
         )
         if method in (*_WITH_REGRESSION, "score") and method not in found:
-            reason = "no_regression" if method != "score" else "undefined"
-            reason = reason if clusters.n <= MOST_CLUSTERS else "not_needed"
-        rows.append(
-            {
-                "method": method,
-                "legal": reason == "legal",
-                "reason": reason,
-                **told,
-                "reference": reference,
-            }
-        )
+            reason = why_absent(method, clusters)
+        rows.append(row_of(method, reason, told, reference))
     return pd.DataFrame(rows)
 
 

@@ -18,8 +18,10 @@ from whatworks.estimate.few.ways import (
     by_assignment,
     by_regression,
     by_score,
+    row_of,
     student,
     way,
+    why_absent,
 )
 from whatworks.estimate.long_difference import SAME, LongDifference
 from whatworks.estimate.reassigned.effects import tested_effects
@@ -238,17 +240,8 @@ def _table(
             per_stratum=per_stratum,
         )
         if method not in found and method not in BY_DRAW:
-            reason = "no_regression" if method != "score" else "undefined"
-            reason = reason if clusters.n <= MOST_CLUSTERS else "not_needed"
+            reason = why_absent(method, clusters)
         if method == "conditional" and method not in found:
             continue
-        rows.append(
-            {
-                "method": method,
-                "legal": reason == "legal",
-                "reason": reason,
-                **told,
-                "reference": reference,
-            }
-        )
+        rows.append(row_of(method, reason, told, reference))
     return pd.DataFrame(rows)

@@ -206,3 +206,21 @@ def by_assignment(
         float(row["p_value"]),
         randomised.sets[at],
     )
+
+
+def why_absent(method: str, clusters: Clusters) -> str:
+    """Code of why a way that reads a regression, or scores, was not worked out."""
+    if clusters.n > MOST_CLUSTERS:
+        return "not_needed"
+    return "no_regression" if method != "score" else "undefined"
+
+
+def row_of(method: str, reason: str, told: Way, reference: str) -> Way:
+    """Row of the table for one way; it is legal where nothing speaks against it."""
+    return {
+        "method": method,
+        "legal": reason == "legal",
+        "reason": reason,
+        **told,
+        "reference": reference,
+    }

@@ -77,7 +77,8 @@ from whatworks.estimate.rings.widths import beyond, exposure_table, widths_table
 from whatworks.estimate.rollouts import Rollout
 from whatworks.ledger import Ledger
 from whatworks.options import typed
-from whatworks.stats.did.near import Kernel, Metric
+from whatworks.stats.did.near import Kernel
+from whatworks.stats.globe import Metric
 from whatworks.stats.uncertainty import Influence
 from whatworks.vocabulary import ENTRY_MONTH, Supply
 

@@ -23,7 +23,7 @@ from whatworks.estimate.shares.at_shares import (
 )
 from whatworks.estimate.shares.responses import ASSIGNED, UNASSIGNED
 from whatworks.stats.bands import FEW_CLUSTERS, critical_value, multiplier_critical_value
-from whatworks.stats.displacement.departures import wald_test
+from whatworks.stats.displacement.joint import wald_of_forms
 from whatworks.stats.displacement.net import AtShare, lost, lost_seen, net, overall
 from whatworks.stats.displacement.ratios import RatioSet, ratio_set
 from whatworks.stats.intervals import wald
@@ -199,10 +199,10 @@ def lack_of_fit(terms: Terms, df: float) -> pd.DataFrame:
     for fit in (POOLED, LINEAR):
         if at_limit(terms, fit) is None:
             continue
-        found = wald_test(
+        found = wald_of_forms(
             departures(terms, fit), terms.values, terms.uncertainty.covariance(), df=df
         )
-        rows.append((fit, found.statistic, found.df1, found.df2, found.p_value))
+        rows.append((fit, found.statistic, int(found.df), found.df_residual, found.p_value))
     return pd.DataFrame(rows, columns=["fit", "statistic", "df1", "df2", "p_value"])
 
 

@@ -15,13 +15,12 @@ from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 from scipy.stats import norm
 
+from whatworks.stats.globe import Metric, chord, embedded, on_map
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-Metric = Literal["plane", "globe"]
 Kernel = Literal["bartlett", "uniform"]
-EARTH_KM: Final = 6371.0088
-"""Mean radius of the Earth."""
 _SINGULAR: Final = 1e-12
 
 
@@ -54,7 +53,7 @@ class Places:
         if self.distance is not None:
             return float(self.distance.size)
         tree = cKDTree(self._embedded())
-        return float(tree.count_neighbors(tree, self._chord(reach)))
+        return float(tree.count_neighbors(tree, chord(reach, self.metric)))
 
     def nearest(self, members: Ints) -> Floats:
         """Distance from every place to the nearest of some others, itself not counted; shape (n,).
@@ -70,8 +69,8 @@ class Places:
         own = members[which[:, 0]] == np.arange(n)
         # Two places at one point: the tree may name the other first; the nearest other is at 0 all the same.
         if apart.shape[1] == 1:
-            return self._length(np.where(own, np.inf, apart[:, 0]))
-        return self._length(np.where(own, apart[:, 1], apart[:, 0]))
+            return on_map(np.where(own, np.inf, apart[:, 0]), self.metric)
+        return on_map(np.where(own, apart[:, 1], apart[:, 0]), self.metric)
 
     def within(self, reach: float, *, kernel: Kernel) -> csr_array:
         r"""Kernel weights of pairs of places nearer than ``reach``, the diagonal being one.
@@ -87,8 +86,9 @@ class Places:
         else:
             points = self._embedded()
             n = points.shape[0]
-            pairs = cKDTree(points).query_pairs(self._chord(reach), output_type="ndarray")
-            length = self._length(np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1))
+            pairs = cKDTree(points).query_pairs(chord(reach, self.metric), output_type="ndarray")
+            straight = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+            length = on_map(straight, self.metric)
             nearer = length < reach
             pairs, length = pairs[nearer], length[nearer]
             every = np.arange(n)
@@ -102,27 +102,7 @@ class Places:
         """Points whose straight distances rank as the places' own."""
         if self.points is None:
             raise AssertionError("places have neither points nor distances")
-        if self.metric == "plane":
-            return self.points
-        latitude, longitude = np.radians(self.points).T
-        flat = np.cos(latitude)
-        return np.column_stack(
-            [flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)]
-        )
-
-    def _length(self, straight: Floats) -> Floats:
-        """From straight lengths between embedded points to distances."""
-        if self.metric == "plane":
-            return straight
-        far = np.isinf(straight)
-        arc = 2 * EARTH_KM * np.arcsin(np.minimum(np.where(far, 0.0, straight) / 2, 1.0))
-        return np.where(far, np.inf, arc)
-
-    def _chord(self, length: float) -> float:
-        """The straight length of a distance."""
-        if self.metric == "plane":
-            return length
-        return float(2 * np.sin(min(length / (2 * EARTH_KM), np.pi / 2)))
+        return embedded(self.points, self.metric)
 
 
 def _nearest_known(distance: Floats, members: Ints) -> Floats:

@@ -29,15 +29,13 @@ from scipy.sparse import coo_array, csr_array, diags_array, kron
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
+from whatworks.stats.globe import Metric, chord, embedded, on_map
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 Kernel = Literal["exponential", "gaussian", "inverse", "uniform"]
 KERNELS: Final = ("exponential", "gaussian", "inverse", "uniform")
-Metric = Literal["globe", "plane"]
-METRICS: Final = ("globe", "plane")
-EARTH_KM: Final = 6371.0088
-"""Mean radius of the Earth."""
 
 
 def near(points: Floats, *, cut: float, metric: Metric) -> csr_array:
@@ -55,12 +53,12 @@ def near(points: Floats, *, cut: float, metric: Metric) -> csr_array:
     csr_array of shape (n, n)
         Zeros are stored: what is not stored is further.
     """
-    n, embedded = len(points), _embedded(points, metric)
-    reach = 2 * np.sin(min(cut / EARTH_KM, np.pi) / 2) if metric == "globe" else cut
+    n, placed = len(points), embedded(points, metric)
+    reach = chord(cut, metric)
     # The tree rounds: what is exactly at the cut belongs, and is told apart on distances below.
-    pairs = cKDTree(embedded).query_pairs(reach * (1 + 1e-9) + 1e-12, output_type="ndarray")
+    pairs = cKDTree(placed).query_pairs(reach * (1 + 1e-9) + 1e-12, output_type="ndarray")
     one, other = pairs[:, 0], pairs[:, 1]
-    apart = _length(np.linalg.norm(embedded[one] - embedded[other], axis=1), metric)
+    apart = on_map(np.linalg.norm(placed[one] - placed[other], axis=1), metric)
     kept = apart <= cut * (1 + 1e-12)
     one, other, apart = one[kept], other[kept], apart[kept]
     own = np.arange(n)
@@ -75,24 +73,8 @@ def near(points: Floats, *, cut: float, metric: Metric) -> csr_array:
 
 def every_distance(points: Floats, *, metric: Metric) -> Floats:
     """Distances between all points, shape (n, n), as `near` reckons them."""
-    embedded = _embedded(points, metric)
-    return _length(cdist(embedded, embedded), metric)
-
-
-def _embedded(points: Floats, metric: Metric) -> Floats:
-    """Points whose straight distances rank as those on the map."""
-    if metric == "plane":
-        return points
-    latitude, longitude = np.radians(points).T
-    level = np.cos(latitude)
-    return np.column_stack([level * np.cos(longitude), level * np.sin(longitude), np.sin(latitude)])
-
-
-def _length(straight: Floats, metric: Metric) -> Floats:
-    """From straight lengths between embedded points to distances."""
-    if metric == "plane":
-        return straight
-    return np.asarray(2 * EARTH_KM * np.arcsin(np.clip(straight / 2, 0, 1)))
+    placed = embedded(points, metric)
+    return on_map(cdist(placed, placed), metric)
 
 
 def decayed(distance: csr_array, *, kernel: Kernel, scale: float) -> csr_array:

@@ -282,9 +282,3 @@ def _independent(columns: Floats) -> NDArray[np.intp]:
     _, triangle, order = qr(columns / np.where(size > 0, size, 1.0), mode="economic", pivoting=True)
     diagonal = np.abs(np.diag(triangle))
     return np.sort(order[: diagonal.size][diagonal > _COLLINEAR * diagonal[0]])
-
-
-def spread_of_weights(weights: Floats) -> float:
-    r"""Effective number of markets, :math:`(\sum\omega)^2/\sum\omega^2` (Kish)."""
-    total = float(weights.sum())
-    return total * total / float((weights**2).sum())

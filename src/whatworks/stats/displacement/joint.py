@@ -71,6 +71,41 @@ def wald(value: Floats, covariance: Floats, *, df: float = np.inf) -> FTest:
     return FTest(statistic=form / q, df=float(q), df_residual=df)
 
 
+def wald_of_forms(
+    forms: Floats, values: Floats, covariance: Floats, *, df: float = np.inf
+) -> FTest:
+    r"""Test that all forms of the values are nil, some of which may follow from others.
+
+    :math:`F=(L\hat\theta)'(L\hat V L')^{+}(L\hat\theta)/q`, :math:`q=\mathrm{rank}(L\hat V L')`.
+
+    Parameters
+    ----------
+    forms : ndarray of shape (n_forms, n_terms)
+    values : ndarray of shape (n_terms,)
+        Those that no form reads may be undefined.
+    covariance : ndarray of shape (n_terms, n_terms)
+    df : float
+        Of the covariance.
+
+    Examples
+    --------
+    >>> found = wald_of_forms(np.eye(2), np.array([1.96, 0.0]), np.eye(2))
+    >>> found.df, round(found.statistic, 2), round(found.p_value, 3)
+    (2.0, 1.92, 0.146)
+    """
+    read = np.flatnonzero((forms != 0).any(axis=0)) if forms.size else np.empty(0, dtype=np.intp)
+    apart = forms[:, read] @ values[read]
+    among = forms[:, read] @ covariance[np.ix_(read, read)] @ forms[:, read].T
+    nothing = FTest(statistic=float("nan"), df=0.0, df_residual=df)
+    if not apart.size or not np.isfinite(among).all() or not np.isfinite(apart).all():
+        return nothing
+    rank = int(np.linalg.matrix_rank(among, hermitian=True))
+    if not rank:
+        return nothing
+    statistic = float(apart @ np.linalg.pinv(among, hermitian=True) @ apart) / rank
+    return FTest(statistic=statistic, df=float(rank), df_residual=df)
+
+
 def hotelling(found: Adjusted, forms: Forms, value: Floats, *, outcome: int = 0) -> FTest:
     r"""Joint test of forms by Hotelling's approximation to the law of their covariance (HTZ).
 

@@ -18,6 +18,7 @@ doi:10.1162/REST_a_00716).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,11 @@ def net(at: AtShare, taken: Floats | None, *, scale: float = 100.0) -> Floats | 
     return None if at.total is None or taken is None else scale * (at.total - taken)
 
 
-def displacement_at(tightness: float, *, elasticity: float = 1.27) -> float:
+ELASTICITY: Final = 1.27
+r""":math:`\iota` of the matching function of den Haan, Ramey & Watson (2000)."""
+
+
+def displacement_at(tightness: float, *, elasticity: float = ELASTICITY) -> float:
     r"""Structural displacement :math:`d(\theta)=1/(1+\theta^{\iota})` at a tightness, from a model.
 
     One minus the elasticity to search effort of the matching function

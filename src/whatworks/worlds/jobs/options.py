@@ -6,22 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from whatworks.errors import OptionError
-
-ELASTICITY: Final = 1.27
-r""":math:`\iota` of the matching function of den Haan, Ramey & Watson (2000)."""
-
-
-def displacement_at(tightness: float, *, elasticity: float = ELASTICITY) -> float:
-    r"""Displacement :math:`d(\theta) = 1/(1+\theta^\iota)` of a market of tightness :math:`\theta`.
-
-    One minus the elasticity to search effort of the matching function
-    :math:`SV/(S^\iota+V^\iota)^{1/\iota}` (den Haan, Ramey & Watson 2000,
-    doi:10.1257/aer.90.3.482).
-
-    >>> round(displacement_at(0.5), 3)
-    0.707
-    """
-    return float(1 / (1 + tightness**elasticity))
+from whatworks.stats.displacement.net import ELASTICITY, displacement_at
 
 
 def fill_rate_at(tightness: float, *, elasticity: float = ELASTICITY) -> float:

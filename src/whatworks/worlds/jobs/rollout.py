@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whatworks.stats.displacement.net import displacement_at
 from whatworks.vocabulary import MARKET, PERSON, SATURATION, TIGHTNESS
 from whatworks.worlds.jobs.hiring import assign, hired_above, jobs_there, whole
-from whatworks.worlds.jobs.options import bad, displacement_at
+from whatworks.worlds.jobs.options import bad
 from whatworks.worlds.jobs.search import Search
 
 Floats = NDArray[np.float64]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -14,33 +11,20 @@ import pytest
 from ibis.backends import BaseBackend
 
 from lives import PEOPLE, lives
+from spark_engine import NEEDS_SPARK, spark_engine
 from whatworks import Everyone, Question, expand, reconcile
 from whatworks.design import choose
 from whatworks.design.markets.expose import expose
 from whatworks.panel import Panel
 from whatworks.sources.carrying import read_records, write_records
-from whatworks.sources.engine import connect_spark
 
-pytestmark = [
-    pytest.mark.skipif(find_spec("pyspark") is None, reason="PySpark is not installed"),
-    pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-]
+pytestmark = NEEDS_SPARK
 
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[BaseBackend]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        connection = connect_spark(cores=2, memory="1g", partitions=2)
-        connection._session.conf.set("spark.sql.codegen.wholeStage", "false")
-        connection._session.conf.set("spark.sql.adaptive.enabled", "false")
-        connection._session.sparkContext.setLogLevel("ERROR")
+    with spark_engine() as connection:
         yield connection
-        connection._session.stop()
 
 
 def test_the_same_pools_on_both_engines(tmp_path: Path, spark: BaseBackend) -> None:
